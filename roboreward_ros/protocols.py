@@ -98,7 +98,7 @@ class Policy(Protocol):
         """
 
     def decode(self, features: Float32Array, noise: Float32Array) -> Float32Array:
-        """Unclipped actions ``[B, P, 7]`` (physical units) from ``[B, F]`` and noise ``[B, P, 7]``."""
+        """Unclipped actions ``[B, P, 7]``, physical units; noise is ``[B, P, 7]``."""
 
 
 class RewardSource(Protocol):
@@ -203,5 +203,5 @@ class SessionClient(Protocol):
     def view(self) -> SessionView:
         """The session's present state."""
 
-    def send(self, verb: str, **arguments: str | int | float) -> str:
+    def send(self, verb: str, **arguments: str | float) -> str:
         """Ask for a verb; returns the session's one-line answer, raises SessionError."""

@@ -4,7 +4,7 @@
 
 Conventions (BridgeData V2): base frame with x forward, y left, z up, metres; an action is
 ``[dx, dy, dz (m), droll, dpitch, dyaw (rad, about base axes), gripper (absolute, 1 = open)]``;
-proprioception is ``[x, y, z (m), roll, pitch, yaw (rad, relative to gripper-down), gripper (0..1)]``.
+proprioception is ``[x, y, z (m), roll, pitch, yaw (rad, from gripper-down), gripper (0..1)]``.
 """
 
 from __future__ import annotations
@@ -158,9 +158,7 @@ class Score:
         if self.probabilities and not (
             all(p >= 0 for p in self.probabilities) and abs(sum(self.probabilities) - 1) < 1e-3
         ):
-            raise ConfigError(
-                "probabilities do not form a distribution", got=self.probabilities
-            )
+            raise ConfigError("probabilities do not form a distribution", got=self.probabilities)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +264,9 @@ class Frame:
     def __post_init__(self) -> None:
         require_shape("Frame.image", self.image, (None, None, 3))
         if self.image.dtype != np.uint8:
-            raise ConfigError("Frame.image has the wrong dtype", got=self.image.dtype, allowed="uint8")
+            raise ConfigError(
+                "Frame.image has the wrong dtype", got=self.image.dtype, allowed="uint8"
+            )
 
 
 @dataclass(frozen=True, slots=True)
