@@ -1,0 +1,30 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+PY := .venv/bin/python
+
+.PHONY: help setup demo test check format bench
+
+help: ## This list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+setup: ## Make .venv with everything (again: seconds)
+	@tools/setup.sh
+
+demo: setup ## DSRL on the simulated WidowX: base policy, training, report (10 minutes)
+	@.venv/bin/roboreward demo $(ARGS)
+
+test: setup ## All tests; prints which tiers ran
+	@$(PY) tools/run_tests.py $(ARGS)
+
+check: setup ## Formatting, lint, types, import law
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@$(PY) -m pytest -q test/test_import_law.py test/test_repository.py
+
+format: setup ## Format and fix what can be fixed
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .
+
+bench: setup ## Benchmarks that run without a GPU; results in bench/results
+	@$(PY) tools/run_benches.py $(ARGS)

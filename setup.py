@@ -1,0 +1,30 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`pip install .` of the Python half, for use without ROS (training, evaluation, reward scoring).
+
+A ROS workspace builds the package with colcon (package.xml, CMakeLists.txt) and never runs this.
+"""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+
+def pinned(name: str) -> list[str]:
+    """Requirements of one file below requirements/."""
+    lines = Path(__file__).with_name("requirements").joinpath(name).read_text().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+setup(
+    name="roboreward_ros",
+    version="0.1.0",
+    description="Online fine-tuning of robot diffusion policies with vision-language rewards",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(include=["roboreward_ros", "roboreward_ros.*"]),
+    package_data={"roboreward_ros": ["assets/**/*"]},
+    install_requires=pinned("runtime.txt"),
+    extras_require={"dev": pinned("dev.txt")},
+    entry_points={"console_scripts": ["roboreward = roboreward_ros.cli.main:main"]},
+)
