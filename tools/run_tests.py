@@ -11,7 +11,7 @@ import argparse
 import subprocess
 import sys
 import time
-import xml.etree.ElementTree as ElementTree
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,8 +56,10 @@ def main() -> int:
         if code not in (0, 1) or not report.exists():
             print(f"tier {tier}: pytest ended with {code}")
             return code or 1
-        suite = next(ElementTree.parse(report).getroot().iter("testsuite"))
-        count = {key: int(suite.get(key, "0")) for key in ("tests", "failures", "errors", "skipped")}
+        suite = next(ET.parse(report).getroot().iter("testsuite"))
+        count = {
+            key: int(suite.get(key, "0")) for key in ("tests", "failures", "errors", "skipped")
+        }
         failed = count["failures"] + count["errors"]
         passed = count["tests"] - failed - count["skipped"]
         rows.append((tier, passed, failed, count["skipped"], time.monotonic() - began))
