@@ -10,7 +10,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 
-def pinned(name: str) -> list[str]:
+def requirements(name: str) -> list[str]:
     """Requirements of one file below requirements/."""
     lines = Path(__file__).with_name("requirements").joinpath(name).read_text().splitlines()
     return [line for line in lines if line and not line.startswith("#")]
@@ -24,7 +24,7 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["roboreward_ros", "roboreward_ros.*"]),
     package_data={"roboreward_ros": ["assets/**/*"]},
-    install_requires=pinned("runtime.txt"),
-    extras_require={"dev": pinned("dev.txt")},
+    install_requires=requirements("runtime.txt"),
+    extras_require={"dev": requirements("dev.txt")},
     entry_points={"console_scripts": ["roboreward = roboreward_ros.cli.main:main"]},
 )

@@ -94,14 +94,14 @@ again="check the network and run make setup again (finished steps are kept)"
 
 if [ "$ros" = wheels ]; then
   constraints=requirements/constraints.txt
-  files=(requirements/ros.txt requirements/runtime.txt requirements/dev.txt)
+  files=(requirements/ros.txt requirements/build.txt requirements/runtime.txt requirements/dev.txt)
 else
   constraints=requirements/constraints-jazzy.txt
-  files=(requirements/runtime.txt requirements/dev.txt)
+  files=(requirements/build.txt requirements/runtime.txt requirements/dev.txt)
 fi
 deps=$(stamp_of "${files[@]}" "$constraints")
 if [ "$(cat "$venv/.deps" 2>/dev/null)" != "$deps" ]; then
-  torch=("$(grep '^torch==' requirements/constraints.txt)")
+  torch=("$(grep '^torch==' requirements/runtime.txt)")
   [ -n "${TORCH_INDEX_URL:-}" ] && torch+=(--index-url "$TORCH_INDEX_URL")
   # torch goes first and alone: a later resolve then keeps the build that was chosen here.
   run "installing ${torch[0]} (the largest download)" "$again" "${pip[@]}" install -q "${torch[@]}"
@@ -135,10 +135,14 @@ if [ "$(cat "$venv/.interfaces" 2>/dev/null)" != "$interfaces" ]; then
   generated=$(find "$venv/ros" -type d -path '*-packages/roboreward_ros' | head -1)
   # The checkout comes first, so the package is run from its sources and never copied.
   printf '%s\n%s\n' "$root" "$(dirname "$generated")" >"$site/roboreward_ros.pth"
-  # The wheels' loader looks for libraries in .venv/lib only.
-  for library in "$venv"/ros/lib/lib*.so; do
-    ln -sf "../ros/lib/$(basename "$library")" "$venv/lib/"
-  done
+  if [ "$ros" = wheels ]; then # their loader looks for libraries in .venv/lib only
+    for library in "$venv"/ros/lib/lib*.so; do
+      ln -sf "../ros/lib/$(basename "$library")" "$venv/lib/"
+    done
+  else
+    cp tools/library_path.py "$site/roboreward_ros_library_path.py"
+    echo "import roboreward_ros_library_path" >"$site/roboreward_ros_library_path.pth"
+  fi
   ln -sf ../ros/bin/roboreward "$venv/bin/roboreward"
   echo "$interfaces" >"$venv/.interfaces"
 fi
