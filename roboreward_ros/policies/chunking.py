@@ -89,4 +89,5 @@ class ChunkPlayer:
                 allowed=f"steps of chunk {self._index}",
                 next_step="Decide and load the chunk first.",
             )
-        return self._actions[step % self.schedule.chunk_size].copy()
+        action: FloatArray = self._actions[step % self.schedule.chunk_size].copy()
+        return action
