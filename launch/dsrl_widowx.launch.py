@@ -1,0 +1,88 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``ros2 launch roboreward_ros dsrl_widowx.launch.py sim:=true``: DSRL on a WidowX or its twin.
+
+Translates ``roboreward_ros.stack``; every decision is made there. The same as
+``roboreward launch dsrl_widowx``.
+"""
+
+import dataclasses
+import os
+
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    LogInfo,
+    OpaqueFunction,
+    RegisterEventHandler,
+    SetEnvironmentVariable,
+)
+from launch.event_handlers import OnProcessExit
+from launch.events import Shutdown
+from launch_ros.actions import Node
+
+from launch import LaunchDescription
+from roboreward_ros.cli.preflight import config_dir, preflight
+from roboreward_ros.stack import REFUSED_EXIT_CODE, StackArguments
+
+
+def start(context):
+    """Check, describe, and turn each process of the stack into a Node action."""
+    # This runs before the arguments are declared: only those that were typed are there, so that
+    # a resumed run keeps its own values for the others.
+    typed = context.launch_configurations
+    stack = preflight({name: typed[name] for name in StackArguments.names() if name in typed})
+    actions = [LogInfo(msg=note) for note in stack.notes]
+    actions += [
+        SetEnvironmentVariable(name, value)
+        for name, value in stack.environment.items()
+        if name not in os.environ
+    ]
+    for process in stack.nodes:
+        defaults = config_dir() / process.config
+        node = Node(
+            package="roboreward_ros",
+            executable=process.name,
+            name=process.name,
+            namespace=process.namespace,
+            parameters=[
+                *([str(defaults)] if defaults.is_file() else []),
+                dict(process.parameters),
+            ],
+            output="both",
+            emulate_tty=True,
+            respawn=process.respawn,
+            respawn_delay=stack.restart.backoff_s[0],
+            respawn_max_retries=stack.restart.limit,
+        )
+        ending = OnProcessExit(target_action=node, on_exit=_ending_of(process))
+        actions += [RegisterEventHandler(ending), node]
+    return actions
+
+
+def _ending_of(process):
+    def on_exit(event, context):
+        del context
+        if event.returncode == 0 and process.shutdown_on_exit_zero:
+            return [EmitEvent(event=Shutdown(reason=f"{process.name} is done"))]
+        if event.returncode == REFUSED_EXIT_CODE:
+            reason = f"{process.name} refused its configuration"
+            return [EmitEvent(event=Shutdown(reason=reason))]
+        return []
+
+    return on_exit
+
+
+def generate_launch_description():
+    """The launch description; arguments as ``StackArguments`` documents them."""
+    declared = [
+        DeclareLaunchArgument(
+            item.name,
+            default_value=str(item.default).lower()
+            if isinstance(item.default, bool)
+            else str(item.default),
+            description=item.metadata["help"],
+        )
+        for item in dataclasses.fields(StackArguments)
+    ]
+    return LaunchDescription([OpaqueFunction(function=start), *declared])

@@ -1,0 +1,192 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Looks at everything that a stack needs before its first process starts.
+
+Both front ends call :func:`preflight`. What is missing is reported at once, not one by one.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from roboreward_ros.cli import run_config
+from roboreward_ros.errors import RoboRewardError, StackError
+from roboreward_ros.stack import PROMISED_REWARD, Stack, StackArguments, describe
+
+PROBE_S = 2.0
+"""How long the domain is listened to, s: discovery on one host takes up to 1.7 s."""
+PROBE_LIMIT_S = 10.0
+
+
+def preflight(given: Mapping[str, str], *, probe_domain: bool = True) -> Stack:
+    """Check what the arguments ask for and describe the stack; leaves a run folder behind.
+
+    Args:
+        given: launch arguments by name, as text.
+        probe_domain: look whether a stack runs in this ROS domain already.
+
+    Raises:
+        ConfigError: an unknown argument, or a value that is not allowed.
+        StackError: one or more things are missing; the message lists all of them.
+    """
+    run_dir = Path(given.get("run_dir") or StackArguments().run_dir).expanduser().absolute()
+    stored = run_config.load(run_dir)
+    arguments = run_config.merge(given, stored, run_dir)
+    stack = describe(arguments, demo_task())
+    missing = _twin_problems(stack) if arguments.sim else _arm_problems(stack)
+    missing += _profile_problems(stack)
+    if probe_domain:
+        missing += _domain_problems(stack)
+    if missing:
+        raise StackError(
+            f"the stack cannot start, {len(missing)} "
+            + ("thing is" if len(missing) == 1 else "things are")
+            + " missing:"
+            + "".join(f"\n  {number}. {text}" for number, text in enumerate(missing, 1)),
+        )
+    run_config.save(run_dir, stack.arguments)
+    return stack
+
+
+def config_dir() -> Path:
+    """The package's ``config`` folder: beside a checkout's package, or installed with it."""
+    checkout = Path(__file__).parents[2] / "config"
+    if checkout.is_dir():
+        return checkout
+    prefixes = [*os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep), sys.prefix]
+    for prefix in filter(None, prefixes):
+        installed = Path(prefix) / "share" / "roboreward_ros" / "config"
+        if installed.is_dir():
+            return installed
+    raise StackError(
+        "the package's config folder is not there",
+        got=f"{checkout} and share/roboreward_ros/config of {', '.join(filter(None, prefixes))}",
+        next_step="Run make setup, or source the workspace's setup.bash.",
+    )
+
+
+def demo_task() -> str:
+    """The twin's default task, a sentence."""
+    from roboreward_ros.sim.tasks import DEMO_TASK
+
+    return DEMO_TASK
+
+
+def _twin_problems(stack: Stack) -> list[str]:
+    from roboreward_ros.sim.tasks import TASKS
+
+    problems = []
+    task = stack.arguments.task
+    if task not in TASKS:
+        problems.append(f"task: the twin has no task {task!r}; allowed: {', '.join(TASKS)}")
+    problems += _reward_problems(stack.arguments.reward)
+    problems += _policy_problems(stack.arguments.policy)
+    return problems
+
+
+def _arm_problems(stack: Stack) -> list[str]:
+    arguments = stack.arguments
+    problems = []
+    if arguments.driver == "xs_sdk":
+        problems.append(
+            "driver: this release has no driver for the arm (the xs_sdk client comes later); "
+            "driver:=fake runs the graph without one"
+        )
+    if not Path(arguments.camera).exists():
+        found = sorted(str(path) for path in Path("/dev").glob("video*"))
+        problems.append(
+            f"camera: no {arguments.camera} (found: {', '.join(found) or 'no /dev/video*'}); "
+            "plug it in, or give camera:=/dev/videoN or a video file"
+        )
+    if not arguments.task:
+        problems.append('task: none given; give task:="put the mushroom on the cloth" or yours')
+    if arguments.policy:
+        problems += _policy_problems(arguments.policy)
+    else:
+        problems.append("policy: none given, the real arm has no default; give policy:=FOLDER")
+    problems += _reward_problems(arguments.reward)
+    return problems
+
+
+def _policy_problems(policy: str) -> list[str]:
+    try:
+        from roboreward_ros.policies.checkpoint import find_checkpoint
+
+        find_checkpoint(policy)
+    except RoboRewardError as error:
+        return [f"policy: {error}"]
+    return []
+
+
+def _reward_problems(reward: str) -> list[str]:
+    from roboreward_ros.rewards.registry import SOURCES
+
+    if reward in SOURCES:
+        return []
+    if reward == PROMISED_REWARD:
+        others = ", ".join(SOURCES)
+        return [f"weights: source {reward} comes with a later release; allowed: {others}"]
+    return [f"reward: unknown source {reward!r}; allowed: {', '.join(SOURCES)}"]
+
+
+def _profile_problems(stack: Stack) -> list[str]:
+    problems = []
+    for name, folder, value in (
+        ("profile", "dsrl", stack.arguments.profile),
+        ("robot", "robots", stack.arguments.robot),
+    ):
+        there = sorted(path.stem for path in (config_dir() / folder).glob("*.yaml"))
+        if value not in there:
+            problems.append(
+                f"{name}: no config/{folder}/{value}.yaml; allowed: {', '.join(there) or 'none'}"
+            )
+    return problems
+
+
+def _domain_problems(stack: Stack) -> list[str]:
+    wanted = {f"{node.namespace}/{node.name}" for node in stack.nodes}
+    taken = sorted(wanted & nodes_in_domain(wanted))
+    if not taken:
+        return []
+    domain = os.environ.get("ROS_DOMAIN_ID", "0")
+    others = "stop that stack, or set another ROS_DOMAIN_ID (0..101) or namespace:="
+    return [f"domain: ROS domain {domain} is occupied by {', '.join(taken)}; {others}"]
+
+
+def nodes_in_domain(wanted: set[str]) -> set[str]:
+    """Full names of the nodes that answer in this ROS domain; listens for about 2 s.
+
+    Args:
+        wanted: listening ends early when one of these was seen.
+
+    Raises:
+        StackError: rclpy cannot be loaded or started.
+    """
+    if importlib.util.find_spec("rclpy") is None:
+        raise StackError(
+            "ROS 2 is not in this environment: rclpy cannot be imported",
+            next_step="Run make setup, or source /opt/ros/jazzy/setup.bash first.",
+        )
+    command = [sys.executable, "-m", "roboreward_ros.ros.graph_probe", str(PROBE_S), *wanted]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PROBE_LIMIT_S, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise StackError(
+            f"the ROS domain could not be looked at within {PROBE_LIMIT_S:g} s",
+            next_step="roboreward doctor says more.",
+        ) from error
+    if done.returncode != 0:
+        raise StackError(
+            "the ROS domain could not be looked at",
+            got=(done.stderr.strip().splitlines() or ["no message"])[-1],
+            next_step="roboreward doctor says more.",
+        )
+    return set(json.loads(done.stdout))

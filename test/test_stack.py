@@ -1,0 +1,150 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The stack as plain data: arguments, nodes, restarts."""
+
+import dataclasses
+
+import pytest
+
+from roboreward_ros.errors import ConfigError
+from roboreward_ros.stack import (
+    ParameterValue,
+    RestartPolicy,
+    StackArguments,
+    describe,
+    parse_assignments,
+)
+
+PROMISED = {
+    "sim": False,
+    "robot": "wx250s",
+    "task": "",
+    "reward": "",
+    "policy": "",
+    "speed": "realtime",
+    "console": True,
+    "console_port": 8642,
+    "namespace": "",
+}
+TASK = "open the drawer"
+
+
+def twin(**given: str) -> StackArguments:
+    return StackArguments.from_strings({"sim": "true", **given})
+
+
+def test_promised_arguments_have_their_promised_defaults() -> None:
+    defaults = StackArguments()
+    assert {name: getattr(defaults, name) for name in PROMISED} == PROMISED
+    assert {"run_dir", "episodes", "seed"} <= set(StackArguments.names())
+
+
+def test_every_argument_is_documented() -> None:
+    assert all(item.metadata["help"] for item in dataclasses.fields(StackArguments))
+
+
+def test_arguments_are_read_from_text() -> None:
+    words = ["sim:=true", "episodes:=12", "run_dir:=/tmp/a:=b", "speed:=max"]
+    arguments = StackArguments.from_strings(parse_assignments(words))
+    assert arguments == StackArguments(sim=True, episodes=12, run_dir="/tmp/a:=b", speed="max")
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"epsiodes": "3"}, "episodes"),
+        ({"sim": "perhaps"}, "true, false"),
+        ({"episodes": "many"}, "episodes"),
+        ({"episodes": "-1"}, "episodes"),
+        ({"sim": "true", "speed": "fast"}, "realtime, max"),
+        ({"speed": "max"}, "twin"),
+        ({"namespace": "arm one"}, "namespace"),
+        ({"console_port": "0"}, "console_port"),
+        ({"run_dir": ""}, "run_dir"),
+        ({"driver": "magic"}, "xs_sdk, fake"),
+    ],
+)
+def test_a_bad_argument_is_refused_by_name(given: dict[str, str], named: str) -> None:
+    with pytest.raises(ConfigError, match=named):
+        StackArguments.from_strings(given)
+
+
+@pytest.mark.parametrize("words", [["sim=true"], [":=true"], ["sim:=true", "sim:=false"]])
+def test_a_malformed_assignment_is_refused(words: list[str]) -> None:
+    with pytest.raises(ConfigError, match=r"sim|name:=value"):
+        parse_assignments(words)
+
+
+def test_the_twin_is_one_process_and_the_arm_two() -> None:
+    names = {node.name for node in describe(twin(), TASK).nodes}
+    rest = {"recorder_node", "policy_node", "reward_node", "learner_node", "session_node"}
+    assert names == rest | {"sim_node"}
+    arm = describe(StackArguments(task=TASK, policy="p", reward="human"))
+    assert {node.name for node in arm.nodes} == rest | {"robot_node", "camera_node"}
+
+
+def test_arguments_reach_the_nodes_they_are_for() -> None:
+    stack = describe(
+        twin(speed="max", episodes="7", seed="3", run_dir="/r", namespace="arm1"), TASK
+    )
+    assert all(node.parameters["run_dir"] == "/r" for node in stack.nodes)
+    assert all(node.parameters["exit_with_launcher"] is True for node in stack.nodes)
+    assert {node.namespace for node in stack.nodes} == {"/arm1"}
+    assert stack.node("sim_node").parameters["speed"] == "max"
+    session = stack.node("session_node").parameters
+    wanted: dict[str, ParameterValue] = {
+        "task": TASK,
+        "episodes": 7,
+        "seed": 3,
+        "wait_for_learner": True,
+        "stop_when_done": True,
+    }
+    assert {name: session[name] for name in wanted} == wanted
+    assert stack.node("policy_node").parameters["policy"] == "demo"
+
+
+def test_a_realtime_session_never_waits_for_the_learner() -> None:
+    session = describe(twin(), TASK).node("session_node").parameters
+    assert session["wait_for_learner"] is False
+    assert session["stop_when_done"] is False
+
+
+def test_the_twin_defaults_to_ground_truth_and_says_so() -> None:
+    stack = describe(twin(), TASK)
+    assert stack.node("reward_node").parameters["source"] == "ground_truth"
+    assert any("ground_truth" in note and "roboreward" in note for note in stack.notes)
+    assert describe(StackArguments()).arguments.reward == "roboreward"
+    named = describe(twin(reward="human"), TASK)
+    assert named.node("reward_node").parameters["source"] == "human"
+    assert not any("ground_truth" in note for note in named.notes)
+
+
+def test_the_arm_has_no_default_policy_and_people_reset_it() -> None:
+    arm = describe(StackArguments())
+    assert arm.arguments.policy == ""
+    assert arm.node("session_node").parameters["auto_reset"] is False
+
+
+def test_only_the_session_ends_the_stack_and_the_arms_owner_stops_last() -> None:
+    for arguments in (twin(), StackArguments()):
+        nodes = describe(arguments, TASK).nodes
+        assert [n.name for n in nodes if n.shutdown_on_exit_zero] == ["session_node"]
+        last = max(node.stop_stage for node in nodes)
+        owners = {n.name for n in nodes if n.stop_stage == last}
+        assert owners in ({"sim_node"}, {"robot_node"})
+
+
+def test_restarts_back_off_and_end_after_three_in_a_minute() -> None:
+    policy = RestartPolicy()
+    restarts: list[float] = []
+    waits = []
+    for now_s in (0.0, 1.0, 2.0):
+        wait_s = policy.wait_s(restarts, now_s)
+        assert wait_s is not None
+        waits.append(wait_s)
+        restarts.append(now_s)
+    assert waits == sorted(waits)
+    assert waits[0] < waits[-1]
+    assert policy.wait_s(restarts, 3.0) is None
+    assert policy.wait_s(restarts, 60.5) == waits[-1], "the first restart has left the window"
+    assert policy.wait_s(restarts, 200.0) == waits[0]
