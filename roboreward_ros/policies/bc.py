@@ -86,9 +86,7 @@ class AveragedWeights:
         """Move the average towards the network's present weights."""
         self._step += 1
         decay = min(self._decay, self._step / (10 + self._step))
-        torch._foreach_lerp_(
-            list(self.weights.values()), list(self._source.values()), 1 - decay
-        )
+        torch._foreach_lerp_(list(self.weights.values()), list(self._source.values()), 1 - decay)
 
 
 def train(

@@ -117,6 +117,13 @@ class SamplerConfig:
             )
         if self.clip_x0 < 0:
             raise ConfigError("SamplerConfig.clip_x0 is negative", got=self.clip_x0, allowed=">= 0")
+        if self.prediction == "eps" and self.clip_x0 == 0:
+            raise ConfigError(
+                "eps prediction divides by the vanishing signal of the first step",
+                got="clip_x0 0",
+                allowed="clip_x0 > 0",
+                next_step="Bound the clean chunk, or predict v.",
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from roboreward_ros.policies.diffusion import DiffusionPolicy
 
 TASKS = ("open the drawer", "put the mushroom on the cloth")
 NETWORK = NetworkConfig(
-    image_size=16, channels=(4, 8, 8, 8), visual_dim=8, text_dim=4, hidden=48, blocks=2
+    image_size=16, channels=(4, 8, 8, 8), visual_dim=8, text_dim=4, hidden=64, blocks=2
 )
 SIDE = 0.02
 
@@ -45,7 +45,7 @@ def toy_data() -> Demonstrations:
 
 @pytest.fixture(scope="session")
 def toy_checkpoint(toy_data: Demonstrations) -> Checkpoint:
-    config = TrainConfig(steps=700, batch_size=64, learning_rate=2e-3, ema_decay=0.98, seed=1)
+    config = TrainConfig(steps=700, batch_size=64, learning_rate=4e-3, ema_decay=0.98, seed=1)
     return train(toy_data, NETWORK, SamplerConfig(), config)
 
 

@@ -107,7 +107,7 @@ def test_a_description_that_cannot_be_read_is_refused(folder, text):
 
 def test_weights_of_another_network_are_refused(folder):
     document = json.loads((folder / DESCRIPTION_FILE).read_text())
-    document["description"]["network"]["hidden"] = 64
+    document["description"]["network"]["hidden"] = 80
     edit(folder, **document)
     with pytest.raises(CheckpointError, match="do not fit"):
         load_policy(folder)

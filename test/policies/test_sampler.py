@@ -27,7 +27,8 @@ def test_the_chain_starts_at_the_last_training_step():
 
 @pytest.mark.parametrize("prediction", ["v", "eps"])
 def test_an_exact_predictor_recovers_a_single_clean_chunk(prediction: str):
-    sampler = DdimSampler(SamplerConfig(prediction=prediction))
+    bound = 4.0 if prediction == "eps" else 0.0
+    sampler = DdimSampler(SamplerConfig(prediction=prediction, clip_x0=bound))
     clean = torch.tensor([[0.5, -1.0, 2.0]])
 
     def exact(x: torch.Tensor, step: int) -> torch.Tensor:
@@ -78,7 +79,14 @@ def test_corruption_and_its_targets_belong_together():
 
 
 @pytest.mark.parametrize(
-    "options", [{"sample_steps": 0}, {"sample_steps": 65}, {"prediction": "x"}, {"clip_x0": -1.0}]
+    "options",
+    [
+        {"sample_steps": 0},
+        {"sample_steps": 65},
+        {"prediction": "x"},
+        {"clip_x0": -1.0},
+        {"prediction": "eps"},
+    ],
 )
 def test_wrong_options_are_refused(options):
     with pytest.raises(ConfigError):
