@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Values that cross the borders between packages: frozen, slotted, checked where they are made.
+
+Conventions (BridgeData V2): base frame with x forward, y left, z up, metres; an action is
+``[dx, dy, dz (m), droll, dpitch, dyaw (rad, about base axes), gripper (absolute, 1 = open)]``;
+proprioception is ``[x, y, z (m), roll, pitch, yaw (rad, from gripper-down), gripper (0..1)]``.
+"""
+
+from roboreward_ros.types.arrays import (
+    ACTION_DIM,
+    PROPRIO_DIM,
+    RUBRIC_MAX,
+    RUBRIC_MIN,
+    Float32Array,
+    FloatArray,
+    ImageU8,
+    require_shape,
+)
+from roboreward_ros.types.episode import (
+    Chunk,
+    EndCause,
+    EpisodeMeta,
+    EpisodeSummary,
+    PolicySpec,
+)
+from roboreward_ros.types.reward import (
+    Abstain,
+    AbstainReason,
+    GroundTruth,
+    LabelRecord,
+    Provenance,
+    RewardFailure,
+    RewardOutcome,
+    RewardRequest,
+    RewardSpec,
+    Score,
+    ScoreKind,
+    ScoreScale,
+)
+from roboreward_ros.types.robot import (
+    Frame,
+    Observation,
+    RobotState,
+    StepFlag,
+    StepReport,
+)
+from roboreward_ros.types.session import (
+    IdleAccount,
+    SessionView,
+)
+
+__all__ = [
+    "ACTION_DIM",
+    "PROPRIO_DIM",
+    "RUBRIC_MAX",
+    "RUBRIC_MIN",
+    "Abstain",
+    "AbstainReason",
+    "Chunk",
+    "EndCause",
+    "EpisodeMeta",
+    "EpisodeSummary",
+    "Float32Array",
+    "FloatArray",
+    "Frame",
+    "GroundTruth",
+    "IdleAccount",
+    "ImageU8",
+    "LabelRecord",
+    "Observation",
+    "PolicySpec",
+    "Provenance",
+    "RewardFailure",
+    "RewardOutcome",
+    "RewardRequest",
+    "RewardSpec",
+    "RobotState",
+    "Score",
+    "ScoreKind",
+    "ScoreScale",
+    "SessionView",
+    "StepFlag",
+    "StepReport",
+    "require_shape",
+]
