@@ -1,0 +1,63 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""One writer a file: an advisory lock that dies with its process and names its holder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from roboreward_ros.errors import StoreError
+
+
+class WriterLock:
+    """An exclusive ``flock`` on ``path``, held until :meth:`release` or the process's death.
+
+    Args:
+        path: lock file; made if missing, never removed (removing one races with its next holder).
+        what: what is being locked, for the message.
+
+    Raises:
+        StoreError: another process (named by pid) holds it, or the folder cannot be written.
+    """
+
+    def __init__(self, path: Path, what: str) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise StoreError(
+                f"{what} cannot be written",
+                got=f"{path}: {error.strerror}",
+                next_step="Check the folder's owner and free space, or choose another run_dir.",
+            ) from None
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.pread(self._fd, 32, 0).decode(errors="replace").strip() or "unknown"
+            os.close(self._fd)
+            self._fd = -1
+            raise StoreError(
+                f"{what} is being written by another process",
+                got=f"pid {holder}",
+                allowed="one writer at a time",
+                next_step=f"Stop that process (ps -p {holder}) or open the run for reading.",
+            ) from None
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Give the lock back; idempotent."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def sync_directory(path: Path) -> None:
+    """Make names in ``path`` durable (a rename is lost with the power otherwise)."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

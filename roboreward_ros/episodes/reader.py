@@ -1,0 +1,108 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""One committed episode, read array by array and checked on the way."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from roboreward_ros.episodes.arrays import Array, array_attributes, read_array
+from roboreward_ros.episodes.codec import Fields
+from roboreward_ros.episodes.header import Header, read_header
+from roboreward_ros.episodes.marks import Marks
+from roboreward_ros.types import Chunk, EpisodeSummary, Float32Array, FloatArray, GroundTruth
+
+
+class StoredEpisode:
+    """Reader of ``run_dir/episodes/<id>`` (protocol ``EpisodeReader``); arrays are read-only.
+
+    Args:
+        folder: the episode's folder.
+        marks: marks of the run, for ``summary.discarded``.
+
+    Raises:
+        FormatError: the header, or later an array, is missing, damaged or newer than this code.
+    """
+
+    def __init__(self, folder: Path, marks: Marks) -> None:
+        self.folder = folder
+        self._header: Header = read_header(folder)
+        self._marks = marks
+
+    @property
+    def summary(self) -> EpisodeSummary:
+        summary = self._header.summary
+        discarded = self._marks.discarded(summary.meta.episode_id)
+        return dataclasses.replace(summary, discarded=discarded)
+
+    @property
+    def uri(self) -> str:
+        return self.folder.resolve().as_uri()
+
+    def array(self, name: str) -> Array:
+        """Any array of the episode except ground truth (see ``layout.py`` for names)."""
+        if name.split("/", maxsplit=1)[0] == "truth":
+            raise PermissionError("ground truth is read through truth() only")
+        return read_array(self.folder / name)
+
+    def frames(self) -> Sequence[bytes]:
+        data = read_array(self.folder / "frames/data").tobytes()
+        ends = [int(end) for end in read_array(self.folder / "frames/offsets").tolist()]
+        return [data[a:b] for a, b in itertools.pairwise(ends)]
+
+    def stamps_ns(self) -> Sequence[int]:
+        return [int(stamp) for stamp in self.array("stamps_ns").tolist()]
+
+    def proprio(self) -> FloatArray:
+        return cast("FloatArray", self.array("proprio"))
+
+    def actions(self) -> FloatArray:
+        return cast("FloatArray", self.array("action_executed"))
+
+    def flags(self) -> Sequence[int]:
+        return [int(flag) for flag in self.array("flags").tolist()]
+
+    def chunks(self) -> Sequence[Chunk]:
+        steps = self.array("chunks/step").tolist()
+        if not steps:
+            return []
+        executed = self.array("chunks/executed").tolist()
+        versions = self.array("chunks/policy_version").tolist()
+        steered = self.array("chunks/steered").tolist()
+        noise, features, actions = (
+            cast("Float32Array", self.array(f"chunks/{name}"))
+            for name in ("noise", "features", "actions")
+        )
+        return [
+            Chunk(
+                index=k,
+                step=int(steps[k]),
+                noise=noise[k],
+                features=features[k],
+                actions=actions[k],
+                policy_version=int(versions[k]),
+                steered=bool(steered[k]),
+                executed=int(executed[k]),
+            )
+            for k in range(len(steps))
+        ]
+
+    def truth(self) -> Sequence[GroundTruth]:
+        folder = self.folder / "truth"
+        if "truth/zarr.json" not in self._header.files:
+            return []
+        names = Fields(array_attributes(folder / "stage"), str(folder / "stage")).texts("names")
+        columns = (
+            np.asarray(read_array(folder / name)).tolist()
+            for name in ("progress", "success", "score", "stage")
+        )
+        return [
+            GroundTruth(float(progress), bool(success), int(score), names[int(stage)])
+            for progress, success, score, stage in zip(*columns, strict=True)
+        ]

@@ -1,0 +1,144 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Payloads of the journal's records: fixed little-endian layouts, JSON where sizes vary."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+
+from roboreward_ros.episodes.codec import Fields, from_text, to_text
+from roboreward_ros.types import (
+    ACTION_DIM,
+    Chunk,
+    Float32Array,
+    FloatArray,
+    GroundTruth,
+    StepReport,
+    require_shape,
+)
+
+_OBSERVATION = struct.Struct("<iq13d")
+_STEP = struct.Struct("<iq")
+_STEP_FLOATS = 7 + 7 + 16 + 6 + 6 + 6
+_CHUNK = struct.Struct("<iiqbiii")
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationRow:
+    """One observation: proprio ``[7]``, joints ``[6]`` rad, JPEG bytes."""
+
+    step: int
+    stamp_ns: int
+    proprio: FloatArray
+    q: FloatArray
+    jpeg: memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One control period: what was asked, what was done, what the motors felt."""
+
+    step: int
+    flags: int
+    action_raw: FloatArray
+    action_executed: FloatArray
+    target_pose: FloatArray
+    q_command: FloatArray
+    effort: FloatArray
+    dq: FloatArray
+
+
+def pack_observation(
+    step: int, stamp_ns: int, jpeg: bytes, proprio: FloatArray, q: FloatArray
+) -> tuple[bytes, bytes]:
+    require_shape("proprio", proprio, (7,))
+    require_shape("q", q, (6,))
+    return _OBSERVATION.pack(step, stamp_ns, *proprio.tolist(), *q.tolist()), jpeg
+
+
+def unpack_observation(payload: memoryview) -> ObservationRow:
+    step, stamp_ns, *numbers = _OBSERVATION.unpack_from(payload)
+    values = np.asarray(numbers, dtype=np.float64)
+    return ObservationRow(step, stamp_ns, values[:7], values[7:], payload[_OBSERVATION.size :])
+
+
+def pack_step(step: int, report: StepReport) -> bytes:
+    parts = (
+        ("action_raw", report.action_raw, (7,)),
+        ("action_executed", report.action_executed, (7,)),
+        ("target_pose", report.target_pose, (4, 4)),
+        ("q_command", report.q_command, (6,)),
+        ("effort", report.state.effort, (6,)),
+        ("dq", report.state.dq, (6,)),
+    )
+    for name, array, shape in parts:
+        require_shape(name, array, shape)
+    values = np.concatenate([np.ravel(array) for _, array, _ in parts]).astype("<f8")
+    return _STEP.pack(step, int(report.flags)) + values.tobytes()
+
+
+def unpack_step(payload: memoryview) -> StepRow:
+    step, flags = _STEP.unpack_from(payload)
+    values = np.frombuffer(payload, dtype="<f8", offset=_STEP.size, count=_STEP_FLOATS)
+    raw, executed, pose, command, effort, dq = np.split(values, (7, 14, 30, 36, 42))
+    return StepRow(step, flags, raw, executed, pose.reshape(4, 4), command, effort, dq)
+
+
+def pack_chunk(chunk: Chunk) -> bytes:
+    noise = np.ascontiguousarray(chunk.noise, dtype="<f4")
+    actions = np.ascontiguousarray(chunk.actions, dtype="<f4")
+    features = np.ascontiguousarray(chunk.features, dtype="<f4")
+    header = _CHUNK.pack(
+        chunk.index,
+        chunk.step,
+        chunk.policy_version,
+        chunk.steered,
+        len(noise),
+        len(actions),
+        len(features),
+    )
+    return b"".join((header, noise.tobytes(), actions.tobytes(), features.tobytes()))
+
+
+def unpack_chunk(payload: memoryview) -> Chunk:
+    index, step, version, steered, n_noise, n_actions, n_features = _CHUNK.unpack_from(payload)
+    values: Float32Array = np.frombuffer(payload, dtype="<f4", offset=_CHUNK.size)
+    noise, actions, features = np.split(
+        values, (n_noise * ACTION_DIM, (n_noise + n_actions) * ACTION_DIM)
+    )
+    assert len(features) == n_features
+    return Chunk(
+        index=index,
+        step=step,
+        noise=noise.reshape(n_noise, ACTION_DIM),
+        features=features,
+        actions=actions.reshape(n_actions, ACTION_DIM),
+        policy_version=version,
+        steered=bool(steered),
+    )
+
+
+def pack_truth(step: int, truth: GroundTruth) -> bytes:
+    return to_text(
+        {
+            "step": step,
+            "progress": float(truth.progress),
+            "success": bool(truth.success),
+            "score": int(truth.score),
+            "stage": truth.stage,
+        }
+    ).encode()
+
+
+def unpack_truth(payload: memoryview) -> tuple[int, GroundTruth]:
+    fields = Fields(from_text(bytes(payload), "journalled ground truth"), "ground truth")
+    truth = GroundTruth(
+        progress=fields.number("progress"),
+        success=fields.flag("success"),
+        score=fields.integer("score"),
+        stage=fields.text("stage"),
+    )
+    return fields.integer("step"), truth
