@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -113,7 +114,6 @@ def train(
     description = describe(data, network_config, sampler_config)
     vocabulary = Vocabulary(data.tasks)
     sampler = DdimSampler(sampler_config)
-    rng = np.random.default_rng(config.seed)
     noise_rng = torch.Generator().manual_seed(config.seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -133,20 +133,17 @@ def train(
         parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
     average = AveragedWeights(network, config.ema_decay)
-    order, cursor = rng.permutation(len(pixels)), 0
-    loss_mean, error_mean = float("nan"), float("nan")
+    batches = _Batches(len(pixels), np.random.default_rng(config.seed))
+    cached: Tensor | None = None
     losses: list[Tensor] = []
     errors: list[Tensor] = []
     for step in range(config.steps):
-        if cursor + config.batch_size > len(order):
-            missing = max(0, config.batch_size - len(order))
-            extra = rng.integers(0, len(order), missing)
-            order, cursor = np.concatenate([rng.permutation(len(pixels)), extra]), 0
-        rows = torch.from_numpy(order[cursor : cursor + config.batch_size])
-        cursor += config.batch_size
-
-        features = network.features(pixels[rows], proprio[rows], bags[rows])
-        repeats = config.noises_per_image
+        if cached is None and 0 < config.encoder_steps <= step:
+            cached = _freeze_encoder(network, average, pixels)
+        rows = batches.draw(config.batch_size if cached is None else config.frozen_batch_size)
+        repeats = config.noises_per_image if cached is None else 1
+        keypoints = network.image(pixels[rows]) if cached is None else cached[rows]
+        features = network.mix(keypoints, proprio[rows], bags[rows])
         clean = chunks[rows].repeat(repeats, 1)
         noise = torch.randn(clean.shape, generator=noise_rng)
         times = torch.randint(0, sampler_config.train_steps, (len(clean),), generator=noise_rng)
@@ -172,12 +169,36 @@ def train(
         average.update()
 
         if (step + 1) % report_every == 0 or step + 1 == config.steps:
-            loss_mean = float(torch.stack(losses).mean())
-            if errors:
-                error_mean = math.sqrt(float(torch.stack(errors).mean()))
+            error = math.sqrt(float(torch.stack(errors).mean())) if errors else math.nan
+            mean = float(torch.stack(losses).mean())
+            on_progress(TrainProgress(step + 1, config.steps, mean, error))
             losses, errors = [], []
-            on_progress(TrainProgress(step + 1, config.steps, loss_mean, error_mean))
     return make_checkpoint(description, average.weights)
+
+
+class _Batches:
+    """Row numbers without replacement, shuffled anew each epoch."""
+
+    def __init__(self, rows: int, rng: np.random.Generator) -> None:
+        self._rows = rows
+        self._rng = rng
+        self._left: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+
+    def draw(self, count: int) -> Tensor:
+        while len(self._left) < count:
+            self._left = np.concatenate([self._left, self._rng.permutation(self._rows)])
+        drawn, self._left = self._left[:count], self._left[count:]
+        return torch.from_numpy(drawn)
+
+
+@torch.no_grad()
+def _freeze_encoder(network: PolicyNetwork, average: AveragedWeights, pixels: Tensor) -> Tensor:
+    """Put the averaged weights into the encoder, stop its training, return all keypoints."""
+    for name, value in network.image.named_parameters():
+        value.copy_(average.weights[f"image.{name}"])
+        value.requires_grad_(False)
+        value.grad = None
+    return torch.cat([network.image(part) for part in torch.split(pixels, 256)])
 
 
 def _standardise(positions: Tensor) -> tuple[Tensor, Tensor]:

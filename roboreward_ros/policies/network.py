@@ -106,8 +106,12 @@ class PolicyNetwork(nn.Module):
 
     def features(self, images: Tensor, proprio: Tensor, bags: Tensor) -> Tensor:
         """``[B, F]`` from uint8 images ``[B, S, S, 3]``, unit proprio ``[B, 7]``, ``[B, V]``."""
+        return self.mix(self.image(images), proprio, bags)
+
+    def mix(self, keypoints: Tensor, proprio: Tensor, bags: Tensor) -> Tensor:
+        """``features`` from the image's keypoints ``[B, 2 C]``."""
         sentence = self.text(bags)
-        visual = self.fuse(torch.cat([self.image(images), sentence], dim=1))
+        visual = self.fuse(torch.cat([keypoints, sentence], dim=1))
         return torch.cat([visual, proprio, sentence], dim=1)
 
     def condition(self, features: Tensor) -> Tensor:

@@ -45,7 +45,15 @@ def toy_data() -> Demonstrations:
 
 @pytest.fixture(scope="session")
 def toy_checkpoint(toy_data: Demonstrations) -> Checkpoint:
-    config = TrainConfig(steps=700, batch_size=64, learning_rate=4e-3, ema_decay=0.98, seed=1)
+    config = TrainConfig(
+        steps=1500,
+        encoder_steps=150,
+        batch_size=32,
+        frozen_batch_size=128,
+        learning_rate=3e-3,
+        ema_decay=0.98,
+        seed=1,
+    )
     return train(toy_data, NETWORK, SamplerConfig(), config)
 
 

@@ -127,3 +127,15 @@ def test_training_that_cannot_run_is_refused(options):
 
 def test_the_toy_checkpoint_is_what_the_tests_think(toy_checkpoint: Checkpoint, toy_network):
     assert toy_checkpoint.description.network == toy_network
+
+
+def test_a_frozen_encoder_stays_and_the_rest_goes_on_learning(toy_data, toy_network):
+    config = TrainConfig(steps=12, encoder_steps=4, batch_size=16, frozen_batch_size=32, seed=2)
+    long = train(toy_data, toy_network, SamplerConfig(), config).weights
+    longer = train(
+        toy_data, toy_network, SamplerConfig(), dataclasses.replace(config, ema_decay=0.5)
+    ).weights
+    moved = {name for name in long if not torch.equal(long[name], longer[name])}
+    assert {name for name in long if name.startswith("fuse.")} <= moved
+    # Averages of the first 4 steps are alike up to the decay's cap, which they do not reach.
+    assert not any(name.startswith("image.") for name in moved)
