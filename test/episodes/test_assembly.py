@@ -1,0 +1,196 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+import random
+
+import numpy as np
+import pytest
+
+from roboreward_ros.episodes.assembly import Beat, EpisodeAssembler
+from roboreward_ros.episodes.store import EpisodeStore, open_uri
+from roboreward_ros.errors import ConfigError
+from roboreward_ros.types import (
+    Chunk,
+    EndCause,
+    EpisodeMeta,
+    GroundTruth,
+    RobotState,
+    StepFlag,
+    StepReport,
+)
+
+CHUNK = 4
+PERIOD_NS = 200_000_000
+T0 = 1_700_000_000_000_000_000
+
+
+def encode(image):
+    return b"\xff\xd8" + image.tobytes()
+
+
+def image_of(step):
+    return np.full((2, 2, 3), step, dtype=np.uint8)
+
+
+def beat_of(step, last_step, flags=StepFlag.NONE, end_cause=EndCause.TIME):
+    state = RobotState(
+        T0 + step * PERIOD_NS,
+        np.full(6, step, dtype=float),
+        np.zeros(6),
+        np.zeros(6),
+        1.0,
+        np.eye(4),
+        np.full(7, step, dtype=float),
+    )
+    action = np.full(7, step - 1, dtype=float)
+    report = StepReport(action, action, np.eye(4), np.zeros(6), flags, state) if step else None
+    return Beat(step, state, report, step == last_step, end_cause)
+
+
+def chunk_of(index):
+    zeros = np.zeros((8, 7), dtype=np.float32)
+    return Chunk(index, index * CHUNK, zeros, np.zeros(5, dtype=np.float32), zeros, 3, steered=True)
+
+
+def streams(last_step, **last):
+    """Calls of each stream, in its own order."""
+    beats = [
+        beat_of(k, last_step, **(last if k == last_step else {})) for k in range(last_step + 1)
+    ]
+    return {
+        "image": [
+            lambda a, k=k: a.add_image(T0 + k * PERIOD_NS, image_of(k))
+            for k in range(last_step + 1)
+        ],
+        "beat": [lambda a, b=b: a.add_beat(b) for b in beats],
+        "chunk": [
+            lambda a, c=c: a.add_chunk("policy", CHUNK, chunk_of(c))
+            for c in range(-(-last_step // CHUNK))
+        ],
+        "truth": [
+            lambda a, k=k: a.add_truth(k, GroundTruth(k / 10, False, 1, "far"))
+            for k in range(last_step + 1)
+        ],
+    }
+
+
+@pytest.fixture
+def store(tmp_path):
+    opened = EpisodeStore(tmp_path, "w")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def assembler(store):
+    def open_writer(policy_id, chunk_size):
+        return store.create(
+            EpisodeMeta("ep_000000", 0, "t", 1, 9, 5.0, "twin", policy_id, chunk_size, T0)
+        )
+
+    return EpisodeAssembler(open_writer, encode, expects_truth=True)
+
+
+@pytest.mark.parametrize("order", range(20))
+def test_any_interleaving_of_the_streams_gives_the_same_episode(assembler, store, order):
+    queues = streams(9)
+    rng = random.Random(order)
+    while any(queues.values()):
+        name = rng.choice([n for n, q in queues.items() if q])
+        queues[name].pop(0)(assembler)
+    assert assembler.whole
+    assembler.commit()
+    episode = store.open("ep_000000")
+    assert episode.summary.complete
+    assert episode.summary.taint == ()
+    assert (episode.summary.n_steps, episode.summary.meta.policy_id) == (9, "policy")
+    assert list(episode.frames()) == [encode(image_of(k)) for k in range(10)]
+    np.testing.assert_array_equal(episode.proprio()[:, 0], np.arange(10))
+    np.testing.assert_array_equal(episode.actions()[:, 0], np.arange(9))
+    assert [c.executed for c in episode.chunks()] == [4, 4, 1]
+    assert [t.progress for t in episode.truth()] == [k / 10 for k in range(10)]
+
+
+def feed(assembler, queues):
+    for name in ("chunk", "truth", "image", "beat"):
+        for call in queues[name]:
+            call(assembler)
+
+
+@pytest.mark.parametrize("stream", ["beat", "image", "chunk", "truth"])
+def test_a_lost_message_makes_the_episode_incomplete_or_tainted(assembler, store, stream):
+    queues = streams(9)
+    del queues[stream][1]
+    feed(assembler, queues)
+    assembler.commit()
+    summary = store.open("ep_000000").summary
+    assert summary.taint
+    assert not summary.complete or stream == "chunk"
+
+
+def test_a_doubled_state_makes_the_episode_incomplete(assembler, store):
+    queues = streams(9)
+    queues["beat"].insert(3, queues["beat"][3])
+    feed(assembler, queues)
+    assembler.commit()
+    summary = store.open("ep_000000").summary
+    assert (summary.complete, summary.taint) == (False, ("gap: state",))
+
+
+@pytest.mark.parametrize(
+    ("last", "taint"),
+    [
+        ({"flags": StepFlag.FAULT}, ("fault",)),
+        ({"end_cause": EndCause.FAULT}, ("fault",)),
+        ({"flags": StepFlag.TAKEOVER}, ("takeover",)),
+        ({"flags": StepFlag.HOLD | StepFlag.LATE}, ()),
+    ],
+)
+def test_faults_and_takeover_taint_the_episode_lateness_only_its_chunk(
+    assembler, store, last, taint
+):
+    feed(assembler, streams(9, **last))
+    assembler.commit()
+    assert store.open("ep_000000").summary.taint == taint
+
+
+def test_a_camera_with_its_own_time_gives_the_newest_image_that_is_not_younger(assembler, store):
+    queues = streams(4)
+    queues["image"] = [
+        lambda a, k=k: a.add_image(T0 + k * PERIOD_NS // 6 - 1, image_of(k)) for k in range(30)
+    ]
+    feed(assembler, queues)
+    assert assembler.whole
+    assembler.commit()
+    assert list(store.open("ep_000000").frames()) == [encode(image_of(k * 6)) for k in range(5)]
+
+
+def test_an_image_that_is_too_old_is_not_taken(assembler):
+    queues = streams(4)
+    old, young = T0 - 10**9, T0 + 10**10
+    queues["image"] = [
+        lambda a: a.add_image(old, image_of(0)),
+        lambda a: a.add_image(young, image_of(1)),
+    ]
+    feed(assembler, queues)
+    assert "no image" in assembler.taint
+
+
+def test_nothing_is_visible_after_an_abort(assembler, store):
+    feed(assembler, streams(9))
+    assembler.abort()
+    assembler.abort()
+    assert store.ids() == []
+
+
+def test_an_episode_without_end_or_decision_is_refused(assembler):
+    queues = streams(9)
+    queues["chunk"].clear()
+    feed(assembler, queues)
+    assert not assembler.whole
+    with pytest.raises(ConfigError, match="no decision of the policy"):
+        assembler.commit()
+
+
+def test_the_uri_opens_the_episode(assembler):
+    feed(assembler, streams(9))
+    assert open_uri(assembler.commit()).summary.meta.episode_id == "ep_000000"
