@@ -192,16 +192,19 @@ class EpisodeAssembler:
                 self._images.popleft()
             self._beats.popleft()
             image_stamp, image = self._images[0]
+            self._write_step(beat)
             if image_stamp > stamp or stamp - image_stamp > self._max_skew_ns:
                 self._taint.add("no image")
                 continue
             self._images.popleft()  # an image belongs to one state: a camera that froze shows
-            self._write(beat, image_stamp, self._encode(image))
+            self._write_observation(beat, image_stamp, self._encode(image))
 
-    def _write(self, beat: Beat, image_stamp_ns: int, jpeg: bytes) -> None:
+    def _write_step(self, beat: Beat) -> None:
         report = beat.report
         if report is not None:
             self._try("state", lambda w: w.add_step(beat.step - 1, report))
+
+    def _write_observation(self, beat: Beat, image_stamp_ns: int, jpeg: bytes) -> None:
         self._try(
             "state",
             lambda w: w.add_observation(

@@ -1,0 +1,78 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Names of reward sources. Nothing of a source is imported before it is built."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Protocol, cast
+
+from roboreward_ros.errors import ConfigError
+from roboreward_ros.protocols import RewardSource
+from roboreward_ros.rewards.config import Option, Options, build_config, file_options
+
+SOURCES: Mapping[str, str] = {
+    "degraded": "roboreward_ros.rewards.degraded:DegradedSource",
+    "ground_truth": "roboreward_ros.rewards.ground_truth:GroundTruthSource",
+    "human": "roboreward_ros.rewards.human:ScriptedHumanSource",
+}
+
+
+class SourceClass(Protocol):
+    """What a registered class offers: a configuration dataclass and a light constructor.
+
+    The constructor must not load weights (``warm_up`` does): a parent builds a source only to
+    read its spec, and lets a child process run it.
+    """
+
+    config_class: type[object]
+
+    def __call__(self, config: object) -> RewardSource: ...
+
+
+def find_class(name: str) -> SourceClass:
+    """The class behind a registered name, or behind ``package.module:Class``.
+
+    Raises:
+        ConfigError: unknown name (the message lists all), or it cannot be imported.
+    """
+    place = SOURCES.get(name, name)
+    if ":" not in place:
+        raise ConfigError(
+            "unknown reward source",
+            got=name,
+            allowed=sorted(SOURCES),
+            next_step="Another package's source is named package.module:Class.",
+        )
+    module, _, attribute = place.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(
+            f"reward source '{name}' cannot be loaded",
+            got=str(error),
+            next_step="Install what it needs (`roboreward doctor` lists it).",
+        ) from None
+    if not isinstance(getattr(found, "config_class", None), type):
+        raise ConfigError(f"{place} is not a reward source: it has no config_class")
+    return cast("SourceClass", found)
+
+
+def merged_options(name: str, options: Options | None = None) -> dict[str, Option]:
+    """The file's options with ``options`` over them."""
+    stored = file_options(name) if name in SOURCES else {}
+    return {**stored, **(options or {})}
+
+
+def build(name: str, options: Options | None = None) -> RewardSource:
+    """A source by name; ``options`` go over ``config/rewards/<name>.yaml``.
+
+    Raises:
+        ConfigError: unknown name, unknown option, or a value out of range.
+    """
+    found = find_class(name)
+    config = build_config(
+        found.config_class, merged_options(name, options), f"reward source '{name}'"
+    )
+    return found(config)
