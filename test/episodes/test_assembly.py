@@ -133,7 +133,8 @@ def test_a_doubled_state_makes_the_episode_incomplete(assembler, store):
     feed(assembler, queues)
     assembler.commit()
     summary = store.open("ep_000000").summary
-    assert (summary.complete, summary.taint) == (False, ("gap: state",))
+    assert not summary.complete
+    assert "gap: state" in summary.taint
 
 
 @pytest.mark.parametrize(
