@@ -1,0 +1,101 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A recipe: everything that decides a trained policy, read from ``config/policies/*.yaml``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TypeVar, cast
+
+import yaml
+
+from roboreward_ros.errors import ConfigError
+from roboreward_ros.policies.config import NetworkConfig, SamplerConfig, TrainConfig
+
+Section = TypeVar("Section", NetworkConfig, SamplerConfig, TrainConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a policy is made.
+
+    Attributes:
+        demonstrations: episodes per task sentence; the order is the policy's order of tasks.
+        seed: of the demonstrations' layouts and styles.
+        network: sizes.
+        sampler: schedule.
+        train: optimisation.
+    """
+
+    demonstrations: tuple[tuple[str, int], ...]
+    seed: int
+    network: NetworkConfig
+    sampler: SamplerConfig
+    train: TrainConfig
+
+    def __post_init__(self) -> None:
+        if not self.demonstrations or min(count for _, count in self.demonstrations) < 1:
+            raise ConfigError(
+                "a recipe needs demonstrations",
+                got=dict(self.demonstrations),
+                allowed="at least one episode of at least one task",
+            )
+        if self.seed < 0:
+            raise ConfigError("Recipe.seed is negative", got=self.seed, allowed=">= 0")
+
+    def as_json(self) -> dict[str, object]:
+        """Plain values for the provenance of a checkpoint."""
+        values = asdict(self)
+        values["demonstrations"] = dict(self.demonstrations)
+        return values
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe.
+
+    Raises:
+        ConfigError: missing file, unknown or wrong entries.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError("recipe cannot be read", got=f"{path}: {error}") from error
+    names = {field.name for field in fields(Recipe)}
+    if not isinstance(raw, dict) or set(raw) != names:
+        got = sorted(map(str, raw)) if isinstance(raw, dict) else type(raw).__name__
+        raise ConfigError(f"recipe {path} has the wrong entries", got=got, allowed=sorted(names))
+    counts = raw["demonstrations"]
+    if not isinstance(counts, dict) or not all(type(value) is int for value in counts.values()):
+        raise ConfigError("Recipe.demonstrations", got=counts, allowed="sentence: episodes")
+    if type(raw["seed"]) is not int:
+        raise ConfigError("Recipe.seed", got=raw["seed"], allowed="an integer")
+    return Recipe(
+        demonstrations=tuple((str(task), count) for task, count in counts.items()),
+        seed=raw["seed"],
+        network=_section(NetworkConfig, raw["network"], path),
+        sampler=_section(SamplerConfig, raw["sampler"], path),
+        train=_section(TrainConfig, raw["train"], path),
+    )
+
+
+def _section(kind: type[Section], raw: object, path: Path) -> Section:
+    allowed = {field.name for field in fields(kind)}
+    if not isinstance(raw, Mapping) or not set(raw) <= allowed:
+        raise ConfigError(
+            f"{kind.__name__} of recipe {path} has the wrong entries",
+            got=raw,
+            allowed=sorted(allowed),
+        )
+    values = {name: tuple(v) if isinstance(v, list) else v for name, v in raw.items()}
+    default = kind()
+    for name, value in values.items():
+        wanted = type(getattr(default, name))
+        fits = type(value) is wanted or (wanted is float and type(value) is int)
+        if not fits:
+            raise ConfigError(
+                f"{kind.__name__}.{name} has the wrong type", got=value, allowed=wanted.__name__
+            )
+    build = cast("Callable[..., Section]", kind)
+    return build(**values)
