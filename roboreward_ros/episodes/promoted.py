@@ -1,0 +1,90 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which reward source a run goes by (``run_dir/ledger/promoted.json``).
+
+Written by the process that scores, at its start and at each swap; read by every view of the run.
+Sources that were promoted before stay as fallbacks: their labels hold until the new one scores.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+from roboreward_ros.episodes.codec import Fields, JsonObject, from_text, to_text
+from roboreward_ros.episodes.locks import sync_directory
+from roboreward_ros.episodes.views import ViewConfig
+from roboreward_ros.errors import FormatError, StoreError
+from roboreward_ros.types import ScoreScale
+
+PROMOTED_FORMAT = 1
+
+
+def promoted_path(run_dir: Path | str) -> Path:
+    return Path(run_dir) / "ledger" / "promoted.json"
+
+
+def read_promoted(run_dir: Path | str) -> ViewConfig | None:
+    """The view of the run's present source; None before a source was ever promoted.
+
+    Raises:
+        FormatError: damaged, or written by a newer version.
+    """
+    path = promoted_path(run_dir)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    fields = Fields(from_text(text, str(path)), str(path))
+    if fields.integer("format") > PROMOTED_FORMAT:
+        raise FormatError(
+            f"{path} was written by a newer version",
+            got=fields.integer("format"),
+            allowed=f"format <= {PROMOTED_FORMAT}",
+            next_step="Upgrade roboreward_ros, or use another run_dir.",
+        )
+    return ViewConfig(
+        source=fields.text("source"),
+        scale=fields.enum("scale", ScoreScale),
+        fallbacks=fields.texts("before"),
+    )
+
+
+def promote(run_dir: Path | str, source: str, scale: ScoreScale) -> ViewConfig:
+    """Make ``source`` the one the run goes by; atomic. Returns the run's new view.
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
+    before = read_promoted(run_dir)
+    view = ViewConfig(source, scale)
+    if before is not None:
+        older = dict.fromkeys((before.source, *before.fallbacks))
+        older.pop(source, None)
+        view = dataclasses.replace(view, fallbacks=tuple(older))
+    if view == before:
+        return view
+    path = promoted_path(run_dir)
+    values: JsonObject = {
+        "format": PROMOTED_FORMAT,
+        "source": view.source,
+        "scale": view.scale.value,
+        "before": list(view.fallbacks),
+    }
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("w", encoding="utf-8") as file:
+            file.write(to_text(values))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        sync_directory(path.parent)
+    except OSError as error:
+        raise StoreError(
+            "the promoted reward source could not be noted",
+            got=f"{path}: {error.strerror}",
+            next_step="Check free space and rights of run_dir.",
+        ) from None
+    return view
