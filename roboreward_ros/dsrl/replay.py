@@ -10,7 +10,7 @@ trainable rows in constant time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -112,7 +112,8 @@ class ReplayView:
         self.masks = np.zeros(capacity, dtype=np.float32)
         self.returns = np.full(capacity, np.nan, dtype=np.float32)
         self.episodes: dict[str, StoredEpisode] = {}
-        self._next = 0
+        self.next_row = 0
+        self.high_water = 0  # rows ever written
         self._trainable = np.zeros(capacity, dtype=np.int64)  # rows, in no order
         self._place = np.full(capacity, -1, dtype=np.int64)  # row -> place in _trainable
         self._count = 0
@@ -197,6 +198,26 @@ class ReplayView:
         rows = [self._rows(e.start, e.rows) for e in self.episodes.values()]
         return self.features[np.concatenate(rows)] if rows else self.features[:0]
 
+    def trainable_rows(self) -> npt.NDArray[np.int64]:
+        """Rows that may train, in the order that sampling indexes them."""
+        return self._trainable[: self._count]
+
+    def restore(
+        self,
+        episodes: Mapping[str, StoredEpisode],
+        trainable: npt.NDArray[np.int64],
+        next_row: int,
+        high_water: int,
+    ) -> None:
+        """Take over the bookkeeping of a saved replay; its arrays are already in place."""
+        self.episodes = dict(episodes)
+        self.next_row = next_row
+        self.high_water = high_water
+        self._count = len(trainable)
+        self._trainable[: self._count] = trainable
+        self._place[:] = -1
+        self._place[trainable] = np.arange(self._count)
+
     @property
     def labelled(self) -> int:
         """Episodes that have a label."""
@@ -225,12 +246,13 @@ class ReplayView:
 
     def _reserve(self, count: int) -> int:
         """Free ``count`` rows from the write position on by forgetting the oldest episodes."""
-        start = self._next
+        start = self.next_row
         for episode_id, stored in list(self.episodes.items()):
             ahead = (stored.start - start) % self.capacity
             if ahead < count or ahead + stored.rows > self.capacity:
                 self.forget(episode_id)
-        self._next = (start + count) % self.capacity
+        self.next_row = (start + count) % self.capacity
+        self.high_water = max(self.high_water, min(start + count, self.capacity))
         return start
 
     def _mark(self, row: int, trains: bool) -> None:

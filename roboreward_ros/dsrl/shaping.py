@@ -131,7 +131,7 @@ def shape(config: DsrlConfig, decisions: Decisions, score: Score | None) -> Shap
         trainable[last] = False
     if not terminal and not (decisions.has_final_state and last == n - 1):
         trainable[last] = False  # the state to bootstrap from was not recorded
-    returns = _returns(config.gamma, rewards, last, known=r01 is not None and terminal)
+    returns = _returns(config.gamma, rewards, last, known=terminal and r01 is not None)
     taken = np.flatnonzero(np.asarray(decisions.takeover, dtype=bool))
     if taken.size:
         returns[: taken[-1] + 1] = np.nan  # what a person achieved is not the policy's return
@@ -139,20 +139,22 @@ def shape(config: DsrlConfig, decisions: Decisions, score: Score | None) -> Shap
 
 
 def _dense(config: DsrlConfig, decisions: Decisions, score: Score, last: int) -> FloatArray:
-    """Rewards ``[N]`` from progress values ``Phi``; Phi is 0 before the first step.
+    """Rewards ``[N]`` from progress values ``Phi``, 0 before the first step if not given.
 
     Alone, progress pays Phi' - Phi: its sum is the final progress, so policies that end further
     earn more (not policy-invariant). Added to a task reward it is a potential,
     gamma * Phi' - Phi with Phi' = 0 at the terminal, which leaves the optimal policy unchanged.
     """
-    if len(score.per_step) < decisions.n_steps:
+    given = len(score.per_step)
+    if given not in (decisions.n_steps, decisions.n_steps + 1):
         raise LearnerError(
             f"reward form '{config.reward}' needs a value per step",
-            got=f"{len(score.per_step)} values of source '{score.provenance.source}'",
-            allowed=f"{decisions.n_steps}",
+            got=f"{given} values of source '{score.provenance.source}'",
+            allowed=f"{decisions.n_steps}, or one more for the first observation",
             next_step="Take a dense reward source, or reward: terminal_score.",
         )
-    phi = np.array([0.0, *(unit_score(v, score.scale) for v in score.per_step)])
+    values = [unit_score(value, score.scale) for value in score.per_step]
+    phi = np.array(values if given == decisions.n_steps + 1 else [0.0, *values])
     starts = np.asarray(decisions.steps, dtype=np.int64)
     ends = np.append(starts[1:], decisions.n_steps)
     ends[last] = decisions.n_steps

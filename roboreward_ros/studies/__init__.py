@@ -1,3 +1,3 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Episodes, evaluation and whole studies in one process, through the same protocols as the nodes."""
+"""Episodes, evaluation and studies in one process, through the same protocols as the nodes."""

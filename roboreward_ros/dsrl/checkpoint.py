@@ -1,0 +1,211 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A learner on disk, whole: a run that is stopped and resumed equals one that was not.
+
+One safetensors file, written beside its place and renamed: weights, optimiser moments, replay rows
+and generators as tensors, everything else as JSON in its header. No pickle.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from roboreward_ros.dsrl.config import DsrlConfig
+from roboreward_ros.dsrl.learner import Learner
+from roboreward_ros.dsrl.replay import ReplayView, StoredEpisode
+from roboreward_ros.dsrl.sac import Sac, UpdateMetrics
+from roboreward_ros.dsrl.shaping import Decisions
+from roboreward_ros.errors import CheckpointError, ConfigError
+from roboreward_ros.types import (
+    EndCause,
+    PolicySpec,
+    Provenance,
+    Score,
+    ScoreKind,
+    ScoreScale,
+)
+
+LEARNER_FORMAT = 1
+_ROWS = ("features", "remaining", "noise", "rewards", "masks", "returns")
+
+
+def save_learner(learner: Learner, path: Path) -> str:
+    """Write atomically (temporary file, sync, rename); returns the file's sha256."""
+    header = {
+        "format": LEARNER_FORMAT,
+        "policy_id": learner.spec.policy_id,
+        "config": learner.config.to_mapping(),
+        "seed": learner.seed,
+        "seen": learner.seen,
+        "warm": learner.warm,
+        "owed": learner.owed,
+        "version": learner.version,
+        "version_steps": learner.version_steps,
+        "steps": learner.sac.steps,
+        "last": dataclasses.asdict(learner.last),
+        "numpy_rng": learner.rng.bit_generator.state,
+        "next_row": learner.replay.next_row,
+        "episodes": {
+            name: dataclasses.asdict(stored) for name, stored in learner.replay.episodes.items()
+        },
+    }
+    tensors = {**_sac_tensors(learner.sac), **_replay_tensors(learner.replay)}
+    data: bytes = save(tensors, {"learner": json.dumps(header)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    return hashlib.sha256(data).hexdigest()
+
+
+def load_learner(path: Path, spec: PolicySpec) -> Learner:
+    """Read a learner back, with the configuration it was saved with.
+
+    Args:
+        path: file written by ``save_learner``.
+        spec: of the frozen policy of the run.
+
+    Raises:
+        CheckpointError: missing, damaged, newer, or of another policy.
+    """
+    if not path.is_file():
+        raise CheckpointError("no such learner checkpoint", got=str(path))
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {})["learner"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        raise CheckpointError("not a learner checkpoint", got=f"{path}: {error}") from error
+    if header["format"] != LEARNER_FORMAT:
+        raise CheckpointError(
+            f"learner checkpoint {path} has another format",
+            got=header["format"],
+            allowed=LEARNER_FORMAT,
+        )
+    if header["policy_id"] != spec.policy_id:
+        raise CheckpointError(
+            f"learner checkpoint {path} steers another policy",
+            got=header["policy_id"],
+            allowed=spec.policy_id,
+        )
+    try:
+        learner = Learner(DsrlConfig.from_mapping(header["config"]), spec, header["seed"])
+        learner.seen = header["seen"]
+        learner.warm = header["warm"]
+        learner.owed = header["owed"]
+        learner.version = header["version"]
+        learner.version_steps = header["version_steps"]
+        learner.last = UpdateMetrics(**header["last"])
+        learner.rng.bit_generator.state = header["numpy_rng"]
+        episodes = {name: _episode(value) for name, value in header["episodes"].items()}
+        _restore_replay(learner.replay, tensors, episodes, header["next_row"])
+        _restore_sac(learner.sac, tensors, header["steps"])
+    except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:
+        raise CheckpointError("damaged learner checkpoint", got=f"{path}: {error}") from error
+    return learner
+
+
+def _optimizers(sac: Sac) -> dict[str, torch.optim.Optimizer]:
+    return {
+        "actor": sac.actor_optimizer,
+        "critic": sac.critic_optimizer,
+        "alpha": sac.alpha_optimizer,
+    }
+
+
+def _sac_tensors(sac: Sac) -> dict[str, Tensor]:
+    tensors: dict[str, Tensor] = {
+        "sac.log_alpha": sac.log_alpha.detach(),
+        "sac.feature_mean": sac.feature_mean,
+        "sac.feature_scale": sac.feature_scale,
+        "sac.rng": sac.rng.get_state(),
+    }
+    for part, module in (("actor", sac.actor), ("critic", sac.critic), ("target", sac.target)):
+        tensors |= {f"{part}.{name}": value for name, value in module.state_dict().items()}
+    for part, optimizer in _optimizers(sac).items():
+        for k, slots in optimizer.state_dict()["state"].items():
+            tensors |= {f"{part}_optimizer.{k}.{name}": value for name, value in slots.items()}
+    return {name: value.clone().contiguous() for name, value in tensors.items()}
+
+
+def _restore_sac(sac: Sac, tensors: Mapping[str, Tensor], steps: int) -> None:
+    sac.steps = steps
+    sac.log_alpha.data.copy_(tensors["sac.log_alpha"])
+    sac.feature_mean = tensors["sac.feature_mean"]
+    sac.feature_scale = tensors["sac.feature_scale"]
+    sac.rng.set_state(tensors["sac.rng"])
+    for part, module in (("actor", sac.actor), ("critic", sac.critic), ("target", sac.target)):
+        prefix = f"{part}."
+        module.load_state_dict(
+            {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+        )
+    for part, optimizer in _optimizers(sac).items():
+        state: dict[int, dict[str, Tensor]] = {}
+        prefix = f"{part}_optimizer."
+        for name, value in tensors.items():
+            if name.startswith(prefix):
+                index, slot = name.removeprefix(prefix).split(".", 1)
+                state.setdefault(int(index), {})[slot] = value
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+def _replay_tensors(replay: ReplayView) -> dict[str, Tensor]:
+    used = replay.high_water
+    tensors = {
+        f"replay.{name}": torch.from_numpy(getattr(replay, name)[:used].copy()) for name in _ROWS
+    }
+    tensors["replay.trainable"] = torch.from_numpy(replay.trainable_rows().copy())
+    return tensors
+
+
+def _restore_replay(
+    replay: ReplayView,
+    tensors: Mapping[str, Tensor],
+    episodes: Mapping[str, StoredEpisode],
+    next_row: int,
+) -> None:
+    for name in _ROWS:
+        saved = tensors[f"replay.{name}"].numpy()
+        getattr(replay, name)[: len(saved)] = saved
+    rows: np.ndarray[tuple[int], np.dtype[np.int64]] = tensors["replay.trainable"].numpy()
+    replay.restore(episodes, rows, next_row, len(tensors["replay.features"]))
+
+
+def _episode(value: dict[str, object]) -> StoredEpisode:
+    """A ``StoredEpisode`` from its JSON."""
+    decisions = value["decisions"]
+    score = value["score"]
+    assert isinstance(decisions, dict)
+    label: Score | None = None
+    if isinstance(score, dict):
+        label = Score(
+            **{
+                **score,
+                "scale": ScoreScale(score["scale"]),
+                "kind": ScoreKind(score["kind"]),
+                "provenance": Provenance(**score["provenance"]),
+                "levels": tuple(score["levels"]),
+                "probabilities": tuple(score["probabilities"]),
+                "per_step": tuple(score["per_step"]),
+            }
+        )
+    return StoredEpisode(
+        start=int(str(value["start"])),
+        rows=int(str(value["rows"])),
+        decisions=Decisions(**{**decisions, "end_cause": EndCause(decisions["end_cause"])}),
+        score=label,
+    )
