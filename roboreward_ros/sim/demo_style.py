@@ -1,0 +1,147 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""How imperfect the scripted demonstrators are: continuous errors whose mean depends on the layout.
+
+A cloned policy shall fail about half of the time both when its noise is drawn and when it is
+zero. So the decisive quantity is no rare mode: its *mean* lies near the edge of what works, on a
+side that depends on the layout. No constant correction helps; the right one for the layout does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+from roboreward_ros.errors import ConfigError
+
+
+def _require_non_negative(owner: object, *names: str) -> None:
+    for name in names:
+        value = getattr(owner, name)
+        if not value >= 0.0:
+            raise ConfigError(
+                f"{type(owner).__name__}.{name} is negative", got=value, allowed="0 or more"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class MotionStyle:
+    """How a demonstrator moves, whatever the task.
+
+    Attributes:
+        speed_m: length of a free move's step, m per control period.
+        speed_spread: relative standard deviation of the speed between episodes.
+        noise_m: standard deviation added to each translation of an action, m.
+        noise_rad: the same for rotations, rad.
+    """
+
+    speed_m: float = 0.020
+    speed_spread: float = 0.08
+    noise_m: float = 0.0015
+    noise_rad: float = 0.004
+
+    def __post_init__(self) -> None:
+        _require_non_negative(self, "speed_spread", "noise_m", "noise_rad")
+        if not 0.004 <= self.speed_m <= 0.05:
+            raise ConfigError("speed_m out of range", got=self.speed_m, allowed="0.004..0.05")
+
+
+@dataclass(frozen=True, slots=True)
+class DrawerStyle:
+    """Errors at the drawer.
+
+    The gripper comes down beside the middle of the bar, on the far side of the handle as seen
+    from the table's middle: ``lateral_bias * tanh(y / lateral_turn)`` on average. It then pulls
+    towards the robot's own -x rather than along the drawer, and slips off the end of the bar.
+
+    Attributes:
+        lateral_bias: mean error along the bar far from the middle, m; > 0 is outwards.
+        lateral_turn: distance of the handle from the middle at which the bias sets in, m.
+        lateral_spread: standard deviation of that error, m.
+        depth_bias: mean error along base x, m; < 0 is in front of the bar, > 0 towards the face.
+        depth_spread: standard deviation of that error, m.
+        height_spread: standard deviation of the hook's height, m.
+        pull_m: length of the pull, m.
+        pull_straight: 1 pulls along base -x, 0 along the drawer's axis.
+    """
+
+    lateral_bias: float = 0.022
+    lateral_turn: float = 0.03
+    lateral_spread: float = 0.016
+    depth_bias: float = 0.002
+    depth_spread: float = 0.004
+    height_spread: float = 0.003
+    pull_m: float = 0.155
+    pull_straight: float = 1.0
+
+    def __post_init__(self) -> None:
+        _require_non_negative(self, "lateral_spread", "depth_spread", "height_spread", "pull_m")
+        if not self.lateral_turn > 0:
+            raise ConfigError(
+                "lateral_turn is not positive", got=self.lateral_turn, allowed="above 0"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class PickStyle:
+    """Errors of a pick and place.
+
+    Attributes:
+        grasp_bias: mean error across the fingers, m, times tanh(y / turn) of the object.
+        grasp_spread: standard deviation of the grasp's position, m.
+        height_spread: standard deviation of the grasp's height, m.
+        place_bias: mean overshoot of the place, away from the object's start, m.
+        place_spread: standard deviation of the place's position, m.
+        turn: distance of the object from the middle at which the grasp's bias sets in, m.
+    """
+
+    grasp_bias: float = 0.006
+    grasp_spread: float = 0.006
+    height_spread: float = 0.003
+    place_bias: float = 0.012
+    place_spread: float = 0.018
+    turn: float = 0.04
+
+    def __post_init__(self) -> None:
+        _require_non_negative(self, "grasp_spread", "height_spread", "place_spread")
+        if not self.turn > 0:
+            raise ConfigError("turn is not positive", got=self.turn, allowed="above 0")
+
+
+@dataclass(frozen=True, slots=True)
+class DemoStyle:
+    """All of it; ``DemoStyle.ideal()`` makes no error at all."""
+
+    motion: MotionStyle = field(default_factory=MotionStyle)
+    drawer: DrawerStyle = field(default_factory=DrawerStyle)
+    pick: PickStyle = field(default_factory=PickStyle)
+
+    @classmethod
+    def ideal(cls) -> DemoStyle:
+        """No bias, no spread, no noise, pulling along the drawer."""
+        return cls(
+            motion=MotionStyle(speed_spread=0.0, noise_m=0.0, noise_rad=0.0),
+            drawer=DrawerStyle(
+                lateral_bias=0.0,
+                lateral_spread=0.0,
+                depth_spread=0.0,
+                height_spread=0.0,
+                pull_straight=0.0,
+            ),
+            pick=PickStyle(
+                grasp_bias=0.0,
+                grasp_spread=0.0,
+                height_spread=0.0,
+                place_bias=0.0,
+                place_spread=0.0,
+            ),
+        )
+
+
+def flat(style: DemoStyle) -> dict[str, float]:
+    """All numbers by dotted name, for provenance."""
+    groups = {"motion": style.motion, "drawer": style.drawer, "pick": style.pick}
+    return {
+        f"{group}.{item.name}": float(getattr(values, item.name))
+        for group, values in groups.items()
+        for item in fields(values)
+    }
