@@ -1,217 +1,38 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Values of ``roboreward_ros.types`` to and from JSON objects, with errors that name the field."""
+"""Labels and episode headers to and from JSON; outcomes are in ``roboreward_ros.types.codec``."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
-from enum import StrEnum
-from typing import TypeAlias, TypeVar
 
-from roboreward_ros.errors import ConfigError, FormatError
-from roboreward_ros.types import (
-    Abstain,
-    AbstainReason,
-    EndCause,
-    EpisodeMeta,
-    EpisodeSummary,
-    LabelRecord,
-    Provenance,
-    RewardFailure,
-    RewardOutcome,
-    Score,
-    ScoreKind,
-    ScoreScale,
+from roboreward_ros.types import EndCause, EpisodeMeta, EpisodeSummary, LabelRecord
+from roboreward_ros.types.codec import (
+    Fields,
+    JsonObject,
+    JsonValue,
+    from_text,
+    outcome_from_json,
+    outcome_to_json,
+    to_text,
 )
 
-JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
-JsonObject: TypeAlias = "dict[str, JsonValue]"
-
-_Enum = TypeVar("_Enum", bound=StrEnum)
-
-
-def to_text(value: JsonValue) -> str:
-    """Compact JSON on one line; raises ConfigError for NaN, infinities and foreign types."""
-    try:
-        return json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(
-            "a value cannot be stored as JSON", got=str(error), allowed="finite numbers, text"
-        ) from None
-
-
-def from_text(text: str | bytes, where: str) -> JsonObject:
-    """Parse one JSON object; raises FormatError that names ``where``."""
-    try:
-        value: JsonValue = json.loads(text)
-    except ValueError as error:
-        raise FormatError(f"{where} is not JSON", got=str(error)) from None
-    if not isinstance(value, dict):
-        raise FormatError(f"{where} is not a JSON object", got=type(value).__name__)
-    return value
-
-
-class Fields:
-    """Typed access to a JSON object; every miss is a FormatError with place and name."""
-
-    def __init__(self, values: Mapping[str, JsonValue], where: str) -> None:
-        self._values = values
-        self._where = where
-
-    def _fail(self, name: str, allowed: str) -> FormatError:
-        got = type(self._values[name]).__name__ if name in self._values else "nothing"
-        return FormatError(f"{self._where}: field '{name}' is wrong", got=got, allowed=allowed)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._values
-
-    def text(self, name: str) -> str:
-        value = self._values.get(name)
-        if not isinstance(value, str):
-            raise self._fail(name, "text")
-        return value
-
-    def integer(self, name: str) -> int:
-        value = self._values.get(name)
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise self._fail(name, "an integer")
-        return value
-
-    def number(self, name: str) -> float:
-        value = self._values.get(name)
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise self._fail(name, "a number")
-        return float(value)
-
-    def flag(self, name: str) -> bool:
-        value = self._values.get(name)
-        if not isinstance(value, bool):
-            raise self._fail(name, "true or false")
-        return value
-
-    def numbers(self, name: str) -> tuple[float, ...]:
-        value = self._values.get(name)
-        if not isinstance(value, list):
-            raise self._fail(name, "a list of numbers")
-        items = []
-        for item in value:
-            if not isinstance(item, int | float) or isinstance(item, bool):
-                raise self._fail(name, "a list of numbers")
-            items.append(float(item))
-        return tuple(items)
-
-    def texts(self, name: str) -> tuple[str, ...]:
-        value = self._values.get(name)
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self._fail(name, "a list of texts")
-        return tuple(str(item) for item in value)
-
-    def object(self, name: str) -> JsonObject:
-        value = self._values.get(name)
-        if not isinstance(value, dict):
-            raise self._fail(name, "an object")
-        return value
-
-    def fields(self, name: str) -> Fields:
-        return Fields(self.object(name), f"{self._where}: {name}")
-
-    def enum(self, name: str, kind: type[_Enum]) -> _Enum:
-        value = self.text(name)
-        try:
-            return kind(value)
-        except ValueError:
-            raise FormatError(
-                f"{self._where}: field '{name}' is unknown", got=value, allowed=tuple(kind)
-            ) from None
-
-
-def _floats(values: tuple[float, ...]) -> list[JsonValue]:
-    return [float(value) for value in values]
-
-
-def _provenance(value: Provenance) -> JsonObject:
-    return {
-        "source": value.source,
-        "model": value.model,
-        "config_hash": value.config_hash,
-        "frames_hash": value.frames_hash,
-    }
-
-
-def _provenance_from(fields: Fields) -> Provenance:
-    names = ("source", "model", "config_hash", "frames_hash")
-    return Provenance(*(fields.text(name) for name in names))
-
-
-def outcome_to_json(outcome: RewardOutcome) -> JsonObject:
-    """Score, Abstain or RewardFailure as an object whose ``outcome`` names the class."""
-    body: JsonObject = {
-        "provenance": _provenance(outcome.provenance),
-        "latency_s": float(outcome.latency_s),
-    }
-    if isinstance(outcome, Score):
-        return body | {
-            "outcome": "score",
-            "value": float(outcome.value),
-            "scale": outcome.scale.value,
-            "kind": outcome.kind.value,
-            "levels": _floats(outcome.levels),
-            "probabilities": _floats(outcome.probabilities),
-            "off_answer_mass": float(outcome.off_answer_mass),
-            "text": outcome.text,
-            "per_step": _floats(outcome.per_step),
-        }
-    if isinstance(outcome, Abstain):
-        return body | {
-            "outcome": "abstain",
-            "reason": outcome.reason.value,
-            "detail": outcome.detail,
-            "levels": _floats(outcome.levels),
-            "probabilities": _floats(outcome.probabilities),
-            "text": outcome.text,
-        }
-    return body | {"outcome": "failure", "message": outcome.message}
-
-
-def outcome_from_json(values: Mapping[str, JsonValue], where: str = "outcome") -> RewardOutcome:
-    """Inverse of :func:`outcome_to_json`; raises FormatError for anything else."""
-    fields = Fields(values, where)
-    provenance = _provenance_from(fields.fields("provenance"))
-    latency_s = fields.number("latency_s")
-    name = fields.text("outcome")
-    try:
-        if name == "score":
-            return Score(
-                value=fields.number("value"),
-                scale=fields.enum("scale", ScoreScale),
-                kind=fields.enum("kind", ScoreKind),
-                provenance=provenance,
-                levels=fields.numbers("levels"),
-                probabilities=fields.numbers("probabilities"),
-                off_answer_mass=fields.number("off_answer_mass"),
-                latency_s=latency_s,
-                text=fields.text("text"),
-                per_step=fields.numbers("per_step"),
-            )
-        if name == "abstain":
-            return Abstain(
-                reason=fields.enum("reason", AbstainReason),
-                provenance=provenance,
-                detail=fields.text("detail"),
-                levels=fields.numbers("levels"),
-                probabilities=fields.numbers("probabilities"),
-                latency_s=latency_s,
-                text=fields.text("text"),
-            )
-    except ConfigError as error:
-        raise FormatError(f"{where} holds an impossible score", got=str(error)) from None
-    if name == "failure":
-        return RewardFailure(fields.text("message"), provenance, latency_s)
-    raise FormatError(
-        f"{where} is of an unknown kind", got=name, allowed=("score", "abstain", "failure")
-    )
+__all__ = [
+    "Fields",
+    "JsonObject",
+    "JsonValue",
+    "from_text",
+    "label_from_json",
+    "label_to_json",
+    "meta_from_json",
+    "meta_to_json",
+    "outcome_from_json",
+    "outcome_to_json",
+    "summary_from_json",
+    "summary_to_json",
+    "to_text",
+]
 
 
 def label_to_json(record: LabelRecord) -> JsonObject:

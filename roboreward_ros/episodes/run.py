@@ -7,19 +7,17 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from roboreward_ros.episodes.codec import Fields, JsonObject, JsonValue, from_text, to_text
 from roboreward_ros.episodes.locks import sync_directory
 from roboreward_ros.errors import ConfigError, FormatError, StoreError
+from roboreward_ros.stack import FIXED_ON_RESUME
 
 _LOG = logging.getLogger(__name__)
 RUN_FORMAT = 1
-FIXED = ("task", "robot", "policy", "noise")
-"""Keys of the configuration that a resume may not change: replay would mix two problems."""
-
 FOLDERS = ("episodes", "ledger", "policies", "checkpoints", "logs")
 
 
@@ -67,17 +65,22 @@ def read_run(run_dir: Path | str) -> Run:
     return Run(path, fields.object("config"), resumed=True)
 
 
-def open_run(run_dir: Path | str, config: Mapping[str, JsonValue]) -> Run:
+def open_run(
+    run_dir: Path | str,
+    config: Mapping[str, JsonValue],
+    fixed: Sequence[str] = FIXED_ON_RESUME,
+) -> Run:
     """Create the run in ``run_dir``, or resume it with ``config``.
 
     Keys that are missing in ``config`` keep their stored value.
 
     Args:
         run_dir: an empty or missing folder, or a run.
-        config: JSON values; the keys ``FIXED`` identify the run.
+        config: JSON values.
+        fixed: keys that a resume may not change; the profile holds the noise's form.
 
     Raises:
-        ConfigError: a resume that changes one of ``FIXED`` (the message names all of them).
+        ConfigError: a resume that changes one of ``fixed`` (the message names all of them).
         StoreError: the folder cannot be written, or holds something else.
         FormatError: the run is damaged or newer.
     """
@@ -88,7 +91,7 @@ def open_run(run_dir: Path | str, config: Mapping[str, JsonValue]) -> Run:
         _write(path, dict(config))
         return Run(path, dict(config), resumed=False)
     stored = read_run(path)
-    changed = [k for k in FIXED if k in config and config[k] != stored.config.get(k)]
+    changed = [k for k in fixed if k in config and config[k] != stored.config.get(k)]
     if changed:
         got = ", ".join(f"{key}={config[key]!r}" for key in changed)
         allowed = ", ".join(f"{key}={stored.config.get(key)!r}" for key in changed)

@@ -1,0 +1,104 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Asks a source under a deadline; whatever goes wrong becomes a RewardFailure, never a number."""
+
+from __future__ import annotations
+
+import dataclasses
+import queue
+import threading
+
+from roboreward_ros.clock import Clock, SystemClock
+from roboreward_ros.errors import RoboRewardError
+from roboreward_ros.protocols import RewardSource
+from roboreward_ros.types import (
+    Abstain,
+    Provenance,
+    RewardFailure,
+    RewardOutcome,
+    RewardRequest,
+    RewardSpec,
+    Score,
+    ScoreKind,
+)
+
+_MAX_HANGING = 4
+
+
+def checked(outcome: object, spec: RewardSpec, request: RewardRequest) -> RewardOutcome:
+    """``outcome`` if it is one that ``spec`` may give, else a RewardFailure that says why not."""
+    name = Provenance(spec.name)
+    if not isinstance(outcome, Score | Abstain | RewardFailure):
+        return RewardFailure(
+            f"the source answered {type(outcome).__name__} instead of Score, Abstain or Failure",
+            name,
+        )
+    if not isinstance(outcome, Score):
+        return outcome
+    try:
+        score = dataclasses.replace(outcome)  # runs the type's own checks once more
+    except (RoboRewardError, TypeError, ValueError) as error:
+        return RewardFailure(f"impossible score: {error}", name)
+    problem = ""
+    if score.scale is not spec.scale:
+        problem = f"scored on {score.scale}, announced {spec.scale}"
+    elif score.kind is ScoreKind.NONE and score.probabilities:
+        problem = "gave a distribution without saying where it comes from"
+    elif spec.dense and len(score.per_step) != len(request.frames):
+        problem = f"gave {len(score.per_step)} per-step values for {len(request.frames)} frames"
+    return RewardFailure(problem, score.provenance) if problem else score
+
+
+class Guard:
+    """Runs one in-process source; used from one thread at a time.
+
+    A call that hangs is abandoned (a thread cannot be killed; models run in a child process for
+    that reason). After four abandoned calls the source is not asked again until one returns.
+
+    Args:
+        source: what to ask.
+        deadline_s: seconds for one score; None takes the spec's.
+        clock: measures the latency.
+    """
+
+    def __init__(
+        self, source: RewardSource, deadline_s: float | None = None, clock: Clock | None = None
+    ) -> None:
+        self.source = source
+        self.deadline_s = source.spec.timeout_s if deadline_s is None else deadline_s
+        self._clock = clock or SystemClock()
+        self._hanging: list[threading.Thread] = []
+
+    def score(self, request: RewardRequest) -> RewardOutcome:
+        """The source's checked outcome with its measured latency; never raises, never hangs."""
+        start = self._clock.steady_ns()
+        outcome = self._ask(request)
+        latency_s = (self._clock.steady_ns() - start) / 1e9
+        return dataclasses.replace(outcome, latency_s=latency_s)
+
+    def _ask(self, request: RewardRequest) -> RewardOutcome:
+        spec = self.source.spec
+        name = Provenance(spec.name)
+        self._hanging = [thread for thread in self._hanging if thread.is_alive()]
+        if len(self._hanging) >= _MAX_HANGING:
+            return RewardFailure(f"{len(self._hanging)} earlier calls still hang", name)
+        answers: queue.SimpleQueue[object] = queue.SimpleQueue()
+        thread = threading.Thread(
+            target=_call, args=(self.source, request, answers), name="reward", daemon=True
+        )
+        thread.start()
+        try:
+            answer = answers.get(timeout=self.deadline_s)
+        except queue.Empty:
+            self._hanging.append(thread)
+            return RewardFailure(f"no answer within {self.deadline_s:g} s", name)
+        if isinstance(answer, BaseException):
+            return RewardFailure(f"{type(answer).__name__}: {answer}", name)
+        return checked(answer, spec, request)
+
+
+def _call(source: RewardSource, request: RewardRequest, answers: queue.SimpleQueue[object]) -> None:
+    try:
+        answers.put(source.score(request))
+    except BaseException as error:  # also SystemExit: a source must not end the process
+        answers.put(error)

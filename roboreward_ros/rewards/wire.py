@@ -1,0 +1,141 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Length-prefixed messages between a reward host and the process that holds a model.
+
+Frame: ``RRW1``, uint32 header length, uint32 body length (little endian), a JSON header, raw bytes.
+Nothing is ever unpickled, lengths are bounded before anything is allocated, and a peer of another
+protocol is refused at its first byte. A remote host can speak the same over TCP.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from roboreward_ros.errors import FormatError
+from roboreward_ros.types import GroundTruth, RewardRequest
+from roboreward_ros.types.codec import Fields, JsonObject, from_text, to_text
+
+WIRE_FORMAT = 1
+MAX_HEADER = 16 << 20
+MAX_BODY = 1 << 30
+_MAGIC = b"RRW1"
+_HEAD = struct.Struct("<4sII")
+
+
+class MessageKind(StrEnum):
+    BUILD = "build"  # parent: name, options, format -> READY
+    READY = "ready"  # child: warm and waiting
+    SCORE = "score"  # parent: one request -> OUTCOME
+    OUTCOME = "outcome"
+    ERROR = "error"  # child: message; after BUILD it ends, after SCORE it goes on
+    CLOSE = "close"  # parent: end now
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message: a kind, JSON fields and raw bytes."""
+
+    kind: MessageKind
+    fields: JsonObject = field(default_factory=dict)
+    body: bytes = b""
+
+
+def send(sock: socket.socket, message: Message) -> None:
+    """Raises OSError when the peer is gone or, with a timeout on ``sock``, does not read."""
+    header = to_text({"kind": message.kind.value, "fields": message.fields}).encode()
+    sock.sendall(_HEAD.pack(_MAGIC, len(header), len(message.body)) + header)
+    if message.body:
+        sock.sendall(message.body)
+
+
+def receive(sock: socket.socket) -> Message | None:
+    """The next message; None when the peer closed between two messages.
+
+    Raises:
+        FormatError: another protocol, impossible lengths, or an end inside a message.
+        TimeoutError: the socket's timeout passed.
+    """
+    head = _exactly(sock, _HEAD.size, may_end=True)
+    if head is None:
+        return None
+    magic, n_header, n_body = _HEAD.unpack(head)
+    if magic != _MAGIC or n_header > MAX_HEADER or n_body > MAX_BODY:
+        raise FormatError("the peer does not speak the reward protocol", got=f"{head!r}")
+    header = _exactly(sock, n_header) or b""
+    body = (_exactly(sock, n_body) or b"") if n_body else b""
+    fields = Fields(from_text(header, "reward message"), "reward message")
+    return Message(fields.enum("kind", MessageKind), fields.object("fields"), body)
+
+
+def _exactly(sock: socket.socket, size: int, may_end: bool = False) -> bytes | None:
+    data = bytearray(size)
+    view = memoryview(data)
+    done = 0
+    while done < size:
+        count = sock.recv_into(view[done:])
+        if count == 0:
+            if may_end and done == 0:
+                return None
+            raise FormatError("the peer ended inside a message", got=f"{done} of {size} bytes")
+        done += count
+    return bytes(data)
+
+
+def encode_request(request: RewardRequest) -> Message:
+    fields: JsonObject = {
+        "episode_id": request.episode_id,
+        "task": request.task,
+        "lengths": [len(frame) for frame in request.frames],
+        "stamps_ns": list(request.stamps_ns),
+        "control_hz": request.control_hz,
+        "seed": request.seed,
+        "truth": None,
+    }
+    if request.truth is not None:
+        fields["truth"] = [
+            {"progress": t.progress, "success": t.success, "score": t.score, "stage": t.stage}
+            for t in request.truth
+        ]
+    return Message(MessageKind.SCORE, fields, b"".join(request.frames))
+
+
+def decode_request(message: Message) -> RewardRequest:
+    """Inverse of :func:`encode_request`; raises FormatError."""
+    fields = Fields(message.fields, "reward request")
+    lengths = fields.integers("lengths")
+    if any(n < 0 for n in lengths) or sum(lengths) != len(message.body):
+        raise FormatError(
+            "reward request: frames and lengths differ", got=len(message.body), allowed=sum(lengths)
+        )
+    frames = []
+    start = 0
+    for length in lengths:
+        frames.append(message.body[start : start + length])
+        start += length
+    return RewardRequest(
+        episode_id=fields.text("episode_id"),
+        task=fields.text("task"),
+        frames=frames,
+        stamps_ns=fields.integers("stamps_ns"),
+        control_hz=fields.number("control_hz"),
+        truth=_truth(fields),
+        seed=fields.integer("seed"),
+    )
+
+
+def _truth(fields: Fields) -> Sequence[GroundTruth] | None:
+    if fields.missing("truth"):
+        return None
+    return [
+        GroundTruth(
+            progress=item.number("progress"),
+            success=item.flag("success"),
+            score=item.integer("score"),
+            stage=item.text("stage"),
+        )
+        for item in fields.objects("truth")
+    ]
