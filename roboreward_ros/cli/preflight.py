@@ -12,16 +12,23 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 from roboreward_ros.cli import run_config
+from roboreward_ros.dsrl.config import load_profile as load_learner
 from roboreward_ros.errors import RoboRewardError, StackError
+from roboreward_ros.rewards.registry import SOURCES, find_class
+from roboreward_ros.robot.profile import load_profile as load_robot
+from roboreward_ros.sim.tasks import TASKS, find_task
 from roboreward_ros.stack import PROMISED_REWARD, Stack, StackArguments, describe
 
 PROBE_S = 2.0
 """How long the domain is listened to, s: discovery on one host takes up to 1.7 s."""
 PROBE_LIMIT_S = 10.0
+POLICY_FILES = ("policy.json", "policy.safetensors")
 
 
 def preflight(given: Mapping[str, str], *, probe_domain: bool = True) -> Stack:
@@ -38,7 +45,9 @@ def preflight(given: Mapping[str, str], *, probe_domain: bool = True) -> Stack:
     run_dir = Path(given.get("run_dir") or StackArguments().run_dir).expanduser().absolute()
     stored = run_config.load(run_dir)
     arguments = run_config.merge(given, stored, run_dir)
-    stack = describe(arguments, demo_task())
+    if arguments.sim and arguments.task in {spec.key for spec in TASKS}:
+        arguments = replace(arguments, task=find_task(arguments.task).sentence)
+    stack = describe(arguments, TASKS[0].sentence)
     missing = _twin_problems(stack) if arguments.sim else _arm_problems(stack)
     missing += _profile_problems(stack)
     if probe_domain:
@@ -71,22 +80,10 @@ def config_dir() -> Path:
     )
 
 
-def demo_task() -> str:
-    """The twin's default task, a sentence."""
-    from roboreward_ros.sim.tasks import DEMO_TASK
-
-    return DEMO_TASK
-
-
 def _twin_problems(stack: Stack) -> list[str]:
-    from roboreward_ros.sim.tasks import TASKS
-
-    problems = []
-    task = stack.arguments.task
-    if task not in TASKS:
-        problems.append(f"task: the twin has no task {task!r}; allowed: {', '.join(TASKS)}")
+    problems = _problems_of("task", lambda: find_task(stack.arguments.task))
     problems += _reward_problems(stack.arguments.reward)
-    problems += _policy_problems(stack.arguments.policy)
+    problems += _policy_problems(stack.arguments.policy, stack.arguments.task)
     return problems
 
 
@@ -107,46 +104,51 @@ def _arm_problems(stack: Stack) -> list[str]:
     if not arguments.task:
         problems.append('task: none given; give task:="put the mushroom on the cloth" or yours')
     if arguments.policy:
-        problems += _policy_problems(arguments.policy)
+        problems += _policy_problems(arguments.policy, arguments.task)
     else:
         problems.append("policy: none given, the real arm has no default; give policy:=FOLDER")
     problems += _reward_problems(arguments.reward)
     return problems
 
 
-def _policy_problems(policy: str) -> list[str]:
+def _policy_problems(policy: str, task: str) -> list[str]:
+    """Looks at the description only: reading the weights would load torch into the launcher."""
+    folder = Path(policy).expanduser()
+    if policy == "demo":
+        folder = Path(str(files("roboreward_ros").joinpath("assets", "policies", "widowx_twin")))
+    missing = [name for name in POLICY_FILES if not (folder / name).is_file()]
+    if missing:
+        remedy = "give policy:=FOLDER with both, or train one: roboreward policy train --sim"
+        return [f"policy: no {' and no '.join(missing)} in {folder}; {remedy}"]
     try:
-        from roboreward_ros.policies.checkpoint import find_checkpoint
-
-        find_checkpoint(policy)
-    except RoboRewardError as error:
-        return [f"policy: {error}"]
+        tasks = json.loads((folder / POLICY_FILES[0]).read_text())["description"]["tasks"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return [f"policy: {folder / POLICY_FILES[0]} cannot be read: {error!r}"]
+    if task and tasks and task not in tasks:
+        return [f"policy: {folder} was not trained on {task!r}; it knows {', '.join(tasks)}"]
     return []
 
 
 def _reward_problems(reward: str) -> list[str]:
-    from roboreward_ros.rewards.registry import SOURCES
-
-    if reward in SOURCES:
-        return []
-    if reward == PROMISED_REWARD:
-        others = ", ".join(SOURCES)
+    if reward == PROMISED_REWARD and reward not in SOURCES:
+        others = ", ".join(sorted(SOURCES))
         return [f"weights: source {reward} comes with a later release; allowed: {others}"]
-    return [f"reward: unknown source {reward!r}; allowed: {', '.join(SOURCES)}"]
+    return _problems_of("reward", lambda: find_class(reward))
 
 
 def _profile_problems(stack: Stack) -> list[str]:
-    problems = []
-    for name, folder, value in (
-        ("profile", "dsrl", stack.arguments.profile),
-        ("robot", "robots", stack.arguments.robot),
-    ):
-        there = sorted(path.stem for path in (config_dir() / folder).glob("*.yaml"))
-        if value not in there:
-            problems.append(
-                f"{name}: no config/{folder}/{value}.yaml; allowed: {', '.join(there) or 'none'}"
-            )
-    return problems
+    arguments = stack.arguments
+    return _problems_of("profile", lambda: load_learner(arguments.profile)) + _problems_of(
+        "robot", lambda: load_robot(arguments.robot)
+    )
+
+
+def _problems_of(name: str, check: Callable[[], object]) -> list[str]:
+    try:
+        check()
+    except RoboRewardError as error:
+        return [f"{name}: {error}"]
+    return []
 
 
 def _domain_problems(stack: Stack) -> list[str]:

@@ -131,8 +131,15 @@ def time_bars(idle: IdleAccount, stages: Mapping[str, float]) -> bytes:
             if whole and seconds / whole > 0.07:
                 text = f"{label}\n{seconds:.0f} s"
                 middle = left + seconds / 2
-                style = {"ha": "center", "va": "center", "fontsize": 8.5, "color": _on(colour)}
-                axes.text(middle, position, text, **style)
+                axes.text(
+                    middle,
+                    position,
+                    text,
+                    ha="center",
+                    va="center",
+                    fontsize=8.5,
+                    color=_on(colour),
+                )
             left += seconds
     axes.set_yticks(range(len(bars)), [name for name, _ in reversed(bars)])
     axes.tick_params(axis="y", length=0)

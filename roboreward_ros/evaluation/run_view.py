@@ -4,20 +4,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from roboreward_ros.episodes.promoted import read_promoted
+from roboreward_ros.episodes.store import EpisodeStore
+from roboreward_ros.episodes.views import Label, LabelStatus, RewardView
 from roboreward_ros.protocols import EpisodeReader
-from roboreward_ros.types import Abstain, EndCause, RewardOutcome, Score, ScoreScale
+from roboreward_ros.types import EndCause, Score, ScoreScale
 
-
-class Label(StrEnum):
-    """What asking for a reward came to."""
-
-    SCORED = "scored"
-    ABSTAINED = "abstained"
-    FAILED = "failed"  # the source failed, or never answered
+UNSCORED = Label(LabelStatus.UNSCORED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,7 @@ class EpisodeRow:
         n_steps: control steps.
         end_cause: why it ended.
         policy_version: steering actor that ran it.
-        label: what its reward came to.
+        label: what the run's view of its ledgers says.
         reward: the score on the 1-5 scale; None while unlabelled.
         success: by the twin's truth at the end; None on a real arm.
         truth_score: the twin's rubric score at the end; None on a real arm.
@@ -42,7 +39,7 @@ class EpisodeRow:
     n_steps: int
     end_cause: EndCause
     policy_version: int
-    label: Label
+    label: LabelStatus
     reward: float | None
     success: bool | None
     truth_score: int | None
@@ -57,37 +54,65 @@ def to_rubric(score: Score) -> float:
     return 1 + 4 * unit
 
 
-def row_of(episode: EpisodeReader, outcome: RewardOutcome | None) -> EpisodeRow:
-    """The row of one episode.
-
-    Args:
-        episode: committed.
-        outcome: what the run's view of the ledger says; None for nothing yet.
-    """
+def row_of(episode: EpisodeReader, label: Label) -> EpisodeRow:
+    """The row of one committed episode with its label."""
     summary = episode.summary
     truth = episode.truth()
-    scored = isinstance(outcome, Score)
-    unlabelled = Label.ABSTAINED if isinstance(outcome, Abstain) else Label.FAILED
     return EpisodeRow(
         index=summary.meta.index,
         episode_id=summary.meta.episode_id,
         n_steps=summary.n_steps,
         end_cause=summary.end_cause,
         policy_version=summary.policy_version,
-        label=Label.SCORED if scored else unlabelled,
-        reward=to_rubric(outcome) if isinstance(outcome, Score) else None,
+        label=label.status,
+        reward=to_rubric(label.score) if label.score is not None else None,
         success=truth[-1].success if truth else None,
         truth_score=truth[-1].score if truth else None,
         created_ns=summary.meta.created_ns,
     )
 
 
-def rows_of(
-    episodes: Iterable[EpisodeReader], outcomes: Mapping[str, RewardOutcome]
-) -> list[EpisodeRow]:
-    """Rows of all episodes, by index; ``outcomes`` by episode id."""
-    rows = [row_of(e, outcomes.get(e.summary.meta.episode_id)) for e in episodes]
-    return sorted(rows, key=lambda row: row.index)
+class RunView:
+    """Follows the episodes of a run; each is read from disk once, its label every time.
+
+    Args:
+        run_dir: the run; its own note says which reward source counts.
+    """
+
+    def __init__(self, run_dir: Path) -> None:
+        self.run_dir = run_dir
+        self._store = EpisodeStore(run_dir)
+        self._view: RewardView | None = None
+        self._rows: dict[str, EpisodeRow] = {}
+
+    @property
+    def source(self) -> str:
+        """The reward source that the run goes by; "" before there is one."""
+        return self._view.config.source if self._view is not None else ""
+
+    def count(self) -> int:
+        """Committed episodes; does not read them."""
+        return len(self._store.ids())
+
+    def rows(self) -> list[EpisodeRow]:
+        """Rows of all committed episodes so far, by index."""
+        config = read_promoted(self.run_dir)
+        if config is not None and (self._view is None or self._view.config != config):
+            self._view = RewardView.of_run(self.run_dir, config)
+        for episode_id in self._store.ids():
+            label = self._view.status(episode_id) if self._view is not None else UNSCORED
+            row = self._rows.get(episode_id)
+            if row is None:
+                self._rows[episode_id] = row_of(self._store.open(episode_id), label)
+                continue
+            reward = to_rubric(label.score) if label.score is not None else None
+            if (row.label, row.reward) != (label.status, reward):
+                self._rows[episode_id] = replace(row, label=label.status, reward=reward)
+        return sorted(self._rows.values(), key=lambda row: row.index)
+
+    def frames(self, episode_id: str) -> Sequence[bytes]:
+        """JPEG bytes of every observation of an episode."""
+        return self._store.open(episode_id).frames()
 
 
 def reward_mae(rows: Sequence[EpisodeRow]) -> float | None:
