@@ -7,9 +7,10 @@ from __future__ import annotations
 import dataclasses
 import queue
 import threading
+from collections.abc import Callable
 
 from roboreward_ros.clock import Clock, SystemClock
-from roboreward_ros.errors import RoboRewardError
+from roboreward_ros.errors import RewardSourceError, RoboRewardError
 from roboreward_ros.protocols import RewardSource
 from roboreward_ros.types import (
     Abstain,
@@ -59,14 +60,20 @@ class Guard:
         source: what to ask.
         deadline_s: seconds for one score; None takes the spec's.
         clock: measures the latency.
+        own_thread: False for a source that keeps deadlines itself (a child process).
     """
 
     def __init__(
-        self, source: RewardSource, deadline_s: float | None = None, clock: Clock | None = None
+        self,
+        source: RewardSource,
+        deadline_s: float | None = None,
+        clock: Clock | None = None,
+        own_thread: bool = True,
     ) -> None:
         self.source = source
         self.deadline_s = source.spec.timeout_s if deadline_s is None else deadline_s
         self._clock = clock or SystemClock()
+        self._own_thread = own_thread
         self._hanging: list[threading.Thread] = []
 
     def score(self, request: RewardRequest) -> RewardOutcome:
@@ -76,29 +83,50 @@ class Guard:
         latency_s = (self._clock.steady_ns() - start) / 1e9
         return dataclasses.replace(outcome, latency_s=latency_s)
 
+    def warm_up(self, timeout_s: float) -> None:
+        """Warm the source up; raises RewardSourceError with its reason, or after ``timeout_s``."""
+        answer = self._run(self.source.warm_up, timeout_s)
+        if isinstance(answer, RewardSourceError):
+            raise answer
+        if isinstance(answer, BaseException):
+            raise RewardSourceError(
+                f"reward source '{self.source.spec.name}' cannot be warmed up",
+                got=f"{type(answer).__name__}: {answer}",
+            )
+
     def _ask(self, request: RewardRequest) -> RewardOutcome:
         spec = self.source.spec
-        name = Provenance(spec.name)
         self._hanging = [thread for thread in self._hanging if thread.is_alive()]
         if len(self._hanging) >= _MAX_HANGING:
-            return RewardFailure(f"{len(self._hanging)} earlier calls still hang", name)
+            return RewardFailure(
+                f"{len(self._hanging)} earlier calls still hang", Provenance(spec.name)
+            )
+        answer = self._run(lambda: self.source.score(request), self.deadline_s)
+        if isinstance(answer, RoboRewardError):
+            return RewardFailure(str(answer), Provenance(spec.name))
+        if isinstance(answer, BaseException):
+            return RewardFailure(f"{type(answer).__name__}: {answer}", Provenance(spec.name))
+        return checked(answer, spec, request)
+
+    def _run(self, call: Callable[[], object], timeout_s: float) -> object:
+        """What ``call`` returned or raised."""
         answers: queue.SimpleQueue[object] = queue.SimpleQueue()
+        if not self._own_thread:
+            _answer(call, answers)
+            return answers.get()
         thread = threading.Thread(
-            target=_call, args=(self.source, request, answers), name="reward", daemon=True
+            target=_answer, args=(call, answers), name="reward_source", daemon=True
         )
         thread.start()
         try:
-            answer = answers.get(timeout=self.deadline_s)
+            return answers.get(timeout=timeout_s)
         except queue.Empty:
             self._hanging.append(thread)
-            return RewardFailure(f"no answer within {self.deadline_s:g} s", name)
-        if isinstance(answer, BaseException):
-            return RewardFailure(f"{type(answer).__name__}: {answer}", name)
-        return checked(answer, spec, request)
+            return RewardSourceError(f"no answer within {timeout_s:g} s")
 
 
-def _call(source: RewardSource, request: RewardRequest, answers: queue.SimpleQueue[object]) -> None:
+def _answer(call: Callable[[], object], answers: queue.SimpleQueue[object]) -> None:
     try:
-        answers.put(source.score(request))
+        answers.put(call())
     except BaseException as error:  # also SystemExit: a source must not end the process
         answers.put(error)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -52,30 +52,44 @@ def send(sock: socket.socket, message: Message) -> None:
         sock.sendall(message.body)
 
 
-def receive(sock: socket.socket) -> Message | None:
+def receive(sock: socket.socket, remaining_s: Callable[[], float] | None = None) -> Message | None:
     """The next message; None when the peer closed between two messages.
+
+    Args:
+        sock: connected stream socket.
+        remaining_s: seconds left for the whole message; None waits for ever.
 
     Raises:
         FormatError: another protocol, impossible lengths, or an end inside a message.
-        TimeoutError: the socket's timeout passed.
+        TimeoutError: no time remained.
     """
-    head = _exactly(sock, _HEAD.size, may_end=True)
+    head = _exactly(sock, _HEAD.size, remaining_s, may_end=True)
     if head is None:
         return None
     magic, n_header, n_body = _HEAD.unpack(head)
     if magic != _MAGIC or n_header > MAX_HEADER or n_body > MAX_BODY:
         raise FormatError("the peer does not speak the reward protocol", got=f"{head!r}")
-    header = _exactly(sock, n_header) or b""
-    body = (_exactly(sock, n_body) or b"") if n_body else b""
+    header = _exactly(sock, n_header, remaining_s) or b""
+    body = (_exactly(sock, n_body, remaining_s) or b"") if n_body else b""
     fields = Fields(from_text(header, "reward message"), "reward message")
     return Message(fields.enum("kind", MessageKind), fields.object("fields"), body)
 
 
-def _exactly(sock: socket.socket, size: int, may_end: bool = False) -> bytes | None:
+def _exactly(
+    sock: socket.socket,
+    size: int,
+    remaining_s: Callable[[], float] | None,
+    may_end: bool = False,
+) -> bytes | None:
     data = bytearray(size)
     view = memoryview(data)
     done = 0
     while done < size:
+        if remaining_s is not None:
+            left = remaining_s()
+            if left <= 0:
+                raise TimeoutError
+            sock.settimeout(left)
         count = sock.recv_into(view[done:])
         if count == 0:
             if may_end and done == 0:

@@ -1,0 +1,95 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``roboreward rescore RUN --source S``: score stored episodes again, into the ledger."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from roboreward_ros.clock import SystemClock
+from roboreward_ros.episodes.ledger import Ledger
+from roboreward_ros.episodes.promoted import promote
+from roboreward_ros.episodes.requests import reward_request
+from roboreward_ros.episodes.store import EpisodeStore
+from roboreward_ros.episodes.views import RewardView, ViewConfig
+from roboreward_ros.errors import FormatError
+from roboreward_ros.rewards.config import options_from_json
+from roboreward_ros.rewards.guard import Guard
+from roboreward_ros.rewards.host import open_source
+from roboreward_ros.rewards.registry import SOURCES
+from roboreward_ros.types import (
+    Abstain,
+    LabelRecord,
+    Provenance,
+    RewardFailure,
+    RewardOutcome,
+    Score,
+)
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser("rescore", help="score a run's episodes again")
+    parser.add_argument("run_dir", type=Path, metavar="RUN")
+    parser.add_argument("--source", required=True, help=f"one of {', '.join(sorted(SOURCES))}")
+    parser.add_argument("--options", default="", metavar="JSON", help="over the source's file")
+    parser.add_argument("--force", action="store_true", help="also what it has scored already")
+    parser.add_argument(
+        "--no-promote", action="store_true", help="keep the run's present source for replay"
+    )
+    parser.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    console = Console()
+    store = EpisodeStore(args.run_dir)
+    ledger = Ledger(args.run_dir, "w")
+    try:
+        guard = open_source(args.source, options_from_json(args.options))
+        try:
+            counts = _score_all(args, console, store, ledger, guard)
+        finally:
+            guard.source.close()
+        spec = guard.source.spec
+        if not args.no_promote:
+            promote(args.run_dir, spec.name, spec.scale)
+    finally:
+        ledger.close()
+    parts = [f"{counts[kind]} {name}" for kind, name in _NAMES.items() if counts[kind]]
+    console.print(f"{spec.name}: {', '.join(parts) or 'nothing left to score'}")
+    return 1 if counts[RewardFailure] else 0
+
+
+_NAMES: dict[type[RewardOutcome], str] = {
+    Score: "scored",
+    Abstain: "abstained",
+    RewardFailure: "failed",
+}
+
+
+def _score_all(
+    args: argparse.Namespace,
+    console: Console,
+    store: EpisodeStore,
+    ledger: Ledger,
+    guard: Guard,
+) -> Counter[type[RewardOutcome]]:
+    spec, clock = guard.source.spec, SystemClock()
+    view = RewardView([ledger], ViewConfig(spec.name, spec.scale))
+    ids = store.ids() if args.force else view.unanswered(store.ids(), spec.name)
+    counts: Counter[type[RewardOutcome]] = Counter()
+    for episode_id in track(ids, description=spec.name, console=console, transient=True):
+        outcome: RewardOutcome
+        try:
+            outcome = guard.score(reward_request(store.open(episode_id), spec))
+        except FormatError as error:
+            outcome = RewardFailure(str(error), Provenance(spec.name))
+        if isinstance(outcome, RewardFailure):
+            console.print(f"[red]{episode_id}[/red]: {outcome.message}", soft_wrap=True)
+        ledger.append(LabelRecord(-1, episode_id, outcome, clock.now_ns()))
+        counts[type(outcome)] += 1
+    return counts

@@ -1,0 +1,192 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Reward sources that misbehave in one way each, in process or in a child process.
+
+All are named ``roboreward_ros.testing.fake_rewards:Class`` to the registry.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from dataclasses import dataclass
+
+from roboreward_ros.types import (
+    Abstain,
+    AbstainReason,
+    Provenance,
+    RewardOutcome,
+    RewardRequest,
+    RewardSpec,
+    Score,
+    ScoreKind,
+    ScoreScale,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FakeConfig:
+    """How a fake behaves.
+
+    Attributes:
+        child: ask for a child process.
+        value: the score that a well-behaved answer gives.
+        only: misbehave for this episode id only, "" for all.
+        timeout_s: deadline that the spec announces.
+    """
+
+    child: bool = False
+    value: float = 3.0
+    only: str = ""
+    timeout_s: float = 20.0
+
+
+class FakeSource:
+    """Answers ``value`` with a distribution; subclasses override :meth:`misbehave`."""
+
+    config_class = FakeConfig
+
+    def __init__(self, config: FakeConfig | None = None) -> None:
+        self.config = config or FakeConfig()
+        self.warm = False
+        self.closed = False
+
+    @property
+    def spec(self) -> RewardSpec:
+        return RewardSpec(
+            name=type(self).__name__,
+            scale=ScoreScale.RUBRIC,
+            needs_child_process=self.config.child,
+            timeout_s=self.config.timeout_s,
+        )
+
+    def warm_up(self) -> None:
+        self.warm = True
+
+    def score(self, request: RewardRequest) -> RewardOutcome:
+        if self.config.only in ("", request.episode_id):
+            return self.misbehave(request)
+        return self.answer()
+
+    def misbehave(self, request: RewardRequest) -> RewardOutcome:
+        return self.answer()
+
+    def answer(self) -> Score:
+        levels = (1.0, 2.0, 3.0, 4.0, 5.0)
+        masses = tuple(float(level == round(self.config.value)) for level in levels)
+        name = Provenance(self.spec.name, model="fake", config_hash="0" * 64)
+        return Score(self.config.value, ScoreScale.RUBRIC, ScoreKind.TOKENS, name, levels, masses)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class RaisingSource(FakeSource):
+    def misbehave(self, request: RewardRequest) -> RewardOutcome:
+        raise ValueError("no such tensor")
+
+
+class ExitingSource(FakeSource):
+    """Calls sys.exit, as a script turned into a library may."""
+
+    def misbehave(self, request: RewardRequest) -> RewardOutcome:
+        sys.exit(3)
+
+
+class HangingSource(FakeSource):
+    def misbehave(self, request: RewardRequest) -> RewardOutcome:
+        threading.Event().wait()
+        return self.answer()
+
+
+class CrashingSource(FakeSource):
+    """Dies without a word, as the kernel's memory killer makes it; only for child processes."""
+
+    def misbehave(self, request: RewardRequest) -> RewardOutcome:
+        os._exit(137)
+
+
+class PrintingSource(FakeSource):
+    def misbehave(self, request: RewardRequest) -> RewardOutcome:
+        sys.stdout.write("a progress bar of some library\n")
+        sys.stdout.flush()
+        os.write(1, b"and a C library's line\n")
+        return self.answer()
+
+
+class NanSource(FakeSource):
+    def misbehave(self, request: RewardRequest) -> RewardOutcome:
+        return Score(float("nan"), ScoreScale.RUBRIC, ScoreKind.NONE, Provenance(self.spec.name))
+
+
+class SmuggledSource(FakeSource):
+    """Gets a number past the constructor's check, as an in-place update would."""
+
+    bad = float("nan")
+
+    def misbehave(self, request: RewardRequest) -> RewardOutcome:
+        score = self.answer()
+        object.__setattr__(score, "value", self.bad)
+        return score
+
+
+class OutOfRangeSource(SmuggledSource):
+    bad = 50.0
+
+
+class WrongScaleSource(FakeSource):
+    """Announces 1..5 and scores in [0, 1]: a 1.0 would be read as the worst level."""
+
+    def misbehave(self, request: RewardRequest) -> RewardOutcome:
+        return Score(1.0, ScoreScale.UNIT, ScoreKind.NONE, Provenance(self.spec.name))
+
+
+class WrongTypeSource(FakeSource):
+    def misbehave(self, request: RewardRequest) -> RewardOutcome:
+        return 5  # type: ignore[return-value]
+
+
+class AbstainingSource(FakeSource):
+    def misbehave(self, request: RewardRequest) -> RewardOutcome:
+        return Abstain(AbstainReason.ENTROPY, Provenance(self.spec.name), "1.4 nats")
+
+
+class ColdSource(FakeSource):
+    """Cannot be warmed up."""
+
+    def warm_up(self) -> None:
+        raise FileNotFoundError("weights.safetensors")
+
+
+class SlowStartSource(FakeSource):
+    """Never gets warm."""
+
+    def warm_up(self) -> None:
+        threading.Event().wait()
+
+
+class GarbageSource(FakeSource):
+    """Writes into every open socket instead of answering; only for child processes."""
+
+    def misbehave(self, request: RewardRequest) -> RewardOutcome:
+        os.write(int(sys.argv[1]), b"HTTP/1.1 500 Internal Server Error\r\n\r\n")
+        threading.Event().wait()
+        return self.answer()
+
+
+MISBEHAVING: tuple[type[FakeSource], ...] = (
+    RaisingSource,
+    ExitingSource,
+    HangingSource,
+    NanSource,
+    SmuggledSource,
+    OutOfRangeSource,
+    WrongScaleSource,
+    WrongTypeSource,
+)
+"""Fakes whose every answer must become a RewardFailure, in process and in a child."""
+
+
+def registry_name(source: type[FakeSource]) -> str:
+    return f"{source.__module__}:{source.__name__}"
