@@ -34,7 +34,7 @@ class MotionStyle:
         noise_rad: the same for rotations, rad.
     """
 
-    speed_m: float = 0.020
+    speed_m: float = 0.018
     speed_spread: float = 0.08
     noise_m: float = 0.0015
     noise_rad: float = 0.004
@@ -64,9 +64,9 @@ class DrawerStyle:
         pull_straight: 1 pulls along base -x, 0 along the drawer's axis.
     """
 
-    lateral_bias: float = 0.022
-    lateral_turn: float = 0.03
-    lateral_spread: float = 0.016
+    lateral_bias: float = 0.047
+    lateral_turn: float = 0.012
+    lateral_spread: float = 0.018
     depth_bias: float = 0.002
     depth_spread: float = 0.004
     height_spread: float = 0.003

@@ -82,7 +82,7 @@ class DrawerScene(TaskScene):
     def lay_out(self, rng: np.random.Generator) -> None:
         y = rng.uniform(-0.09, 0.09)
         x = 0.330 + rng.uniform(-0.012, 0.012)
-        yaw = 0.7 * np.arctan2(y, x) + rng.uniform(-0.05, 0.05)
+        yaw = 0.5 * np.arctan2(y, x) + rng.uniform(-0.05, 0.05)
         inward = np.array([np.cos(yaw), np.sin(yaw), 0.0])
         self.model.body_pos[self._cabinet] = np.array([x, y, 0.0]) - BAR_X * inward
         self.model.body_quat[self._cabinet] = yaw_quat(yaw)
