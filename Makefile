@@ -27,4 +27,4 @@ format: setup ## Format and fix what can be fixed
 	@.venv/bin/ruff check --fix .
 
 bench: setup ## Benchmarks that run without a GPU; results in bench/results
-	@$(PY) tools/run_benches.py $(ARGS)
+	@set -e; for script in bench/*.py; do echo "== $$script"; $(PY) $$script; done
