@@ -95,10 +95,10 @@ def pick_script(
     grasp = start + error
     grasp[2] = start[2] + plan.grasp_z + abs(style.height_spread * rng.standard_normal())
     above = np.array([grasp[0], grasp[1], plan.carry_z])
-    yield Move(above, yaw, OPEN)
+    yield Move(above, yaw, OPEN, pace=1.3)
     yield Move(grasp, yaw, OPEN, pace=0.9)
     yield Move(grasp, yaw, CLOSED, dwell=2)
-    yield Move(above, yaw, CLOSED, pace=0.9)
+    yield Move(above, yaw, CLOSED)
     away = target[:2, 3] - start[:2]
     away /= max(float(np.linalg.norm(away)), 1e-6)
     goal = target[:3, 3].copy()
@@ -107,9 +107,9 @@ def pick_script(
     held = twin.object_state()[plan.source][:3, 3] - twin.state().ee_pose[:3, 3]
     shift = held if float(np.linalg.norm(held)) < 0.05 else np.array([0.0, 0.0, -plan.grasp_z])
     over = np.array([goal[0] - shift[0], goal[1] - shift[1], plan.carry_z])
-    yield Move(over, yaw, CLOSED)
+    yield Move(over, yaw, CLOSED, pace=1.2)
     down = np.array([over[0], over[1], goal[2] + plan.place_z - shift[2]])
-    yield Move(down, yaw, CLOSED, pace=0.7)
+    yield Move(down, yaw, CLOSED, pace=0.8)
     yield Move(down, yaw, OPEN, dwell=2)
     yield Move(over, yaw, OPEN)
 

@@ -23,10 +23,10 @@ MAX_TURN = 0.15  # rad per control period
 Pictures = Literal["none", "all"]
 
 PICKS = {
-    MUSHROOM.key: PickPlace("mushroom", "cloth", -0.010, 0.13, 0.006),
-    CARROT.key: PickPlace("carrot", "plate", 0.000, 0.13, 0.030, np.pi),
+    MUSHROOM.key: PickPlace("mushroom", "cloth", 0.004, 0.11, 0.022),
+    CARROT.key: PickPlace("carrot", "plate", 0.007, 0.10, 0.020, np.pi),
 }
-STACK_PICK = PickPlace("green", "yellow", 0.000, 0.13, 0.0325, np.pi / 2)
+STACK_PICK = PickPlace("green", "yellow", 0.006, 0.11, 0.0325, np.pi / 2)
 
 
 @dataclass(frozen=True, slots=True)
