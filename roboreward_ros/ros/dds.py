@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a node's process must have in its environment before NumPy and rclpy load.
+
+The variable ``ROBOREWARD_DDS`` names a Fast DDS profile of ``config/dds``: ``loopback`` (the twin,
+tests, demo: one machine, UDP on 127.0.0.1), ``shm`` (real cameras: 16 MB of shared memory a
+process; other machines by UDP) or ``none`` (the middleware's defaults, which lose raw 640x480
+images). What the user has set is never changed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import MutableMapping
+from pathlib import Path
+
+from roboreward_ros.errors import ConfigError
+
+VARIABLE = "ROBOREWARD_DDS"
+PROFILES = ("loopback", "shm", "none")
+DEFAULT_PROFILE = "shm"
+PROFILE_FILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def profile_file(profile: str) -> Path | None:
+    """The XML file of a profile; None for ``none``.
+
+    Raises:
+        ConfigError: an unknown profile, or a file that is not installed.
+    """
+    if profile not in PROFILES:
+        raise ConfigError("unknown DDS profile", got=profile, allowed=PROFILES)
+    if profile == "none":
+        return None
+    name = f"config/dds/{profile}.xml"
+    checkout = Path(__file__).resolve().parents[2]
+    prefixes = [p for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
+    for folder in (checkout, *(Path(p) / "share" / "roboreward_ros" for p in prefixes)):
+        if (folder / name).is_file():
+            return folder / name
+    raise ConfigError(
+        "the DDS profile is not installed",
+        got=name,
+        allowed=f"in {checkout} or under AMENT_PREFIX_PATH",
+        next_step="Source the workspace, or set ROBOREWARD_DDS=none.",
+    )
+
+
+def prepare(
+    profile: str | None = None, environment: MutableMapping[str, str] | None = None
+) -> None:
+    """Set profile and thread counts where the user has not; call it before NumPy and rclpy load.
+
+    Args:
+        profile: one of PROFILES; None takes ``ROBOREWARD_DDS``, then ``shm``.
+        environment: os.environ, or a stand-in.
+
+    Raises:
+        ConfigError: an unknown profile.
+    """
+    target = os.environ if environment is None else environment
+    for name in THREAD_VARIABLES:
+        target.setdefault(name, "1")
+    chosen = profile or target.get(VARIABLE) or DEFAULT_PROFILE
+    path = profile_file(chosen)
+    if path is None or any(target.get(name) for name in PROFILE_FILE_VARIABLES):
+        return
+    target[PROFILE_FILE_VARIABLES[0]] = str(path)
+    if chosen == "loopback":
+        # Any other range makes the middleware add its own transports beside the profile's.
+        target.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "SYSTEM_DEFAULT")
