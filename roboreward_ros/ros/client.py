@@ -113,6 +113,7 @@ class GoalCall(Generic[ResultT]):
         self._answered = threading.Event()
         self._over = threading.Event()
         self._cancel = False
+        self._on_told: Callable[[], None] | None = None
         self._status: int | None = None
         self._result: ResultT | None = None
         node.post(self._send)
@@ -151,9 +152,15 @@ class GoalCall(Generic[ResultT]):
             raise StackError(f"{self.name} refused the goal", next_step="Its log says why.")
         return self._status, self._result
 
-    def cancel(self) -> None:
-        """Ask the server to cancel, as soon as it has accepted; the result still comes."""
+    def cancel(self, on_told: Callable[[], None] | None = None) -> None:
+        """Ask the server to cancel, as soon as it has accepted; the result still comes.
+
+        Args:
+            on_told: called in the executor's thread once the server has answered the request.
+        """
         self._cancel = True
+        if on_told is not None:
+            self._on_told = on_told
         self._node.post(self._forward_cancel)
 
     # In the executor's thread.
@@ -181,7 +188,8 @@ class GoalCall(Generic[ResultT]):
 
     def _forward_cancel(self) -> None:
         if self._handle is not None and not self._over.is_set():
-            self._handle.cancel_goal_async()  # type: ignore[attr-defined]
+            told = self._handle.cancel_goal_async()  # type: ignore[attr-defined]
+            told.add_done_callback(lambda _: self._on_told() if self._on_told else None)
 
     def _finish(self, status: int | None, result: ResultT | None) -> None:
         self._status, self._result = status, result
