@@ -66,10 +66,10 @@ class FakeSource:
 
     def score(self, request: RewardRequest) -> RewardOutcome:
         if self.config.only in ("", request.episode_id):
-            return self.misbehave(request)
+            return self.misbehave()
         return self.answer()
 
-    def misbehave(self, request: RewardRequest) -> RewardOutcome:
+    def misbehave(self) -> RewardOutcome:
         return self.answer()
 
     def answer(self) -> Score:
@@ -83,19 +83,19 @@ class FakeSource:
 
 
 class RaisingSource(FakeSource):
-    def misbehave(self, request: RewardRequest) -> RewardOutcome:
+    def misbehave(self) -> RewardOutcome:
         raise ValueError("no such tensor")
 
 
 class ExitingSource(FakeSource):
     """Calls sys.exit, as a script turned into a library may."""
 
-    def misbehave(self, request: RewardRequest) -> RewardOutcome:
+    def misbehave(self) -> RewardOutcome:
         sys.exit(3)
 
 
 class HangingSource(FakeSource):
-    def misbehave(self, request: RewardRequest) -> RewardOutcome:
+    def misbehave(self) -> RewardOutcome:
         threading.Event().wait()
         return self.answer()
 
@@ -103,12 +103,12 @@ class HangingSource(FakeSource):
 class CrashingSource(FakeSource):
     """Dies without a word, as the kernel's memory killer makes it; only for child processes."""
 
-    def misbehave(self, request: RewardRequest) -> RewardOutcome:
+    def misbehave(self) -> RewardOutcome:
         os._exit(137)
 
 
 class PrintingSource(FakeSource):
-    def misbehave(self, request: RewardRequest) -> RewardOutcome:
+    def misbehave(self) -> RewardOutcome:
         sys.stdout.write("a progress bar of some library\n")
         sys.stdout.flush()
         os.write(1, b"and a C library's line\n")
@@ -116,7 +116,7 @@ class PrintingSource(FakeSource):
 
 
 class NanSource(FakeSource):
-    def misbehave(self, request: RewardRequest) -> RewardOutcome:
+    def misbehave(self) -> RewardOutcome:
         return Score(float("nan"), ScoreScale.RUBRIC, ScoreKind.NONE, Provenance(self.spec.name))
 
 
@@ -125,7 +125,7 @@ class SmuggledSource(FakeSource):
 
     bad = float("nan")
 
-    def misbehave(self, request: RewardRequest) -> RewardOutcome:
+    def misbehave(self) -> RewardOutcome:
         score = self.answer()
         object.__setattr__(score, "value", self.bad)
         return score
@@ -138,17 +138,17 @@ class OutOfRangeSource(SmuggledSource):
 class WrongScaleSource(FakeSource):
     """Announces 1..5 and scores in [0, 1]: a 1.0 would be read as the worst level."""
 
-    def misbehave(self, request: RewardRequest) -> RewardOutcome:
+    def misbehave(self) -> RewardOutcome:
         return Score(1.0, ScoreScale.UNIT, ScoreKind.NONE, Provenance(self.spec.name))
 
 
 class WrongTypeSource(FakeSource):
-    def misbehave(self, request: RewardRequest) -> RewardOutcome:
+    def misbehave(self) -> RewardOutcome:
         return 5  # type: ignore[return-value]
 
 
 class AbstainingSource(FakeSource):
-    def misbehave(self, request: RewardRequest) -> RewardOutcome:
+    def misbehave(self) -> RewardOutcome:
         return Abstain(AbstainReason.ENTROPY, Provenance(self.spec.name), "1.4 nats")
 
 
@@ -169,7 +169,7 @@ class SlowStartSource(FakeSource):
 class GarbageSource(FakeSource):
     """Writes into every open socket instead of answering; only for child processes."""
 
-    def misbehave(self, request: RewardRequest) -> RewardOutcome:
+    def misbehave(self) -> RewardOutcome:
         os.write(int(sys.argv[1]), b"HTTP/1.1 500 Internal Server Error\r\n\r\n")
         threading.Event().wait()
         return self.answer()
