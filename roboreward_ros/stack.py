@@ -252,7 +252,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "MKL_NUM_THREADS": "1",
     "LP_NUM_THREADS": "1",  # llvmpipe's render threads
     "PYTHONUNBUFFERED": "1",
-    "RCUTILS_COLORIZED_OUTPUT": "0",
+    "RCUTILS_COLORIZED_OUTPUT": "0",  # the front end colours its prefixes
 }
 
 
@@ -356,7 +356,7 @@ def describe(arguments: StackArguments, demo_task: str = "") -> Stack:
     return Stack(
         arguments=arguments,
         nodes=tuple(nodes),
-        environment=ENVIRONMENT,
+        environment={**ENVIRONMENT, "ROBOREWARD_DDS": "loopback" if arguments.sim else "shm"},
         restart=RestartPolicy(),
         notes=tuple(notes),
     )

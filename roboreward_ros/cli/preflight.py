@@ -111,11 +111,16 @@ def _arm_problems(stack: Stack) -> list[str]:
     return problems
 
 
+def policy_folder(policy: str) -> Path:
+    """Folder of a policy argument: a path, or ``demo`` for the shipped one."""
+    if policy == "demo":
+        return Path(str(files("roboreward_ros").joinpath("assets", "policies", "widowx_twin")))
+    return Path(policy).expanduser()
+
+
 def _policy_problems(policy: str, task: str) -> list[str]:
     """Looks at the description only: reading the weights would load torch into the launcher."""
-    folder = Path(policy).expanduser()
-    if policy == "demo":
-        folder = Path(str(files("roboreward_ros").joinpath("assets", "policies", "widowx_twin")))
+    folder = policy_folder(policy)
     missing = [name for name in POLICY_FILES if not (folder / name).is_file()]
     if missing:
         remedy = "give policy:=FOLDER with both, or train one: roboreward policy train --sim"
@@ -153,7 +158,7 @@ def _problems_of(name: str, check: Callable[[], object]) -> list[str]:
 
 def _domain_problems(stack: Stack) -> list[str]:
     wanted = {f"{node.namespace}/{node.name}" for node in stack.nodes}
-    taken = sorted(wanted & nodes_in_domain(wanted))
+    taken = sorted(wanted & nodes_in_domain(wanted, stack.environment))
     if not taken:
         return []
     domain = os.environ.get("ROS_DOMAIN_ID", "0")
@@ -161,11 +166,12 @@ def _domain_problems(stack: Stack) -> list[str]:
     return [f"domain: ROS domain {domain} is occupied by {', '.join(taken)}; {others}"]
 
 
-def nodes_in_domain(wanted: set[str]) -> set[str]:
+def nodes_in_domain(wanted: set[str], environment: Mapping[str, str] | None = None) -> set[str]:
     """Full names of the nodes that answer in this ROS domain; listens for about 2 s.
 
     Args:
         wanted: listening ends early when one of these was seen.
+        environment: variables for the listener where the user has not set them.
 
     Raises:
         StackError: rclpy cannot be loaded or started.
@@ -178,7 +184,12 @@ def nodes_in_domain(wanted: set[str]) -> set[str]:
     command = [sys.executable, "-m", "roboreward_ros.ros.graph_probe", str(PROBE_S), *wanted]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=PROBE_LIMIT_S, check=False
+            command,
+            capture_output=True,
+            text=True,
+            timeout=PROBE_LIMIT_S,
+            check=False,
+            env={**(environment or {}), **os.environ},
         )
     except subprocess.TimeoutExpired as error:
         raise StackError(

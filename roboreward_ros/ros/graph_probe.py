@@ -13,12 +13,14 @@ import sys
 from collections.abc import Set as AbstractSet
 
 from roboreward_ros.clock import SystemClock
+from roboreward_ros.ros import dds
 
 OWN_NAME = "roboreward_graph_probe"
 
 
 def listen(seconds: float, wanted: AbstractSet[str]) -> set[str]:
     """Full names of the other nodes seen within ``seconds``."""
+    dds.prepare()
     import rclpy
 
     context = rclpy.Context()

@@ -23,6 +23,7 @@ import numpy as np
 from roboreward_ros.errors import FormatError
 from roboreward_ros.evaluation.success import Trial
 from roboreward_ros.policies.noise import prior_noise
+from roboreward_ros.sim.adapters import TwinCamera, TwinRobot
 from roboreward_ros.sim.twin import Twin, TwinConfig
 from roboreward_ros.studies.rollout import (
     ConstantNoise,
@@ -31,7 +32,7 @@ from roboreward_ros.studies.rollout import (
     Rollout,
     SteeredNoise,
 )
-from roboreward_ros.types import Float32Array, Frame
+from roboreward_ros.types import Float32Array
 
 FORMAT = 1
 BLOCK = 5
@@ -72,29 +73,16 @@ OpenRollout = Callable[[Setting], Rollout]
 OnTrial = Callable[[str, Trial], None]
 
 
-class TwinEye:
-    """The twin's picture as a Camera; draws only when it is read."""
-
-    def __init__(self, twin: Twin, size: int) -> None:
-        self._twin = twin
-        self._size = size
-
-    def open(self) -> None: ...
-
-    def read(self, timeout_s: float) -> Frame:
-        del timeout_s
-        return Frame(self._twin.render(self._size, self._size), self._twin.state().stamp_ns)
-
-    def close(self) -> None: ...
-
-
 def open_twin_rollout(setting: Setting) -> Rollout:
     """A rollout on a twin of its own; loads MuJoCo and torch."""
     from roboreward_ros.policies.diffusion import load_policy
 
     policy = load_policy(setting.policy)
     twin = Twin(TwinConfig(control_hz=policy.spec.control_hz))
-    return Rollout(twin, TwinEye(twin, setting.image_size), policy, twin.truth)
+    robot, camera = TwinRobot(twin), TwinCamera(twin, setting.image_size, setting.image_size)
+    robot.connect()
+    camera.open()
+    return Rollout(robot, camera, policy, twin.truth)
 
 
 def fingerprint(chooser: NoiseChooser) -> str:

@@ -1,0 +1,312 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``roboreward demo``: fine-tune on the twin over ROS, evaluate on held-out layouts, report.
+
+Stages: baselines in process, the stack at ``speed:=max`` for N episodes, the other arms at the
+fixed final actor. Each keeps what it did in the run's folder; stopped halfway, it goes on there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from roboreward_ros.cli.domain import free_domain
+from roboreward_ros.cli.launch import run_stack
+from roboreward_ros.cli.preflight import policy_folder, preflight
+from roboreward_ros.cli.progress import Display, make_display
+from roboreward_ros.cli.report import (
+    PAGE_FILE,
+    STAGES_FILE,
+    headline,
+    read_stages,
+    write_arms,
+    write_json,
+    write_report,
+)
+from roboreward_ros.clock import SystemClock
+from roboreward_ros.errors import ConfigError, StackError
+from roboreward_ros.evaluation.run_view import RunView
+from roboreward_ros.evaluation.success import Trial
+from roboreward_ros.evaluation.summary import RunSummary
+from roboreward_ros.session.memory import load_memory
+from roboreward_ros.sim.tasks import find_task
+from roboreward_ros.stack import ENVIRONMENT, Stack
+from roboreward_ros.studies.baselines import Evaluator, Job, Setting
+from roboreward_ros.studies.demo_arms import DemoArms, described_policy
+
+EPISODES = 150
+HELD_OUT = 100
+QUICK_EPISODES = 12
+QUICK_HELD_OUT = 8
+PROGRESS_PERIOD_S = 0.5
+INTERRUPTED_EXIT_CODE = 130
+WINDOW = 20
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """One demo.
+
+    Attributes:
+        run_dir: where it lives; an existing one is resumed.
+        seed: of the run.
+        episodes: committed training episodes.
+        held_out: layouts of the evaluation.
+        task: sentence or key; "" for the twin's demo task.
+        reward: source; "" for the launch description's default.
+        trials_dir: where finished trials are kept; None for the run's own folder. Runs that share
+            one do the arms that do not depend on their training once.
+        workers: processes of the evaluation.
+    """
+
+    run_dir: Path
+    seed: int = 0
+    episodes: int = EPISODES
+    held_out: int = HELD_OUT
+    task: str = ""
+    reward: str = ""
+    trials_dir: Path | None = None
+    workers: int = 2
+
+    def __post_init__(self) -> None:
+        if self.episodes < 1 or self.held_out < 1:
+            raise ConfigError(
+                "a demo needs episodes and held-out layouts",
+                got=f"{self.episodes} and {self.held_out}",
+                allowed="1 or more",
+            )
+
+
+class StoppedError(StackError):
+    """The demo was stopped before its end; what it did is kept."""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "demo", help="fine-tune on the twin, evaluate, write a report (10 minutes on two cores)"
+    )
+    parser.add_argument("--quick", action="store_true", help="a short run: does everything work?")
+    parser.add_argument("--seed", type=int, default=0, help="of the run (default 0)")
+    parser.add_argument("--episodes", type=int, help=f"training episodes (default {EPISODES})")
+    parser.add_argument("--held-out", type=int, help=f"layouts to judge by (default {HELD_OUT})")
+    parser.add_argument("--task", default="", help="sentence or key of a twin's task")
+    parser.add_argument("--reward", default="", help="reward source")
+    parser.add_argument("--run-dir", type=Path, help="default runs/demo, quick: runs/demo_quick")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo; prints where summary and page are."""
+    quick = bool(args.quick)
+    options = DemoOptions(
+        run_dir=args.run_dir or Path("runs/demo_quick" if quick else "runs/demo"),
+        seed=args.seed,
+        episodes=args.episodes or (QUICK_EPISODES if quick else EPISODES),
+        held_out=args.held_out or (QUICK_HELD_OUT if quick else HELD_OUT),
+        task=args.task,
+        reward=args.reward,
+    )
+    display = make_display()
+    try:
+        summary = run_demo(options, display)
+    except StoppedError as error:
+        display.close()
+        print(f"roboreward demo: {error}", file=sys.stderr)
+        return INTERRUPTED_EXIT_CODE
+    finally:
+        display.close()
+    for line in headline(summary):
+        print(line)
+    print(f"summary: {options.run_dir / 'summary.json'}")
+    print(f"report:  {options.run_dir / PAGE_FILE}")
+    return 0
+
+
+def run_demo(options: DemoOptions, display: Display) -> RunSummary:
+    """The whole demo; returns what it wrote to ``summary.json``.
+
+    Raises:
+        StackError: something is missing, or a node could not be kept running.
+        StoppedError: stopped by a signal.
+    """
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)  # the workers' too: one thread a process
+    given = {
+        "sim": "true",
+        "speed": "max",
+        "episodes": str(options.episodes),
+        "seed": str(options.seed),
+        "run_dir": str(options.run_dir),
+        "console": "false",
+    }
+    given |= {k: v for k, v in (("task", options.task), ("reward", options.reward)) if v}
+    stack = preflight(given, probe_domain=False)
+    for note in stack.notes:
+        display.say(note)
+    arms = arms_of(stack, options)
+    stages = StageClock(options.run_dir)
+    with stages.time("baselines"):
+        run_jobs("baselines", arms, arms.baselines(), display)
+    with stages.time("training"):
+        train(stack, options, display)
+    with stages.time("evaluation"):
+        choosing = arms.choosing()
+        run_jobs("constant noise", arms, choosing, display)
+        actor = final_actor(options.run_dir)
+        if actor is None:
+            raise StackError(
+                "the learner published no actor",
+                got=f"{options.episodes} episodes",
+                next_step="Train for more episodes than the learner's warm-up has.",
+            )
+        jobs = arms.final(arms.evaluator.run(choosing), actor)
+        run_jobs("evaluation", arms, jobs, display)
+        write_arms(options.run_dir, arms.results(jobs))
+    with stages.time("report"):
+        write_report(options.run_dir)
+    return write_report(options.run_dir)
+
+
+def arms_of(stack: Stack, options: DemoOptions) -> DemoArms:
+    """The arms of the evaluation for a described stack."""
+    arguments = stack.arguments
+    policy_id, horizon = described_policy(policy_folder(arguments.policy))
+    setting = Setting(
+        task=arguments.task,
+        policy=arguments.policy,
+        policy_id=policy_id,
+        max_steps=arguments.max_steps or find_task(arguments.task).max_steps,
+    )
+    folder = options.trials_dir or options.run_dir / "evaluation"
+    return DemoArms(
+        evaluator=Evaluator(setting, folder, workers=options.workers),
+        horizon=horizon,
+        held_out=options.held_out,
+        episodes=options.episodes,
+        run_seed=options.seed,
+        profile=arguments.profile,
+    )
+
+
+def run_jobs(name: str, arms: DemoArms, jobs: Sequence[Job], display: Display) -> None:
+    """Run what is missing of some jobs under a progress bar."""
+    total = sum(len(job.seeds) for job in jobs)
+    done = total - arms.evaluator.missing(jobs)
+    successes: dict[str, list[bool]] = {}
+    display.stage(name, total, done)
+
+    def on_trial(job: str, trial: Trial) -> None:
+        nonlocal done
+        done += 1
+        seen = successes.setdefault(job, [])
+        seen.append(trial.success)
+        display.update(done, f"{job} {100 * sum(seen) / len(seen):.0f} %")
+
+    try:
+        arms.evaluator.run(jobs, on_trial)
+    except KeyboardInterrupt:
+        raise StoppedError(
+            f"stopped after {done} of {total} trials of {name}",
+            next_step="The same command goes on from there.",
+        ) from None
+
+
+def train(stack: Stack, options: DemoOptions, display: Display) -> None:
+    """The stack until its session has committed all episodes; nothing where it has already.
+
+    Raises:
+        StackError: a node could not be kept running, see its log.
+        StoppedError: a signal came first.
+    """
+    view = RunView(options.run_dir)
+    watch = TrainingDisplay(view, options, display)
+    if view.count() >= options.episodes and final_actor(options.run_dir) is not None:
+        return
+    tail: list[str] = []
+
+    def sink(name: str, line: str) -> None:
+        if name == "launch":
+            tail.append(line)
+
+    with free_domain() as domain:
+        code = run_stack(
+            stack, sink=sink, environment=domain, tick=watch.tick, stop_on_give_up=True
+        )
+    watch.show()
+    logs = f"{options.run_dir}/logs"
+    if code != 0:
+        last = next((line for line in reversed(tail) if "started" not in line), "")
+        raise StackError("the stack ended early", got=last, next_step=f"Its logs are in {logs}.")
+    if view.count() < options.episodes:
+        raise StoppedError(
+            f"stopped after {view.count()} of {options.episodes} episodes",
+            next_step="The same command goes on from there.",
+        )
+
+
+def final_actor(run_dir: Path) -> Path | None:
+    """The newest actor that the learner published."""
+    actors = sorted((run_dir / "policies").glob("actor_*.safetensors"))
+    return actors[-1] if actors else None
+
+
+class TrainingDisplay:
+    """Shows a run that other processes write, from its stores."""
+
+    def __init__(self, view: RunView, options: DemoOptions, display: Display) -> None:
+        self._view = view
+        self._display = display
+        self._clock = SystemClock()
+        self._next_ns = 0
+        display.stage("training", options.episodes, min(view.count(), options.episodes))
+
+    def tick(self) -> None:
+        """Called often; looks at the disk now and then."""
+        now = self._clock.steady_ns()
+        if now >= self._next_ns:
+            self._next_ns = now + round(PROGRESS_PERIOD_S * 1e9)
+            self.show()
+
+    def show(self) -> None:
+        """Draw the present state."""
+        rows = self._view.rows()
+        if not rows:
+            return
+        last = rows[-WINDOW:]
+        known = [row.success for row in last if row.success is not None]
+        rewards = [row.reward for row in last if row.reward is not None]
+        parts = []
+        if known:
+            parts.append(f"success {100 * sum(known) / len(known):.0f} % of the last {len(known)}")
+        if rewards:
+            parts.append(f"reward {sum(rewards) / len(rewards):.1f}")
+        idle = load_memory(self._view.run_dir).idle
+        if idle.total_s() > 0:
+            parts.append(f"robot idle {100 * (1 - idle.motion_s / idle.total_s()):.0f} %")
+        parts.append(f"actor {rows[-1].policy_version}")
+        self._display.update(len(rows), ", ".join(parts))
+
+
+class StageClock:
+    """Adds up the wall time of each stage over all parts of a run that was stopped and resumed."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._run_dir = run_dir
+        self._clock = SystemClock()
+
+    @contextmanager
+    def time(self, name: str) -> Iterator[None]:
+        """Count the block as stage ``name``."""
+        start = self._clock.steady_ns()
+        try:
+            yield
+        finally:
+            spent = read_stages(self._run_dir)
+            spent[name] = spent.get(name, 0.0) + (self._clock.steady_ns() - start) / 1e9
+            write_json(self._run_dir / "evaluation" / STAGES_FILE, spent)

@@ -1,0 +1,292 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``roboreward report RUN``: summary.json, report.html and figures from the folder of a run."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from safetensors import safe_open
+
+from roboreward_ros.cli import run_config
+from roboreward_ros.episodes.views import LabelStatus
+from roboreward_ros.errors import FormatError, StoreError
+from roboreward_ros.evaluation.html import Picture, Section, render_page
+from roboreward_ros.evaluation.run_view import EpisodeRow, RunView, reward_mae
+from roboreward_ros.evaluation.success import Arm, ArmResult, Trial
+from roboreward_ros.evaluation.summary import (
+    ArmSummary,
+    Gain,
+    RunSummary,
+    arm_rates,
+    write_summary,
+)
+from roboreward_ros.session.memory import load_memory
+from roboreward_ros.stack import StackArguments
+
+ARMS_FILE = "arms.json"
+STAGES_FILE = "stages.json"
+PAGE_FILE = "report.html"
+PACKAGES = ("numpy", "torch", "mujoco", "zarr", "ros-rclpy")
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser("report", help="page and plots of a run")
+    parser.add_argument("run_dir", type=Path, metavar="RUN", help="folder of a run")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write summary and page; prints where they are."""
+    summary = write_report(args.run_dir)
+    for line in headline(summary):
+        print(line)
+    print(f"report: {args.run_dir / PAGE_FILE}")
+    return 0
+
+
+def headline(summary: RunSummary) -> list[str]:
+    """What a person wants to know first."""
+    counts = f"{summary.episodes} episodes, {summary.labelled} labelled"
+    unlabelled = f"{summary.unlabelled} unlabelled ({summary.errors} by errors)"
+    lines = [f"{summary.task}: {counts}, {unlabelled}"]
+    if summary.gain is not None and summary.final_success is not None:
+        rates = {
+            "w ~ N(0, I)": summary.base_success,
+            "w = 0": summary.zero_noise_success,
+            "steered": summary.final_success,
+        }
+        shown = ", ".join(f"{k} {100 * v:.0f} %" for k, v in rates.items() if v is not None)
+        lines.append(f"success on {summary.success_n} held-out layouts: {shown}")
+        gain = summary.gain
+        interval = f"[{100 * gain.low:+.0f}, {100 * gain.high:+.0f}]"
+        lines.append(f"gain over {gain.over}: {100 * gain.value:+.0f} points, 95 % {interval}")
+    return lines
+
+
+def write_report(run_dir: Path) -> RunSummary:
+    """Write ``summary.json``, ``report.html`` and the figures; returns the summary.
+
+    Raises:
+        StoreError: there is no run.
+        FormatError: something of it is damaged.
+    """
+    if not (run_dir / "run.json").is_file():
+        raise StoreError(
+            "there is no run",
+            got=str(run_dir),
+            next_step="Give the folder that was given as run_dir:=, such as runs/demo.",
+        )
+    view = RunView(run_dir)
+    rows = view.rows()
+    results = read_arms(run_dir)
+    stages = read_stages(run_dir)
+    summary = summarise(run_dir, view.source, rows, results, stages)
+    write_summary(run_dir, summary)
+    sections = _sections(run_dir, view, rows, results, summary, stages)
+    page = run_dir / PAGE_FILE
+    fresh = page.with_name(f".{PAGE_FILE}.new")
+    fresh.write_text(render_page(summary, results, sections), encoding="utf-8")
+    fresh.replace(page)
+    return summary
+
+
+def summarise(
+    run_dir: Path,
+    source: str,
+    rows: Sequence[EpisodeRow],
+    results: Sequence[ArmResult],
+    stages: Mapping[str, float],
+) -> RunSummary:
+    """The promised numbers from what lies in the run's folder."""
+    arguments = StackArguments.from_strings(run_config.load(run_dir))
+    idle = load_memory(run_dir).idle
+    labelled = sum(row.label is LabelStatus.LABELLED for row in rows)
+    abstained = sum(row.label is LabelStatus.ABSTAINED for row in rows)
+    there = {result.arm: result for result in results}
+    compared = {Arm.BASE, Arm.ZERO, Arm.STEERED} <= set(there)
+    actors = sorted((run_dir / "policies").glob("actor_*.safetensors"))
+    return RunSummary(
+        task=arguments.task,
+        seed=arguments.seed,
+        episodes=len(rows),
+        env_steps=sum(row.n_steps for row in rows),
+        **arm_rates(results),
+        success_n=there[Arm.STEERED].n if Arm.STEERED in there else 0,
+        reward_source=source or arguments.reward,
+        reward_mae=reward_mae(rows),
+        labelled=labelled,
+        unlabelled=len(rows) - labelled,
+        abstained=abstained,
+        errors=len(rows) - labelled - abstained,
+        grad_steps=grad_steps(run_dir),
+        wall_s=sum(stages.values()) or idle.total_s(),
+        idle=idle,
+        policy_version=int(actors[-1].stem.split("_")[1]) if actors else 0,
+        git=git_commit(),
+        versions=versions(),
+        arms={str(result.arm): ArmSummary.of(result) for result in results},
+        gain=Gain.of(results) if compared else None,
+    )
+
+
+def _sections(
+    run_dir: Path,
+    view: RunView,
+    rows: Sequence[EpisodeRow],
+    results: Sequence[ArmResult],
+    summary: RunSummary,
+    stages: Mapping[str, float],
+) -> list[Section]:
+    from roboreward_ros.evaluation import figures
+
+    def picture(name: str, title: str, png: bytes, caption: str) -> Picture:
+        (run_dir / f"{name}.png").write_bytes(png)
+        return Picture(title, png, caption)
+
+    sections = []
+    if results:
+        bars = picture(
+            "success", "success of every arm", figures.success_bars(results),
+            "Success at the end of the episode by the simulator's truth, at the fixed final actor.",
+        )  # fmt: skip
+        sections.append(Section("Held-out success", "", [bars]))
+    if any(row.success is not None for row in rows):
+        baselines = [result for result in results if result.arm in (Arm.BASE, Arm.ZERO)]
+        curve = picture(
+            "learning_curve", "learning curve", figures.learning_curve(rows, baselines),
+            "Ticks are single episodes: success above, failure below. The learner sees rewards, "
+            "never this truth.",
+        )  # fmt: skip
+        sections.append(Section("Learning curve", "", [curve]))
+    if rows:
+        mae = summary.reward_mae
+        text = f"Source: {summary.reward_source}." + (
+            f" Mean error against the simulator's rubric score: {mae:.2f} of 4." if mae is not None
+            else ""
+        )  # fmt: skip
+        rewards = picture(
+            "rewards", "rewards", figures.reward_curve(rows),
+            "One score an episode, given after its end from the stored frames.",
+        )  # fmt: skip
+        sections.append(Section("Rewards", text, [rewards]))
+        strips = _strips(run_dir, view, rows)
+        if strips:
+            text = "The same frozen policy before and after its noise was steered."
+            sections.append(Section("Before and after", text, strips))
+    time = picture(
+        "time", "where the time went", figures.time_bars(summary.idle, stages),
+        "Above: stages of the demo. Below: what the robot did or waited for while it trained.",
+    )  # fmt: skip
+    sections.append(Section("Where the wall time went", "", [time]))
+    return sections
+
+
+def _strips(run_dir: Path, view: RunView, rows: Sequence[EpisodeRow]) -> list[Picture]:
+    """The first failure and the last success, by truth where there is one, else by reward."""
+    from roboreward_ros.evaluation.filmstrip import filmstrip, png_bytes
+
+    def succeeded(row: EpisodeRow) -> bool | None:
+        if row.success is not None or row.reward is None:
+            return row.success
+        return row.reward >= 5
+
+    failure = next((row for row in rows if succeeded(row) is False), None)
+    success = next((row for row in reversed(rows) if succeeded(row)), None)
+    pictures = []
+    hz = 5.0
+    for name, row in (("failure", failure), ("success_strip", success)):
+        if row is None:
+            continue
+        png = png_bytes(filmstrip(view.frames(row.episode_id), hz))
+        (run_dir / f"{name}.png").write_bytes(png)
+        kind = "failure" if row is failure else "success"
+        by = "the plain policy" if row.policy_version == 0 else f"actor {row.policy_version}"
+        reward = "unlabelled" if row.reward is None else f"reward {row.reward:g}"
+        caption = f"Episode {row.index + 1}, {by}: {kind}, {reward}."
+        pictures.append(Picture(kind, png, caption))
+    return pictures
+
+
+def read_arms(run_dir: Path) -> list[ArmResult]:
+    """Held-out results that lie in the run's folder, in the order of the page."""
+    content = _read_json(run_dir / "evaluation" / ARMS_FILE)
+    try:
+        return [
+            ArmResult(arm, tuple(Trial(**trial) for trial in content[arm]))  # type: ignore[attr-defined]
+            for arm in Arm
+            if arm in content
+        ]
+    except (TypeError, KeyError) as error:
+        raise FormatError("evaluation results are damaged", got=f"{run_dir}: {error}") from error
+
+
+def write_arms(run_dir: Path, results: Sequence[ArmResult]) -> None:
+    """Keep held-out results with the run."""
+    content = {str(r.arm): [asdict(trial) for trial in r.trials] for r in results}
+    write_json(run_dir / "evaluation" / ARMS_FILE, content)
+
+
+def read_stages(run_dir: Path) -> dict[str, float]:
+    """Seconds spent in each stage of the demo; empty for other runs."""
+    content = _read_json(run_dir / "evaluation" / STAGES_FILE)
+    return {str(name): float(str(seconds)) for name, seconds in content.items()}
+
+
+def write_json(path: Path, content: Mapping[str, object]) -> None:
+    """Write atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(json.dumps(content, indent=1) + "\n")
+    fresh.replace(path)
+
+
+def _read_json(path: Path) -> dict[str, object]:
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text())
+        return {str(key): value for key, value in content.items()}
+    except (ValueError, AttributeError) as error:
+        raise FormatError(
+            "a file of the run is damaged",
+            got=f"{path}: {error}",
+            next_step="Delete it; `roboreward demo` with the same run_dir writes it again.",
+        ) from error
+
+
+def grad_steps(run_dir: Path) -> int:
+    """Updates of the learner, from its checkpoint; 0 before the first."""
+    path = run_dir / "checkpoints" / "learner.safetensors"
+    if not path.is_file():
+        return 0
+    with safe_open(path, framework="numpy") as file:
+        return int(json.loads(file.metadata()["learner"])["steps"])
+
+
+def git_commit() -> str:
+    """Commit of the checkout that runs, marked where it has changes; "" outside of one."""
+    here = Path(__file__).parent
+    words = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides the numbers."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
