@@ -44,8 +44,8 @@ def drawer_script(twin: Twin, style: DrawerStyle, rng: np.random.Generator) -> I
     """Close, come down behind the bar, pull, lift."""
     handle = twin.object_state()["handle"]
     bar, inward, along = handle[:3, 3], handle[:3, 0], handle[:3, 1]
-    outwards = style.lateral_bias * np.tanh(bar[1] / style.lateral_turn)
-    lateral = outwards + style.lateral_spread * rng.standard_normal()
+    mean = style.lateral_offset + style.lateral_bias * np.tanh(bar[1] / style.lateral_turn)
+    lateral = mean + style.lateral_spread * rng.standard_normal()
     depth = style.depth_bias + style.depth_spread * rng.standard_normal()
     height = style.height_spread * rng.standard_normal()
     hook = bar + BEHIND_BAR * inward + lateral * along + np.array([depth, 0.0, 0.0])
@@ -111,7 +111,7 @@ def pick_script(
     down = np.array([over[0], over[1], goal[2] + plan.place_z - shift[2]])
     yield Move(down, yaw, CLOSED, pace=0.8)
     yield Move(down, yaw, OPEN, dwell=2)
-    yield Move(over, yaw, OPEN)
+    yield Move(over + np.array([0.0, 0.0, 0.04]), yaw, OPEN, pace=1.2)
 
 
 def grasp_yaw(source: FloatArray, symmetry: float) -> float:

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How imperfect the scripted demonstrators are: continuous errors whose mean depends on the layout.
+"""How imperfect the scripted demonstrators are: continuous errors, some of them systematic.
 
 A cloned policy shall fail about half of the time both when its noise is drawn and when it is
-zero. So the decisive quantity is no rare mode: its *mean* lies near the edge of what works, on a
-side that depends on the layout. No constant correction helps; the right one for the layout does.
+zero. So the decisive quantity is no rare mode: its *mean* lies near the edge of what works, and
+the layout decides on which side of it.
 """
 
 from __future__ import annotations
@@ -49,12 +49,13 @@ class MotionStyle:
 class DrawerStyle:
     """Errors at the drawer.
 
-    The gripper comes down beside the middle of the bar, on the far side of the handle as seen
-    from the table's middle: ``lateral_bias * tanh(y / lateral_turn)`` on average. It then pulls
-    towards the robot's own -x rather than along the drawer, and slips off the end of the bar.
+    The gripper comes down left of the bar's middle, near its end, on average by ``lateral_offset
+    + lateral_bias * tanh(y / lateral_turn)``. It then pulls towards the robot's own -x rather than
+    along the drawer, and slips off the end of the bar where the drawer is turned that way.
 
     Attributes:
-        lateral_bias: mean error along the bar far from the middle, m; > 0 is outwards.
+        lateral_offset: mean error along the bar in every layout, m; > 0 is to the left (+y).
+        lateral_bias: part of it that depends on the layout, m; > 0 is away from y = 0.
         lateral_turn: distance of the handle from the middle at which the bias sets in, m.
         lateral_spread: standard deviation of that error, m.
         depth_bias: mean error along base x, m; < 0 is in front of the bar, > 0 towards the face.
@@ -64,7 +65,8 @@ class DrawerStyle:
         pull_straight: 1 pulls along base -x, 0 along the drawer's axis.
     """
 
-    lateral_bias: float = 0.047
+    lateral_offset: float = 0.050
+    lateral_bias: float = 0.0
     lateral_turn: float = 0.012
     lateral_spread: float = 0.018
     depth_bias: float = 0.002
@@ -94,11 +96,11 @@ class PickStyle:
         turn: distance of the object from the middle at which the grasp's bias sets in, m.
     """
 
-    grasp_bias: float = 0.006
-    grasp_spread: float = 0.006
+    grasp_bias: float = 0.004
+    grasp_spread: float = 0.004
     height_spread: float = 0.003
-    place_bias: float = 0.012
-    place_spread: float = 0.018
+    place_bias: float = 0.050
+    place_spread: float = 0.020
     turn: float = 0.04
 
     def __post_init__(self) -> None:
@@ -107,13 +109,21 @@ class PickStyle:
             raise ConfigError("turn is not positive", got=self.turn, allowed="above 0")
 
 
+STACK_STYLE = PickStyle(grasp_bias=0.004, grasp_spread=0.004, place_bias=0.009, place_spread=0.008)
+NO_PICK_ERROR = PickStyle(
+    grasp_bias=0.0, grasp_spread=0.0, height_spread=0.0, place_bias=0.0, place_spread=0.0
+)
+
+
 @dataclass(frozen=True, slots=True)
 class DemoStyle:
     """All of it; ``DemoStyle.ideal()`` makes no error at all."""
 
     motion: MotionStyle = field(default_factory=MotionStyle)
     drawer: DrawerStyle = field(default_factory=DrawerStyle)
-    pick: PickStyle = field(default_factory=PickStyle)
+    mushroom: PickStyle = field(default_factory=PickStyle)
+    carrot: PickStyle = field(default_factory=PickStyle)
+    stack: PickStyle = STACK_STYLE
 
     @classmethod
     def ideal(cls) -> DemoStyle:
@@ -121,27 +131,23 @@ class DemoStyle:
         return cls(
             motion=MotionStyle(speed_spread=0.0, noise_m=0.0, noise_rad=0.0),
             drawer=DrawerStyle(
+                lateral_offset=0.0,
                 lateral_bias=0.0,
                 lateral_spread=0.0,
                 depth_spread=0.0,
                 height_spread=0.0,
                 pull_straight=0.0,
             ),
-            pick=PickStyle(
-                grasp_bias=0.0,
-                grasp_spread=0.0,
-                height_spread=0.0,
-                place_bias=0.0,
-                place_spread=0.0,
-            ),
+            mushroom=NO_PICK_ERROR,
+            carrot=NO_PICK_ERROR,
+            stack=NO_PICK_ERROR,
         )
 
 
 def flat(style: DemoStyle) -> dict[str, float]:
     """All numbers by dotted name, for provenance."""
-    groups = {"motion": style.motion, "drawer": style.drawer, "pick": style.pick}
     return {
-        f"{group}.{item.name}": float(getattr(values, item.name))
-        for group, values in groups.items()
-        for item in fields(values)
+        f"{group.name}.{item.name}": float(getattr(getattr(style, group.name), item.name))
+        for group in fields(style)
+        for item in fields(getattr(style, group.name))
     }

@@ -22,11 +22,13 @@ MAX_TURN = 0.15  # rad per control period
 
 Pictures = Literal["none", "all"]
 
-PICKS = {
-    MUSHROOM.key: PickPlace("mushroom", "cloth", 0.004, 0.11, 0.022),
-    CARROT.key: PickPlace("carrot", "plate", 0.007, 0.10, 0.020, np.pi),
-}
-STACK_PICK = PickPlace("green", "yellow", 0.006, 0.11, 0.0325, np.pi / 2)
+MUSHROOM_PICK = PickPlace("mushroom", "cloth", grasp_z=0.004, carry_z=0.11, place_z=0.022)
+CARROT_PICK = PickPlace(
+    "carrot", "plate", grasp_z=0.007, carry_z=0.10, place_z=0.020, symmetry=np.pi
+)
+STACK_PICK = PickPlace(
+    "green", "yellow", grasp_z=0.006, carry_z=0.11, place_z=0.0325, symmetry=np.pi / 2
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,11 @@ def _script(
 ) -> Iterator[Move]:
     if spec is DRAWER:
         return drawer_script(twin, style.drawer, rng)
-    return pick_script(twin, PICKS.get(spec.key, STACK_PICK), style.pick, rng)
+    if spec is MUSHROOM:
+        return pick_script(twin, MUSHROOM_PICK, style.mushroom, rng)
+    if spec is CARROT:
+        return pick_script(twin, CARROT_PICK, style.carrot, rng)
+    return pick_script(twin, STACK_PICK, style.stack, rng)
 
 
 def _actions(

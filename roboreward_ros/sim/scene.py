@@ -34,7 +34,8 @@ def wood(seed: int = 7, size: int = 256, planks: int = 4) -> ImageU8:
     seam = np.abs(v - np.round(v)) < planks / size
     light = np.where(seam & (v > 0.05) & (v < planks - 0.05), light * 0.84, light)
     colour = np.array([0.80, 0.65, 0.47]) * light[..., None]
-    return (np.clip(colour, 0, 1) * 255).astype(np.uint8)
+    pixels: ImageU8 = (np.clip(colour, 0, 1) * 255).astype(np.uint8)
+    return pixels
 
 
 def look_along(forward: tuple[float, float, float]) -> FloatArray:

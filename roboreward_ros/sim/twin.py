@@ -114,6 +114,7 @@ class Twin:
         engine.reset(rng, q, 1.0)
         engine.vary_view(rng, self.config.camera_jitter, self.config.light_jitter)
         self._controller.latch(q, 1.0)
+        self._stamp()
         return self.state()
 
     def step(self, action: FloatArray) -> StepReport:
@@ -141,9 +142,8 @@ class Twin:
         engine = self._running()
         pose = engine.ee_pose
         gripper = engine.gripper
-        stamp = self._steps * round(1e9 / self.config.control_hz)
         return RobotState(
-            stamp_ns=self._clock.now_ns() if self._clock else stamp,
+            stamp_ns=self._stamp_ns,
             q=engine.q,
             dq=engine.dq,
             effort=np.full(6, np.nan),
@@ -203,6 +203,12 @@ class Twin:
             plan.q_command, plan.gripper_command, period, period * self.config.ramp
         )
         self._steps += 1
+        self._stamp()
+
+    def _stamp(self) -> None:
+        # One stamp a control period: pictures and states of the same instant carry the same one.
+        simulated = self._steps * round(1e9 / self.config.control_hz)
+        self._stamp_ns = self._clock.now_ns() if self._clock else simulated
 
     def _report(self, asked: FloatArray, plan: ControlPlan) -> StepReport:
         self._run(plan)

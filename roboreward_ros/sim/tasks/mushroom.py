@@ -99,4 +99,5 @@ def gingham(size: int = 128, checks: int = 7) -> ImageU8:
     edge = np.minimum(np.arange(size), np.arange(size)[::-1])
     hem = np.minimum(edge[:, None], edge[None, :]) < size // 32
     colour[hem] = blue * 0.85
-    return (colour * 255).astype(np.uint8)
+    pixels: ImageU8 = (colour * 255).astype(np.uint8)
+    return pixels

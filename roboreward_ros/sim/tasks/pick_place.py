@@ -117,7 +117,7 @@ class PickPlaceScene(TaskScene):
     @property
     def near(self) -> float:
         """Horizontal distance that counts as being at the target, m."""
-        return max(self.half_target[0], self.half_target[1]) + max(self.half_source[1], 0.015)
+        return self.half_target[0] + self.half_source[1] + 0.01
 
     def assess(self) -> Assessment:
         if self.succeeded():

@@ -32,7 +32,8 @@ class StackScene(PickPlaceScene):
         for name, colour in COLOURS:
             block = free_body(spec, name)
             solid(block, BOX, (HALF, HALF, HALF), colour, mass=0.027, friction=1.0)
-            paler: Rgba = (*(0.8 * c + 0.2 for c in colour[:3]), 1.0)
+            red, green, blue, _ = (0.8 * part + 0.2 for part in colour)
+            paler: Rgba = (red, green, blue, 1.0)
             drawn(block, BOX, (HALF - 0.003, HALF - 0.003, 0.0003), paler, pos=(0, 0, HALF))
 
     def succeeded(self) -> bool:
