@@ -9,6 +9,7 @@ Translates ``roboreward_ros.stack``; every decision is made there. The same as
 import dataclasses
 import os
 
+from launch import LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
     EmitEvent,
@@ -21,7 +22,6 @@ from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
 from launch_ros.actions import Node
 
-from launch import LaunchDescription
 from roboreward_ros.cli.preflight import config_dir, preflight
 from roboreward_ros.stack import REFUSED_EXIT_CODE, StackArguments
 

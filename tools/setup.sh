@@ -114,7 +114,7 @@ fi
 
 # --- interfaces: real rosidl type support, installed under .venv/ros -------------------------------
 site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
-interfaces=$(stamp_of msg/* srv/* action/* CMakeLists.txt package.xml tools/wheel_includes.cmake \
+interfaces=$(stamp_of msg/* srv/* action/* CMakeLists.txt package.xml tools/wheel_includes.cmake tools/environment/* \
   <(ls roboreward_ros/nodes 2>/dev/null | grep _node.py) "$venv/.deps")
 if [ "$(cat "$venv/.interfaces" 2>/dev/null)" != "$interfaces" ]; then
   export PATH=$venv/bin:$PATH
