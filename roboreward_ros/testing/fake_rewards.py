@@ -95,9 +95,19 @@ class ExitingSource(FakeSource):
 
 
 class HangingSource(FakeSource):
+    """Answers only once it is closed."""
+
+    def __init__(self, config: FakeConfig | None = None) -> None:
+        super().__init__(config)
+        self._ended = threading.Event()
+
     def misbehave(self) -> RewardOutcome:
-        threading.Event().wait()
+        self._ended.wait()
         return self.answer()
+
+    def close(self) -> None:
+        super().close()
+        self._ended.set()
 
 
 class CrashingSource(FakeSource):

@@ -137,6 +137,20 @@ def test_a_doubled_state_makes_the_episode_incomplete(assembler, store):
     assert "gap: state" in summary.taint
 
 
+def test_an_end_mark_on_a_state_that_came_before_adds_nothing(assembler, store):
+    queues = streams(9)
+    ended = beat_of(6, 6, end_cause=EndCause.OPERATOR)
+    queues["beat"][7:] = [lambda a: a.add_beat(ended)]
+    queues["truth"][7:] = [queues["truth"][6]]
+    queues["chunk"][2:] = []
+    feed(assembler, queues)
+    assert assembler.whole
+    assembler.commit()
+    summary = store.open("ep_000000").summary
+    assert (summary.n_steps, summary.complete, summary.taint) == (6, True, ())
+    assert summary.end_cause is EndCause.OPERATOR
+
+
 @pytest.mark.parametrize(
     ("last", "taint"),
     [
