@@ -80,6 +80,7 @@ class EpisodeAssembler:
         self._counts = dict.fromkeys(("beats", "chunks", "truth"), 0)
         self._early_truth: list[tuple[int, GroundTruth]] = []
         self._last: Beat | None = None
+        self._newest_step = -1
         self._taint: set[str] = set()
 
     @property
@@ -112,6 +113,10 @@ class EpisodeAssembler:
         if self._last is not None:
             self._taint.add("state after the end")
             return
+        if beat.last and beat.step == self._newest_step:
+            self._end(beat)  # the state came before and nothing was executed since: an end mark
+            return
+        self._newest_step = beat.step
         self._beats.append(beat)
         self._counts["beats"] += 1
         if beat.report is not None:
@@ -119,10 +124,13 @@ class EpisodeAssembler:
                 if beat.report.flags & flag:
                     self._taint.add(name)
         if beat.last:
-            self._last = beat
-            if beat.end_cause is EndCause.FAULT:
-                self._taint.add("fault")
+            self._end(beat)
         self._pair()
+
+    def _end(self, beat: Beat) -> None:
+        self._last = beat
+        if beat.end_cause is EndCause.FAULT:
+            self._taint.add("fault")
 
     def add_chunk(self, policy_id: str, chunk_size: int, chunk: Chunk) -> None:
         """A decision; the first one opens the writer."""
@@ -141,6 +149,8 @@ class EpisodeAssembler:
 
     def add_truth(self, step: int, truth: GroundTruth) -> None:
         """Ground truth of the state at ``step``; goes behind the wall."""
+        if step == self._counts["truth"] - 1:
+            return  # comes again with an end mark
         self._counts["truth"] += 1
         if self._writer is None:
             self._early_truth.append((step, truth))

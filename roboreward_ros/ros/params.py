@@ -54,9 +54,13 @@ class HostConfig:
             raise ConfigError("run_dir is empty", allowed="a folder, such as runs/first")
 
 
-def option(default: Value, text: str, *, runtime: bool = False) -> Value:
+OptionT = TypeVar("OptionT")
+
+
+def option(default: OptionT, text: str, *, runtime: bool = False) -> OptionT:
     """A documented field of a node's configuration; annotate the field with its type."""
-    return dataclasses.field(default=default, metadata={"help": text, "runtime": runtime})
+    value: OptionT = dataclasses.field(default=default, metadata={"help": text, "runtime": runtime})
+    return value
 
 
 ConfigT = TypeVar("ConfigT", bound=HostConfig)

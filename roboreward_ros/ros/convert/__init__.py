@@ -6,6 +6,8 @@ rclpy checks no types by default and publishes garbage for a float field that ho
 float32: every assignment in this package converts explicitly.
 """
 
+from roboreward_ros.ros.beat import Beat, StepAction
+from roboreward_ros.ros.convert.episodes import recording_to_event
 from roboreward_ros.ros.convert.images import (
     CAMERA_FRAME,
     image_from_msg,
@@ -16,8 +18,6 @@ from roboreward_ros.ros.convert.policy import Decision, decision_from_msg, decis
 from roboreward_ros.ros.convert.rewards import outcome_from_msg, record_from_msg, record_to_msg
 from roboreward_ros.ros.convert.robot import (
     BASE_FRAME,
-    Beat,
-    StepAction,
     action_from_msg,
     action_to_msg,
     beat_from_msg,
@@ -54,6 +54,7 @@ __all__ = [
     "pose_to_msg",
     "record_from_msg",
     "record_to_msg",
+    "recording_to_event",
     "stamp_from_msg",
     "stamp_to_msg",
     "truth_from_msg",

@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import JointState
 
 import roboreward_ros.msg as msg
 from roboreward_ros.errors import ConfigError
+from roboreward_ros.ros.beat import Beat, StepAction
 from roboreward_ros.ros.convert.stamps import fixed, header, stamp_from_msg, to_doubles
 from roboreward_ros.types import (
     ACTION_DIM,
@@ -21,62 +20,12 @@ from roboreward_ros.types import (
     RobotState,
     StepFlag,
     StepReport,
-    require_shape,
 )
 
 BASE_FRAME = "base_link"
 JOINT_NAMES = ("waist", "shoulder", "elbow", "forearm_roll", "wrist_angle", "wrist_rotate")
 END_CAUSES = (EndCause.TIME, EndCause.OPERATOR, EndCause.SOURCE, EndCause.FAULT)
 """By the number that messages carry."""
-
-
-@dataclass(frozen=True, slots=True)
-class Beat:
-    """State k of an episode with how the action of step k - 1 was executed.
-
-    Attributes:
-        episode_id: "" outside episodes.
-        step: k.
-        state: measured after k actions.
-        report: of the action taken at step k - 1; None at step 0 and outside episodes.
-        end_cause: why the episode ended; None while it goes on. Set means: no action is wanted.
-    """
-
-    episode_id: str
-    step: int
-    state: RobotState
-    report: StepReport | None = None
-    end_cause: EndCause | None = None
-
-    @property
-    def last(self) -> bool:
-        return self.end_cause is not None
-
-
-@dataclass(frozen=True, slots=True)
-class StepAction:
-    """One action for one control period.
-
-    Attributes:
-        episode_id: which episode.
-        step: control step that it is for.
-        action: ``[7]`` float64, BridgeData semantics.
-        stamp_ns: of the observation that it answers.
-        chunk: decision that it belongs to.
-        chunk_step: position inside that decision.
-        policy_version: steering actor, 0 = prior.
-    """
-
-    episode_id: str
-    step: int
-    action: FloatArray
-    stamp_ns: int = 0
-    chunk: int = 0
-    chunk_step: int = 0
-    policy_version: int = 0
-
-    def __post_init__(self) -> None:
-        require_shape("StepAction.action", self.action, (ACTION_DIM,))
 
 
 def end_cause_to_code(cause: EndCause) -> int:

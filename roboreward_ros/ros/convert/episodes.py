@@ -1,0 +1,27 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Announcements of what happened in the episode store."""
+
+from __future__ import annotations
+
+from roboreward_ros import msg
+from roboreward_ros.action import RecordEpisode
+from roboreward_ros.ros.convert.stamps import header
+
+
+def recording_to_event(
+    event: int, goal: RecordEpisode.Goal, result: RecordEpisode.Result, stamp_ns: int
+) -> msg.EpisodeEvent:
+    """What a recorder announces about its goal; ``result`` is empty while the episode runs."""
+    return msg.EpisodeEvent(
+        header=header(stamp_ns),
+        episode_id=goal.episode_id,
+        index=int(goal.index),
+        task=goal.task,
+        event=int(event),
+        uri=result.uri,
+        steps=int(result.steps),
+        end_cause=int(result.end_cause),
+        complete=bool(result.complete),
+        taint=list(result.taint),
+    )

@@ -1,0 +1,213 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""An episode on disk is whole or absent, whatever happens to the nodes around the recorder."""
+
+import shutil
+from types import SimpleNamespace
+
+import pytest
+from action_msgs.msg import GoalStatus
+from rclpy.action import ActionClient
+from roboreward_ros.action import RecordEpisode, RunPolicy
+from roboreward_ros.srv import BeginEpisode, EndEpisode
+from ros_fakes import FakeArm, FakePolicy
+
+from roboreward_ros import msg
+from roboreward_ros.episodes.store import EpisodeStore, open_uri
+from roboreward_ros.nodes.recorder_node import RecorderNode
+from roboreward_ros.ros.qos import EVENT
+
+pytestmark = pytest.mark.ros
+Result = RecordEpisode.Result
+
+
+@pytest.fixture
+def stack(ros, tmp_path):
+    """Recorder, fake arm and fake policy with the clients that a session would have."""
+    impatient = {"stall_s": 1.0, "match_s": 1.0, "settle_s": 0.3}
+    made = SimpleNamespace(
+        recorder=ros.add(
+            RecorderNode(context=ros.context, parameters={"run_dir": str(tmp_path), **impatient})
+        ),
+        arm=ros.add(FakeArm(ros.context)),
+        policy=ros.add(FakePolicy(ros.context)),
+        store=None,
+        events=[],
+        path=tmp_path,
+    )
+    for node in (made.recorder, made.arm, made.policy):
+        assert node.bring_up()
+    made.store = EpisodeStore(tmp_path, "r")
+    client = ros.node()
+    client.create_subscription(msg.EpisodeEvent, "episode", made.events.append, EVENT)
+    made.record = ActionClient(client, RecordEpisode, "record_episode")
+    made.run = ActionClient(client, RunPolicy, "run_policy")
+    made.begin = client.create_client(BeginEpisode, "begin_episode")
+    made.end = client.create_client(EndEpisode, "end_episode")
+    return made
+
+
+def begin(ros, stack, episode_id="ep_000000", max_steps=10, seed=7):
+    """Arm recorder and policy and begin; returns both goal handles."""
+    ready, armed = [], []
+    index = int(episode_id[-6:])
+    record = ros.send(
+        stack.record,
+        RecordEpisode.Goal(
+            episode_id=episode_id, index=index, task="t", seed=seed, max_steps=max_steps
+        ),
+        ready.append,
+    )
+    assert record.accepted
+    run = ros.send(
+        stack.run,
+        RunPolicy.Goal(episode_id=episode_id, seed=seed, max_steps=max_steps),
+        armed.append,
+    )
+    ros.spin_until(lambda: ready and armed, "recorder and policy ready")
+    assert ready[0].feedback.ready
+    ros.call(stack.begin, BeginEpisode.Request(episode_id=episode_id, max_steps=max_steps))
+    return record, run
+
+
+def kinds(stack):
+    return [event.event for event in stack.events]
+
+
+def test_an_episode_is_stored_whole(ros, stack):
+    record, _ = begin(ros, stack)
+    answer = ros.result(record)
+    assert answer.status == GoalStatus.STATUS_SUCCEEDED
+    result = answer.result
+    assert (result.error_code, result.steps, result.complete) == (0, 10, True)
+    episode = open_uri(result.uri)
+    meta = episode.summary.meta
+    assert (meta.seed, meta.policy_id, meta.chunk_size, meta.task) == (7, "fake", 4, "t")
+    assert len(episode.frames()) == 11
+    assert [c.executed for c in episode.chunks()] == [4, 4, 2]
+    assert episode.truth()[-1].success
+    ros.spin_until(lambda: len(stack.events) == 2, "events")
+    assert kinds(stack) == [msg.EpisodeEvent.OPENED, msg.EpisodeEvent.COMMITTED]
+
+
+def test_nothing_is_visible_while_an_episode_runs_and_after_a_cancel(ros, stack):
+    stack.arm.mute_at = 5
+    record, _ = begin(ros, stack)
+    ros.spin_until(lambda: list((stack.path / "episodes/.journal").iterdir()), "journal")
+    assert stack.store.ids() == []
+    ros.spin_future(record.cancel_goal_async())
+    answer = ros.result(record)
+    assert answer.status == GoalStatus.STATUS_CANCELED
+    assert answer.result.error_code == Result.ABORTED
+    assert stack.store.ids() == []
+    assert not list((stack.path / "episodes/.journal").iterdir())
+    ros.spin_until(lambda: msg.EpisodeEvent.ABORTED in kinds(stack), "event")
+
+
+def test_a_cancel_before_the_end_wins_over_the_last_state(ros, stack):
+    stack.arm.mute_at = 5
+    record, _ = begin(ros, stack)
+    ros.spin_future(record.cancel_goal_async())
+    ros.call(stack.end, EndEpisode.Request(episode_id="ep_000000", end_cause=1))
+    assert ros.result(record).result.error_code == Result.ABORTED
+    assert stack.store.ids() == []
+
+
+def test_goals_are_exclusive_and_the_next_episode_is_taken(ros, stack):
+    stack.arm.mute_at = 5
+    first, run = begin(ros, stack)
+    assert not ros.send(stack.record, RecordEpisode.Goal(episode_id="ep_000001")).accepted
+    ros.call(stack.end, EndEpisode.Request(episode_id="ep_000000", end_cause=1))
+    assert ros.result(first).result.error_code == 0
+    ros.result(run)
+    stack.arm.mute_at = -1
+    second, _ = begin(ros, stack, "ep_000001")
+    assert ros.result(second).result.error_code == 0
+    assert list(stack.store.ids()) == ["ep_000000", "ep_000001"]
+
+
+def test_silence_drops_the_episode(ros, stack):
+    stack.arm.mute_at = 5
+    record, _ = begin(ros, stack)
+    answer = ros.result(record)
+    assert answer.status == GoalStatus.STATUS_ABORTED
+    assert answer.result.error_code == Result.STALLED
+    assert "after step 4" in answer.result.error_msg
+    assert stack.store.ids() == []
+
+
+def test_sources_that_never_come_are_named(ros, tmp_path):
+    recorder = RecorderNode(
+        context=ros.context, parameters={"run_dir": str(tmp_path), "match_s": 0.2}
+    )
+    assert ros.add(recorder).bring_up()
+    client = ActionClient(ros.node(), RecordEpisode, "record_episode")
+    result = ros.result(ros.send(client, RecordEpisode.Goal(episode_id="ep_000000"))).result
+    assert result.error_code == Result.STALLED
+    assert "/image, /state, /chunk" in result.error_msg
+
+
+def test_an_id_is_never_used_twice(ros, stack):
+    record, run = begin(ros, stack)
+    ros.result(record), ros.result(run)
+    again = ros.send(stack.record, RecordEpisode.Goal(episode_id="ep_000000"))
+    assert ros.result(again).result.error_code == Result.EXISTS
+
+
+def test_an_image_that_is_lost_makes_the_episode_incomplete(ros, stack, monkeypatch):
+    publish = stack.arm._images.publish
+    monkeypatch.setattr(
+        stack.arm._images, "publish", lambda m: publish(m) if m.data[0] != 3 else None
+    )
+    record, _ = begin(ros, stack)
+    result = ros.result(record).result
+    assert result.error_code == 0
+    assert not result.complete
+    assert "no image" in result.taint
+
+
+def test_a_fault_of_the_arm_taints_the_episode(ros, stack):
+    stack.arm.mute_at = 5
+    record, _ = begin(ros, stack)
+    ros.call(stack.end, EndEpisode.Request(episode_id="ep_000000", end_cause=3))
+    result = ros.result(record).result
+    assert list(result.taint) == ["fault"]
+    assert result.end_cause == 3
+
+
+def test_messages_of_another_episode_are_not_stored(ros, stack):
+    record, _ = begin(ros, stack)
+    stack.arm._states.publish(msg.RobotState(episode_id="ep_000099", step=77))
+    assert ros.result(record).result.complete
+
+
+@pytest.mark.parametrize("when", ["begin", "commit"])
+def test_a_full_disk_is_named_and_leaves_nothing(ros, stack, monkeypatch, when):
+    if when == "begin":
+        full = SimpleNamespace(free=1 << 20)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+        record = ros.send(stack.record, RecordEpisode.Goal(episode_id="ep_000000"))
+    else:
+        record, _ = begin_over(ros, stack)
+    result = ros.result(record).result
+    assert result.error_code == Result.DISK
+    assert stack.store.ids() == []
+
+
+def begin_over(ros, stack):
+    """Begin an episode whose folder cannot become visible."""
+    (stack.path / "episodes" / "ep_000000").write_text("in the way")
+    return begin(ros, stack)
+
+
+def test_a_stop_in_the_middle_leaves_nothing_visible(ros, stack):
+    stack.arm.mute_at = 5
+    begin(ros, stack)
+    stack.recorder.wind_down("SIGINT")
+    assert stack.store.ids() == []
+
+
+def test_a_second_recorder_is_refused_by_the_lock(ros, stack):
+    other = ros.add(RecorderNode(context=ros.context, parameters={"run_dir": str(stack.path)}))
+    assert not other.bring_up()
+    assert "another process" in str(other.failure) or "writes" in str(other.failure)
