@@ -135,7 +135,7 @@ class PickPlaceScene(TaskScene):
         progress = 0.2 + 0.2 * lift + 0.55 * across
         if left <= self.near:
             return Assessment(progress, False, 4, 4)
-        if left <= 0.5 * self._way:
+        if left <= self.near + 0.5 * (self._way - self.near):
             return Assessment(progress, False, 3, 3)
         return Assessment(progress, False, 2 if held or away >= MOVED else 1, 2)
 
