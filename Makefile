@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 PY := .venv/bin/python
 
-.PHONY: help setup demo test check format bench
+.PHONY: help setup demo test check format bench docs
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -21,10 +21,14 @@ check: setup ## Formatting, lint, types, import law
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@$(PY) -m pytest -q test/test_import_law.py test/test_repository.py
+	@$(PY) tools/make_docs.py --check
 
 format: setup ## Format and fix what can be fixed
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
+
+docs: setup ## Rewrite docs/reference from the code
+	@$(PY) tools/make_docs.py
 
 bench: setup ## Benchmarks that run without a GPU; results in bench/results
 	@set -e; for script in bench/*.py; do echo "== $$script"; $(PY) $$script; done

@@ -91,7 +91,7 @@ def test_a_core_package_imports_without_heavy_frameworks(part: str) -> None:
     probe = (
         f"import sys, roboreward_ros.{part}\n"
         "heavy = {'rclpy', 'torch', 'transformers', 'mujoco', 'launch'} & set(sys.modules)\n"
-        "sys.exit(','.join(sorted(heavy)))"
+        "sys.exit(','.join(sorted(heavy)) or 0)"
     )
     done = subprocess.run(
         [sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=False

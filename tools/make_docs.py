@@ -1,0 +1,113 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Writes docs/reference from the code, so that the pages cannot fall behind it.
+
+Usage: python tools/make_docs.py [--check]    (--check only compares; exit 1 when a page is old)
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from roboreward_ros.ros.params import HostConfig
+from roboreward_ros.stack import StackArguments
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTE = "<!-- Written by `make docs` from the code; edit there. -->\n\n"
+PRECEDENCE = """\
+For `ros2 launch roboreward_ros dsrl_widowx.launch.py` and `roboreward launch dsrl_widowx` alike.
+Precedence: class default < `config/<node>.yaml` < profile < `run.json` of a resumed run < launch
+argument < runtime parameter.
+"""
+TABLE = ["| parameter | default | meaning |", "|---|---|---|"]
+
+
+def cell(text: object) -> str:
+    return str(text).replace("|", "\\|").replace("\n", " ")
+
+
+def launch_arguments() -> str:
+    lines = [
+        "# Launch arguments of `dsrl_widowx`\n",
+        PRECEDENCE,
+        "| argument | default | meaning |",
+        "|---|---|---|",
+    ]
+    for item in dataclasses.fields(StackArguments):
+        default = str(item.default).lower() if isinstance(item.default, bool) else item.default
+        lines.append(f"| `{item.name}:=` | `{default or ''}` | {cell(item.metadata['help'])} |")
+    return "\n".join(lines) + "\n"
+
+
+def config_of(module: ModuleType) -> type[HostConfig]:
+    """The configuration class that a node's module defines."""
+    (found,) = (
+        item
+        for item in vars(module).values()
+        if isinstance(item, type)
+        and issubclass(item, HostConfig)
+        and item.__module__ == module.__name__
+    )
+    return found
+
+
+def parameters() -> str:
+    lines = ["# Parameters of the nodes\n", "Defaults of `config/<node>.yaml`.\n"]
+    for path in sorted((ROOT / "roboreward_ros" / "nodes").glob("*_node.py")):
+        module = importlib.import_module(f"roboreward_ros.nodes.{path.stem}")
+        summary = (module.__doc__ or "").strip().splitlines()[0]
+        lines += [
+            f"## {path.stem}\n",
+            f"{summary}\n",
+            "| parameter | default | meaning |",
+            "|---|---|---|",
+        ]
+        for item in dataclasses.fields(module.CONFIG):
+            text = item.metadata.get("description", "")
+            lines.append(f"| `{item.name}` | `{item.default}` | {cell(text)} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def interfaces() -> str:
+    lines = ["# Messages, services and actions\n"]
+    for kind in ("msg", "srv", "action"):
+        for path in sorted((ROOT / kind).glob(f"*.{kind}")):
+            lines += [f"## {kind}/{path.stem}\n", "```", path.read_text().rstrip(), "```\n"]
+    return "\n".join(lines)
+
+
+PAGES = {
+    "launch-arguments.md": launch_arguments,
+    "parameters.md": parameters,
+    "interfaces.md": interfaces,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    old = []
+    for name, write in PAGES.items():
+        path = ROOT / "docs" / "reference" / name
+        text = NOTE + write()
+        if check:
+            if not path.is_file() or path.read_text() != text:
+                old.append(name)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            print(f"wrote docs/reference/{name}")
+    if old:
+        print(f"out of date: {', '.join(old)}; run `make docs` and commit the pages")
+    return 1 if old else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
