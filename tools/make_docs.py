@@ -61,14 +61,11 @@ def parameters() -> str:
     for path in sorted((ROOT / "roboreward_ros" / "nodes").glob("*_node.py")):
         module = importlib.import_module(f"roboreward_ros.nodes.{path.stem}")
         summary = (module.__doc__ or "").strip().splitlines()[0]
-        lines += [
-            f"## {path.stem}\n",
-            f"{summary}\n",
-            "| parameter | default | meaning |",
-            "|---|---|---|",
-        ]
-        for item in dataclasses.fields(module.CONFIG):
-            text = item.metadata.get("description", "")
+        lines += [f"## {path.stem}
+", f"{summary}
+", *TABLE]
+        for item in dataclasses.fields(config_of(module)):
+            text = item.metadata.get("help", "")
             lines.append(f"| `{item.name}` | `{item.default}` | {cell(text)} |")
         lines.append("")
     return "\n".join(lines)
