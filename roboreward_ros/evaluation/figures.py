@@ -174,6 +174,8 @@ def _axes(size: tuple[float, float]) -> tuple[Figure, Axes]:
 
 def _legend(axes: Axes) -> None:
     """Above the plot, where no data can lie under it."""
+    if not axes.get_legend_handles_labels()[0]:
+        return
     axes.legend(
         frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=4, fontsize=9, borderpad=0.2
     )

@@ -239,19 +239,23 @@ class Evaluator:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-_ROLLOUT: list[tuple[Setting, Rollout]] = []
-"""The worker's own, made once per process."""
+_WORKER: list[tuple[Setting, OpenRollout]] = []
+_ROLLOUT: list[Rollout] = []
+"""The worker's own, opened once per process, when its first request comes."""
 
 
 def _start_worker(setting: Setting, open_rollout: OpenRollout) -> None:
     # A terminal's Ctrl-C reaches the whole group; the parent decides when workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _ROLLOUT[:] = [(setting, open_rollout(setting))]
+    _WORKER[:] = [(setting, open_rollout)]
 
 
 def _work(chooser: NoiseChooser, seeds: tuple[int, ...]) -> list[Trial]:
-    setting, rollout = _ROLLOUT[0]
-    return run_block(rollout, setting, chooser, seeds)
+    setting, open_rollout = _WORKER[0]
+    if not _ROLLOUT:
+        # Not in the initializer: an error there would only say that the pool is broken.
+        _ROLLOUT.append(open_rollout(setting))
+    return run_block(_ROLLOUT[0], setting, chooser, seeds)
 
 
 def run_block(

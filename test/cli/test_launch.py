@@ -1,0 +1,180 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""From launch arguments to command lines: the front end only translates."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from roboreward_ros.cli import preflight as checks
+from roboreward_ros.cli.launch import child_of, run_dir_lock, write_parameters
+from roboreward_ros.cli.main import main
+from roboreward_ros.cli.preflight import preflight
+from roboreward_ros.errors import ConfigError, FormatError, StackError, StoreError
+from roboreward_ros.sim.tasks import TASKS
+from roboreward_ros.stack import StackArguments, describe
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> Path:
+    folder = tmp_path / "policy"
+    folder.mkdir()
+    tasks = [task.sentence for task in TASKS]
+    (folder / "policy.json").write_text(json.dumps({"description": {"tasks": tasks}}))
+    (folder / "policy.safetensors").write_bytes(b"")
+    return folder
+
+
+@pytest.fixture
+def given(tmp_path: Path, policy: Path) -> dict[str, str]:
+    return {"sim": "true", "run_dir": str(tmp_path / "run"), "policy": str(policy)}
+
+
+def test_a_nodes_process_carries_its_name_namespace_and_parameters(tmp_path: Path) -> None:
+    stack = describe(StackArguments(sim=True, namespace="arm1", episodes=3), 'say: "no"')
+    node = stack.node("session_node")
+    parameters = write_parameters(node, tmp_path)
+    command = child_of(node, parameters).command
+    assert command[:3] == (sys.executable, "-m", "roboreward_ros.nodes.session_node")
+    assert "__ns:=/arm1" in command
+    assert command[-1] == str(parameters)
+    content = yaml.safe_load(parameters.read_text())
+    assert content == {"/**": {"ros__parameters": dict(node.parameters)}}
+    assert content["/**"]["ros__parameters"]["task"] == 'say: "no"'
+
+
+def test_every_node_that_is_started_exists_and_knows_its_parameters() -> None:
+    arm = StackArguments(task="t", policy="p", reward="human", camera="film.mp4")
+    for arguments in (StackArguments(sim=True), StackArguments(), arm):
+        for node in describe(arguments, "t").nodes:
+            defaults = yaml.safe_load((checks.config_dir() / node.config).read_text())
+            known = set(defaults["/**"]["ros__parameters"])
+            assert set(node.parameters) <= known, node.name
+
+
+def test_a_run_that_passes_is_described_and_noted(given: dict[str, str], tmp_path: Path) -> None:
+    stack = preflight(given, probe_domain=False)
+    assert stack.arguments.task == TASKS[0].sentence
+    assert Path(stack.arguments.run_dir).is_absolute()
+    noted = json.loads((tmp_path / "run" / "run.json").read_text())["config"]
+    assert noted["task"] == TASKS[0].sentence
+    assert noted["sim"] is True
+
+
+def test_a_tasks_key_stands_for_its_sentence(given: dict[str, str]) -> None:
+    stack = preflight({**given, "task": TASKS[1].key}, probe_domain=False)
+    assert stack.arguments.task == TASKS[1].sentence
+
+
+def test_a_resume_keeps_what_is_not_given_anew(given: dict[str, str]) -> None:
+    task = TASKS[1].sentence
+    preflight({**given, "task": task, "episodes": "5", "seed": "4"}, probe_domain=False)
+    again = preflight({"run_dir": given["run_dir"], "episodes": "9"}, probe_domain=False)
+    assert again.arguments.sim
+    assert (again.arguments.task, again.arguments.seed) == (task, 4)
+    assert again.arguments.episodes == 9
+
+
+@pytest.mark.parametrize("change", [{"task": TASKS[1].sentence}, {"sim": "false"}])
+def test_a_resume_refuses_to_become_another_run(
+    given: dict[str, str], change: dict[str, str]
+) -> None:
+    preflight(given, probe_domain=False)
+    with pytest.raises((ConfigError, StackError), match=next(iter(change))):
+        preflight({**given, **change}, probe_domain=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"task": "fly to the moon"}, TASKS[0].sentence),
+        ({"reward": "horoscope"}, "ground_truth"),
+        ({"policy": "/nowhere"}, "policy.json"),
+        ({"profile": "nonsense"}, "widowx"),
+        ({"robot": "nonsense"}, "wx250s"),
+    ],
+)
+def test_what_is_missing_is_named_with_what_is_allowed(
+    given: dict[str, str], change: dict[str, str], named: str
+) -> None:
+    with pytest.raises(StackError) as missing:
+        preflight({**given, **change}, probe_domain=False)
+    assert next(iter(change)) in str(missing.value)
+    assert named in str(missing.value)
+    assert not (Path(given["run_dir"]) / "run.json").exists(), "nothing is left behind"
+
+
+def test_everything_that_is_missing_is_listed_at_once(given: dict[str, str]) -> None:
+    with pytest.raises(StackError, match="4 things are missing") as missing:
+        preflight(
+            {**given, "task": "fly", "reward": "horoscope", "profile": "none"}, probe_domain=False
+        )
+    assert [line.split(":")[0].strip() for line in str(missing.value).splitlines()[1:]] == [
+        "1. task", "2. reward", "3. policy", "4. profile",
+    ]  # fmt: skip
+
+
+def test_the_real_arm_lists_driver_camera_policy_and_weights(tmp_path: Path) -> None:
+    with pytest.raises(StackError) as missing:
+        preflight({"run_dir": str(tmp_path), "camera": "/dev/video77"}, probe_domain=False)
+    for part in ("driver:", "camera:", "policy:", "weights:"):
+        assert part in str(missing.value)
+
+
+def test_a_policy_that_was_not_trained_on_the_task_is_refused(
+    given: dict[str, str], policy: Path
+) -> None:
+    (policy / "policy.json").write_text('{"description": {"tasks": ["something else"]}}')
+    with pytest.raises(StackError, match="not trained on"):
+        preflight(given, probe_domain=False)
+
+
+def test_an_unreadable_run_dir_is_refused(given: dict[str, str], tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.write_text("a file")
+    with pytest.raises(StoreError, match="not a folder"):
+        preflight(given, probe_domain=False)
+    run.unlink()
+    run.mkdir()
+    (run / "run.json").write_text("{")
+    with pytest.raises(FormatError, match=r"run\.json"):
+        preflight(given, probe_domain=False)
+    (run / "run.json").unlink()
+    (run / "thesis.tex").write_text("years of work")
+    with pytest.raises(StoreError, match=r"thesis\.tex"):
+        preflight(given, probe_domain=False)
+    assert (run / "thesis.tex").read_text() == "years of work"
+
+
+def test_an_occupied_domain_is_refused(
+    given: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(wanted: set[str], environment: object = None) -> set[str]:
+        return {"/session_node", "/somebody_else"}
+
+    monkeypatch.setattr(checks, "nodes_in_domain", taken)
+    with pytest.raises(StackError, match="occupied by /session_node;"):
+        preflight(given)
+    preflight({**given, "namespace": "arm2"})
+
+
+def test_two_launches_do_not_share_a_run_dir(tmp_path: Path) -> None:
+    with (
+        run_dir_lock(tmp_path),
+        pytest.raises(StackError, match="another launch is using"),
+        run_dir_lock(tmp_path),
+    ):
+        pass
+    with run_dir_lock(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("words", [["sim=true"], ["epsiodes:=3"], ["sim:=perhaps"]])
+def test_bad_arguments_end_with_code_2(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["launch", "dsrl_widowx", *words]) == 2
+    assert capsys.readouterr().err.startswith("roboreward launch: ")
