@@ -61,9 +61,7 @@ def parameters() -> str:
     for path in sorted((ROOT / "roboreward_ros" / "nodes").glob("*_node.py")):
         module = importlib.import_module(f"roboreward_ros.nodes.{path.stem}")
         summary = (module.__doc__ or "").strip().splitlines()[0]
-        lines += [f"## {path.stem}
-", f"{summary}
-", *TABLE]
+        lines += [f"## {path.stem}\n", f"{summary}\n", *TABLE]
         for item in dataclasses.fields(config_of(module)):
             text = item.metadata.get("help", "")
             lines.append(f"| `{item.name}` | `{item.default}` | {cell(text)} |")
