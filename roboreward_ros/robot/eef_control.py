@@ -170,11 +170,9 @@ class EefController:
         if share > 1.0:
             q = last_q + (q - last_q) / share
             flags |= StepFlag.DQ_CAPPED
-        if flags:
-            target = self.kinematics.fk(q)
         if flags or not solution.ok:
-            before = self.kinematics.fk(last_q)
-            if self._leads_out(before[:3, 3], self.kinematics.fk(q)[:3, 3]):
+            target, before = self.kinematics.fk(q), self.kinematics.fk(last_q)
+            if self._leads_out(before[:3, 3], target[:3, 3]):
                 flags |= StepFlag.IK_FAILED | StepFlag.RELATCHED
                 return last_q, before, flags
         return q, target, flags

@@ -24,6 +24,7 @@ ROTATION_WEIGHT = 0.3  # metres that one radian counts for
 POSITION_TOLERANCE = 1e-3  # m; a solution within both tolerances is ok
 ROTATION_TOLERANCE = 1e-2  # rad
 _CONVERGED_M, _CONVERGED_RAD = 1e-5, 1e-4
+_STALL, _STALLED = 0.98, 4  # give up after so many steps in a row that gain less than 2 %
 _NEXT, _AFTER = [1, 2, 0], [2, 0, 1]
 
 
@@ -138,6 +139,7 @@ class Kinematics:
         q = np.clip(seed, self.q_min, self.q_max)
         error = np.empty(6)
         best: IkResult | None = None
+        stalled = 0
         for iteration in range(iterations + 1):
             T, J = self._fk_jacobian(q)
             error[:3] = target[:3, 3] - T[:3, 3]
@@ -146,9 +148,11 @@ class Kinematics:
             radians = float(np.sqrt(error[3:] @ error[3:]))
             ok = metres <= POSITION_TOLERANCE and radians <= ROTATION_TOLERANCE
             here = IkResult(q, ok, metres, radians)
+            stalled = stalled + 1 if best and _cost(here) > _STALL * _cost(best) else 0
             if best is None or _cost(here) < _cost(best):
                 best = here
-            if iteration == iterations or (metres < _CONVERGED_M and radians < _CONVERGED_RAD):
+            done = metres < _CONVERGED_M and radians < _CONVERGED_RAD
+            if done or iteration == iterations or stalled == _STALLED:
                 break
             error[3:] *= ROTATION_WEIGHT
             J[3:] *= ROTATION_WEIGHT

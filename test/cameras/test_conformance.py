@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,11 +53,13 @@ class ScriptedCapture:
         self.opened = True
         self.released = False
         self.clock = FakeClock()
+        self.period = threading.Event()  # never set: its wait is the device's frame period
 
     def isOpened(self) -> bool:  # noqa: N802
         return self.opened
 
     def read(self) -> tuple[bool, np.ndarray | None]:
+        self.period.wait(0.002)
         self.clock.advance(0.001)
         if self.frames == 0:
             return False, None
