@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import mujoco
 import numpy as np
 
@@ -39,6 +41,8 @@ class SceneRenderer:
         self._camera.fixedcamid = model.camera(CAMERA).id
         self._mjr = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._mjr)
+        # Also runs at interpreter exit, before the destructors that would complain there.
+        self._free = weakref.finalize(self, _free, self._context, self._mjr)
 
     def draw(self, data: mujoco.MjData, width: int, height: int) -> ImageU8:
         """Picture ``[height, width, 3]`` uint8 RGB of the present state.
@@ -69,7 +73,11 @@ class SceneRenderer:
         return np.ascontiguousarray(pixels[::-1])
 
     def close(self) -> None:
-        """Free the context explicitly: at interpreter exit its destructor would complain."""
-        self._context.make_current()
-        self._mjr.free()
-        self._context.free()
+        """Free the OpenGL context; idempotent."""
+        self._free()
+
+
+def _free(context: gl.Context, mjr: mujoco.MjrContext) -> None:
+    context.make_current()
+    mjr.free()
+    context.free()

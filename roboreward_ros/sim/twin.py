@@ -164,7 +164,6 @@ class Twin:
         """Progress, success and rubric score of the present state; the furthest stage so far."""
         scene = self._running().scene
         judged = scene.assess()
-        self._stage = max(self._stage, judged.stage)
         return GroundTruth(judged.progress, judged.success, judged.score, scene.stages[self._stage])
 
     def object_state(self) -> dict[str, FloatArray]:
@@ -203,6 +202,7 @@ class Twin:
             plan.q_command, plan.gripper_command, period, period * self.config.ramp
         )
         self._steps += 1
+        self._stage = max(self._stage, self._running().scene.assess().stage)
         self._stamp()
 
     def _stamp(self) -> None:
