@@ -1,0 +1,181 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The ROS side of whoever owns an arm: the reset action, the episode services, the action topic.
+
+Shared by sim_node and robot_node. Callbacks only hand over to the arm's loop.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import CancelledError, Future, wait
+from typing import TypeVar
+
+from geometry_msgs.msg import PoseStamped
+from sensor_msgs.msg import JointState
+
+import roboreward_ros.msg as msg
+import roboreward_ros.srv as srv
+from roboreward_ros.action import ResetRobot
+from roboreward_ros.errors import ConfigError, RobotError
+from roboreward_ros.ros.arm_loop import ArmLoop, Refusal
+from roboreward_ros.ros.beat import Beat
+from roboreward_ros.ros.convert import (
+    action_from_msg,
+    beat_to_msg,
+    end_cause_from_code,
+    joints_to_msg,
+    pose_to_msg,
+)
+from roboreward_ros.ros.diagnostics import Health, Level
+from roboreward_ros.ros.lifecycle import HostNode
+from roboreward_ros.ros.params import HostConfig
+from roboreward_ros.ros.qos import EVENT, SENSOR
+from roboreward_ros.ros.work import UNEXPECTED, Goal, WorkServer
+from roboreward_ros.types import RobotState
+
+ConfigT = TypeVar("ConfigT", bound=HostConfig)
+
+_REFUSED = {
+    Refusal.NOT_RESET: srv.BeginEpisode.Response.NOT_RESET,
+    Refusal.BUSY: srv.BeginEpisode.Response.BUSY,
+    Refusal.FAULT: srv.BeginEpisode.Response.FAULT,
+}
+_POLL_S = 0.05
+
+
+class StatePublisher:
+    """Publishes what every arm measures: ``state``, ``joint_states``, ``ee_pose``.
+
+    Args:
+        node: host.
+    """
+
+    def __init__(self, node: HostNode[ConfigT]) -> None:
+        self._state = node.create_publisher(msg.RobotState, "state", EVENT)
+        self._joints = node.create_publisher(JointState, "joint_states", SENSOR)
+        self._pose = node.create_publisher(PoseStamped, "ee_pose", SENSOR)
+
+    def publish(self, beat: Beat) -> None:
+        """One beat; from the arm's thread. The standard topics cost nothing when nobody listens."""
+        if self._joints.get_subscription_count():
+            self._joints.publish(joints_to_msg(beat.state))
+        if self._pose.get_subscription_count():
+            self._pose.publish(pose_to_msg(beat.state))
+        self._state.publish(beat_to_msg(beat))
+
+    def idle(self, state: RobotState) -> None:
+        """A state outside episodes."""
+        self.publish(Beat("", 0, state))
+
+
+class ArmServer:
+    """See the module's text.
+
+    Args:
+        node: host, in its ``_setup``.
+        loop: the arm's loop, started.
+        reset_timeout_s: longest reset.
+    """
+
+    def __init__(self, node: HostNode[ConfigT], loop: ArmLoop, reset_timeout_s: float) -> None:
+        self._node = node
+        self._loop = loop
+        self._reset_timeout_s = reset_timeout_s
+        self._warned_drop = 0
+        self.resets: WorkServer[ResetRobot.Goal, ResetRobot.Result] = WorkServer(
+            node, ResetRobot, "reset_robot", self._reset
+        )
+        node.create_service(srv.BeginEpisode, "begin_episode", self._begin)
+        node.create_service(srv.EndEpisode, "end_episode", self._end)
+        node.create_subscription(msg.EefAction, "action", self._on_action, EVENT)
+
+    def health(self) -> Health:
+        """The beat's figures."""
+        status, jitter, interval = (
+            self._loop.status,
+            self._loop.ticks.jitter,
+            self._loop.ticks.interval,
+        )
+        values: dict[str, str | float | int] = {
+            "episode": status.episode_id,
+            "step": status.step,
+            "interval_p50_ms": interval.p50_ms,
+            "jitter_p50_ms": jitter.p50_ms,
+            "jitter_p99_ms": jitter.p99_ms,
+            "jitter_max_ms": jitter.max_ms,
+            "overruns": self._loop.ticks.overruns,
+            "periods_without_action": status.late,
+            "actions_dropped": status.dropped,
+        }
+        if status.fault:
+            return Health(Level.ERROR, status.fault, values)
+        if status.episode_id:
+            return Health(Level.OK, f"step {status.step} of {status.episode_id}", values)
+        return Health(Level.OK, "holding" if status.ready else "waiting for a reset", values)
+
+    def _on_action(self, message: msg.EefAction) -> None:
+        if not self._loop.offer(action_from_msg(message)) and not message.episode_id:
+            self._node.get_logger().warning("an action without an episode was dropped")
+
+    def _begin(
+        self, request: srv.BeginEpisode.Request, response: srv.BeginEpisode.Response
+    ) -> srv.BeginEpisode.Response:
+        if not self._node.active:
+            response.error_code, response.error_msg = response.FAULT, "the node is not active"
+            return response
+        try:
+            refusal = self._loop.begin(request.episode_id, int(request.max_steps))
+        except ConfigError as error:
+            response.error_code, response.error_msg = UNEXPECTED, str(error)
+            return response
+        if refusal is not None:
+            fault = self._loop.status.fault
+            response.error_code = _REFUSED[refusal]
+            response.error_msg = f"{refusal.value}: {fault}" if fault else refusal.value
+        return response
+
+    def _end(
+        self, request: srv.EndEpisode.Request, response: srv.EndEpisode.Response
+    ) -> srv.EndEpisode.Response:
+        try:
+            ended = self._loop.end(request.episode_id, end_cause_from_code(int(request.end_cause)))
+        except ConfigError as error:
+            response.error_code, response.error_msg = UNEXPECTED, str(error)
+            return response
+        if not ended:
+            # It is over: that is what was asked for, so it is no error.
+            response.error_msg = f"episode {request.episode_id} is not running"
+        return response
+
+    def _reset(self, goal: Goal[ResetRobot.Goal]) -> ResetRobot.Result:
+        """On the work server's thread."""
+        result = ResetRobot.Result()
+        request = goal.request
+        if self._loop.status.episode_id:
+            result.error_code = result.FAULT
+            result.error_msg = f"episode {self._loop.status.episode_id} is running; end it first"
+            return result
+        goal.feedback(ResetRobot.Feedback(stage="start pose"))
+        clock = self._node.clock
+        began_ns = clock.steady_ns()
+        future = self._loop.reset(request.task, int(request.seed))
+        while not future.done():
+            if goal.cancel_reason and future.cancel():
+                return goal.canceled(result)
+            wait([future], _POLL_S)
+            if (clock.steady_ns() - began_ns) * 1e-9 > self._reset_timeout_s:
+                future.cancel()
+                result.error_code = result.TIMEOUT
+                result.error_msg = f"the reset took longer than {self._reset_timeout_s:g} s"
+                return result
+        result.duration_s = (clock.steady_ns() - began_ns) * 1e-9
+        self._judge(future, result)
+        return goal.canceled(result) if goal.cancel_reason else result
+
+    def _judge(self, future: Future[RobotState], result: ResetRobot.Result) -> None:
+        try:
+            future.result()
+        except ConfigError as error:
+            result.error_code, result.error_msg = result.UNKNOWN_TASK, str(error)
+        except (RobotError, CancelledError) as error:
+            result.error_code, result.error_msg = result.FAULT, str(error) or "cancelled"
