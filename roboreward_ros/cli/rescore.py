@@ -55,13 +55,16 @@ def _run(args: argparse.Namespace) -> int:
         finally:
             guard.source.close()
         spec = guard.source.spec
-        if not args.no_promote:
+        if not args.no_promote and not counts[RewardFailure]:
             promote(args.run_dir, spec.name, spec.scale)
     finally:
         ledger.close()
     parts = [f"{counts[kind]} {name}" for kind, name in _NAMES.items() if counts[kind]]
     console.print(f"{spec.name}: {', '.join(parts) or 'nothing left to score'}")
-    return 1 if counts[RewardFailure] else 0
+    if not counts[RewardFailure]:
+        return 0
+    console.print("The run keeps its present source; try the failed episodes again.")
+    return 1
 
 
 _NAMES: dict[type[RewardOutcome], str] = {

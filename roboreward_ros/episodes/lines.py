@@ -72,11 +72,23 @@ class LineReader:
         Raises:
             FormatError: damaged line (named by number), foreign or newer file, or a file that
                 became shorter.
+            StoreError: no right to read it.
         """
         try:
             size = self.path.stat().st_size
+            data = b""
+            if size > self._offset:
+                with self.path.open("rb") as file:
+                    file.seek(self._offset)
+                    data = file.read()
         except FileNotFoundError:
-            size = 0
+            size, data = 0, b""
+        except OSError as error:
+            raise StoreError(
+                f"{self.path} cannot be read",
+                got=error.strerror,
+                next_step="Check the file's owner and mode.",
+            ) from None
         if size < self._offset:
             raise FormatError(
                 f"{self.path} became shorter while it was being read",
@@ -84,11 +96,6 @@ class LineReader:
                 allowed=f"at least {self._offset}",
                 next_step="Something else than roboreward_ros changed it; restore a backup.",
             )
-        if size == self._offset:
-            return []
-        with self.path.open("rb") as file:
-            file.seek(self._offset)
-            data = file.read()
         records = []
         *lines, _tail = data.split(b"\n")
         for line in lines:

@@ -4,9 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-
 from roboreward_ros.protocols import EpisodeReader
 from roboreward_ros.types import RewardRequest, RewardSpec
 
@@ -31,12 +28,3 @@ def reward_request(episode: EpisodeReader, spec: RewardSpec) -> RewardRequest:
         truth=episode.truth() if spec.needs_truth else None,
         seed=meta.seed,
     )
-
-
-def frames_hash(frames: Sequence[bytes]) -> str:
-    """sha256 over the frames' lengths and bytes; what a score's provenance carries."""
-    digest = hashlib.sha256()
-    for frame in frames:
-        digest.update(len(frame).to_bytes(8, "little"))
-        digest.update(frame)
-    return digest.hexdigest()

@@ -73,7 +73,8 @@ class EpisodeStore:
                 except FormatError as error:
                     steps = str(error)
                 aside.mkdir(exist_ok=True)
-                kept = aside / f"{workspace.name}.{len(list(aside.iterdir())):03d}.journal"
+                written_ns = (workspace / "journal").stat().st_mtime_ns
+                kept = aside / f"{workspace.name}.{written_ns}.journal"
                 (workspace / "journal").replace(kept)
                 _LOG.warning(
                     "episode %s was interrupted (%s); it is not in the store, its journal is %s",
@@ -112,6 +113,12 @@ class EpisodeStore:
             names = [p.name for p in self.root.iterdir() if p.is_dir() and p.name[0] != "."]
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise StoreError(
+                "the episode store cannot be read",
+                got=f"{self.root}: {error.strerror}",
+                next_step="Check the folder's owner and mode.",
+            ) from None
         for name in names:
             if name not in self._indices:
                 try:

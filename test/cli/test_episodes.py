@@ -120,6 +120,7 @@ def test_rescore_by_a_source_that_fails_says_so_and_keeps_the_run_open(run, caps
     out = capsys.readouterr().out
     assert "no such tensor" in out
     assert "3 failed" in out
+    assert read_promoted(run) is None
     assert main(["rescore", str(run), "--source", "ground_truth"]) == 0
 
 

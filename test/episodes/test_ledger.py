@@ -195,3 +195,19 @@ def test_an_unwritable_folder_is_a_clear_error(tmp_path: Path):
     (tmp_path / "ledger").write_text("a file where a folder should be")
     with pytest.raises(StoreError, match="cannot be written"):
         Ledger(tmp_path, "w")
+
+
+def test_a_full_disk_leaves_the_ledger_as_it_was(written, monkeypatch):
+    ledger = Ledger(written, "w")
+    before = ledger_path(written).read_bytes()
+
+    def full(fd):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", full)
+        with pytest.raises(StoreError, match=r"No space left.*not stored"):
+            ledger.append(score())
+    assert ledger_path(written).read_bytes() == before
+    assert ledger.append(score()).seq == 3
+    assert len(Ledger(written).records()) == 4

@@ -163,6 +163,60 @@ def test_a_full_disk_at_commit_loses_nothing(run_dir, monkeypatch):
     assert verify_run(run_dir) in ([], [d for d in verify_run(run_dir) if d.where == "run.json"])
 
 
+@pytest.mark.parametrize("stage", ["write_arrays", "encode_header", "sync_directory"])
+def test_a_crash_inside_commit_leaves_the_episode_whole_or_absent(run_dir, monkeypatch, stage):
+    class Crash(BaseException):
+        """Nothing of the package may clean up after it."""
+
+    def crash(*args):
+        raise Crash
+
+    store = EpisodeStore(run_dir, "w")
+    writer = store.create(make_meta())
+    record(writer)
+    with monkeypatch.context() as patch:
+        patch.setattr(writer_module, stage, crash)
+        with pytest.raises(Crash):
+            writer.commit(EndCause.TIME)
+    store.close()
+    visible = stage == "sync_directory"  # the rename had happened
+    assert EpisodeStore(run_dir).ids() == (["ep_000000"] if visible else [])
+    again = EpisodeStore(run_dir, "w")
+    assert list((run_dir / "episodes/.journal").iterdir()) == []
+    assert (run_dir / "episodes/.interrupted").exists() is not visible
+    assert [d for d in verify_run(run_dir) if d.where != "run.json"] == []
+    assert again.ids() == (["ep_000000"] if visible else [])
+
+
+def test_a_full_disk_while_recording_drops_only_this_episode(run_dir, monkeypatch):
+    store = EpisodeStore(run_dir, "w")
+    writer = store.create(make_meta())
+    record(writer, steps=3)
+
+    def full(fd, parts):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "writev", full)
+        with pytest.raises(StoreError, match="No space left"):
+            writer.add_step(3, make_report(3))
+    with pytest.raises(StoreError, match="broken"):
+        writer.add_step(3, make_report(3))
+    writer.abort()
+    again = store.create(make_meta())
+    record(again)
+    again.commit(EndCause.TIME)
+
+
+def test_interrupted_journals_do_not_pile_up(run_dir):
+    for _ in range(12):
+        store = EpisodeStore(run_dir, "w")
+        store.create(make_meta())
+        store.close()
+    EpisodeStore(run_dir, "w").close()
+    assert len(list((run_dir / "episodes/.interrupted").iterdir())) == 8
+
+
 def test_a_torn_journal_reads_up_to_the_tear(run_dir):
     store = EpisodeStore(run_dir, "w")
     writer = store.create(make_meta())

@@ -10,6 +10,7 @@ import pytest
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.rewards.config import build_config, file_options, options_from_json
 from roboreward_ros.rewards.degraded import DegradedConfig, DegradedSource
+from roboreward_ros.rewards.frames import frames_hash
 from roboreward_ros.rewards.ground_truth import GroundTruthConfig, GroundTruthSource, TruthForm
 from roboreward_ros.rewards.human import HumanForm, ScriptedHumanConfig, ScriptedHumanSource
 from roboreward_ros.rewards.registry import SOURCES, build, find_class
@@ -215,3 +216,9 @@ def test_r01_maps_every_scale_to_the_unit_interval():
     assert [r01(s, ScoreScale.RUBRIC) for s in (1, 3, 5)] == [0, 0.5, 1]
     assert [r01(s, ScoreScale.UNIT) for s in (0, 0.4, 1)] == [0, 0.4, 1]
     assert [r01(s, ScoreScale.SIGN) for s in (-1, 0, 1)] == [0, 0.5, 1]
+
+
+def test_the_hash_of_frames_tells_order_and_borders_apart():
+    assert frames_hash([b"ab", b"c"]) == frames_hash([b"ab", b"c"])
+    seen = [[b"ab", b"c"], [b"a", b"bc"], [b"c", b"ab"], [b"abc"], [b"abc", b""], []]
+    assert len({frames_hash(frames) for frames in seen}) == len(seen)
