@@ -8,6 +8,7 @@ evaluation that is interrupted goes on where it stopped. Knows nothing about ROS
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import json
 import multiprocessing
@@ -82,6 +83,8 @@ def open_twin_rollout(setting: Setting) -> Rollout:
     robot, camera = TwinRobot(twin), TwinCamera(twin, setting.image_size, setting.image_size)
     robot.connect()
     camera.open()
+    # OpenGL contexts that are still open when the interpreter ends complain on stderr.
+    atexit.register(robot.close)
     return Rollout(robot, camera, policy, twin.truth)
 
 
