@@ -12,7 +12,7 @@ import itertools
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 from roboreward_ros.clock import Clock, SystemClock
 
@@ -110,3 +110,19 @@ class Loop:
                 _LOG.exception("a job of the loop failed")
             else:
                 self._on_error(error)
+
+
+class _Tick:
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
+async def until(ready: Callable[[], bool], poll_s: float = 0.02) -> None:
+    """Await in a service callback while a thread works; other callbacks run in between.
+
+    rclpy resumes a waiting coroutine at once, again and again, so each turn sleeps a little.
+    """
+    clock = SystemClock()
+    while not ready():
+        clock.sleep(poll_s)
+        await _Tick()
