@@ -61,14 +61,14 @@ class HostNode(LifecycleNode, Generic[ConfigT]):  # type: ignore[misc]
         self.clock: Clock = SystemClock()
         self.stop = StopSignal()
         self.failure: Exception | None = None
-        self._parameters = Parameters(self, config_type, self._parameters_changed)
+        self._configuration = Parameters(self, config_type, self._parameters_changed)
         self._base_entities = set(self._entities())
         self._active = False
 
     @property
     def config(self) -> ConfigT:
         """The parameters in force."""
-        return self._parameters.config
+        return self._configuration.config
 
     @property
     def active(self) -> bool:
