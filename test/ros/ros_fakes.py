@@ -15,7 +15,15 @@ from roboreward_ros.ros.lifecycle import HostNode
 from roboreward_ros.ros.params import HostConfig
 from roboreward_ros.ros.qos import COMMAND, EVENT
 from roboreward_ros.ros.work import WorkServer
-from roboreward_ros.types import Chunk, EndCause, GroundTruth, RobotState, StepFlag, StepReport
+from roboreward_ros.types import (
+    Chunk,
+    EndCause,
+    EpisodeMeta,
+    GroundTruth,
+    RobotState,
+    StepFlag,
+    StepReport,
+)
 
 CHUNK, HORIZON, FEATURES = 4, 4, 16
 T0 = 1_700_000_000_000_000_000
@@ -180,3 +188,25 @@ class FakePolicy(HostNode[HostConfig]):
             )
         action = convert.StepAction(state.episode_id, state.step, np.zeros(7), 0, chunk, position)
         self._actions.publish(convert.action_to_msg(action))
+
+
+def write_episode(store, index, success=True, steps=8, taint=()):
+    """Commit an episode as the recorder would; returns its uri."""
+    meta = EpisodeMeta(f"ep_{index:06d}", index, "t", index, steps, 5.0, "twin", "fake", CHUNK, T0)
+    writer = store.create(meta)
+    action, joints = np.zeros(7), np.zeros(6)
+    jpeg = bytes(convert.image_to_compressed(np.zeros((8, 8, 3), np.uint8), 0).data)
+    for step in range(steps + 1):
+        state = robot_state(step)
+        if step:
+            report = StepReport(action, action, np.eye(4), joints, StepFlag.NONE, state)
+            writer.add_step(step - 1, report)
+        writer.add_observation(step, state.stamp_ns, jpeg, state.proprio, state.q)
+        won = success and step == steps
+        writer.add_truth(step, GroundTruth(1.0 if won else 0.1, won, 5 if won else 2, "s"))
+    for chunk in range(steps // CHUNK):
+        rng = np.random.default_rng((index, chunk))
+        noise = rng.standard_normal((HORIZON, 7)).astype(np.float32)
+        features = rng.standard_normal(FEATURES).astype(np.float32)
+        writer.add_chunk(Chunk(chunk, chunk * CHUNK, noise, features, noise, 0, steered=True))
+    return writer.commit(EndCause.TIME, taint)
