@@ -69,7 +69,7 @@ class ArmStatus:
     Attributes:
         state: see ``ArmState``.
         stopped: latched stop.
-        reason: why the arm is in FAULT or DISCONNECTED; empty otherwise.
+        reason: why the arm is in FAULT, RECOVERING or DISCONNECTED; empty otherwise.
         recoveries: recoveries begun since an episode last ended well.
     """
 
