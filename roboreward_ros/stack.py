@@ -326,7 +326,7 @@ def describe(arguments: StackArguments, demo_task: str = "") -> Stack:
             node("camera_node", {source: arguments.camera}),
         ]
     nodes += [
-        node("recorder_node", {}),
+        node("recorder_node", {"robot": arguments.robot}),
         node("policy_node", {"policy": arguments.policy, "device": arguments.device}),
         node("reward_node", {"source": arguments.reward}),
         node(

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from roboreward_ros.cli import run_config
 from roboreward_ros.cli.domain import free_domain
 from roboreward_ros.cli.launch import run_stack
 from roboreward_ros.cli.preflight import policy_folder, preflight
@@ -92,7 +93,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "demo", help="fine-tune on the twin, evaluate, write a report (10 minutes on two cores)"
     )
     parser.add_argument("--quick", action="store_true", help="a short run: does everything work?")
-    parser.add_argument("--seed", type=int, default=0, help="of the run (default 0)")
+    parser.add_argument("--seed", type=int, help="of the run (default 0, or the resumed run's)")
     parser.add_argument("--episodes", type=int, help=f"training episodes (default {EPISODES})")
     parser.add_argument("--held-out", type=int, help=f"layouts to judge by (default {HELD_OUT})")
     parser.add_argument("--task", default="", help="sentence or key of a twin's task")
@@ -104,9 +105,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Run the demo; prints where summary and page are."""
     quick = bool(args.quick)
+    run_dir = args.run_dir or Path("runs/demo_quick" if quick else "runs/demo")
     options = DemoOptions(
-        run_dir=args.run_dir or Path("runs/demo_quick" if quick else "runs/demo"),
-        seed=args.seed,
+        run_dir=run_dir,
+        seed=run_seed(run_dir, args.seed),
         episodes=args.episodes or (QUICK_EPISODES if quick else EPISODES),
         held_out=args.held_out or (QUICK_HELD_OUT if quick else HELD_OUT),
         task=args.task,
@@ -126,6 +128,23 @@ def run(args: argparse.Namespace) -> int:
     print(f"summary: {options.run_dir / 'summary.json'}")
     print(f"report:  {options.run_dir / PAGE_FILE}")
     return 0
+
+
+def run_seed(run_dir: Path, wish: int | None) -> int:
+    """The seed of a new or resumed run.
+
+    Raises:
+        ConfigError: a resumed run has another seed than the one that is wished.
+    """
+    stored = run_config.load(run_dir).get("seed")
+    if stored is None or wish in (None, int(stored)):
+        return int(stored or 0) if wish is None else wish
+    raise ConfigError(
+        f"the run in {run_dir} has another seed",
+        got=wish,
+        allowed=stored,
+        next_step="Give another --run-dir for another seed.",
+    )
 
 
 def run_demo(options: DemoOptions, display: Display) -> RunSummary:

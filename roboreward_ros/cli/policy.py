@@ -42,6 +42,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="name in config/policies, or a yaml file (default: %(default)s)",
     )
     train.add_argument("--out", type=Path, help="folder (default: runs/policies/<recipe>)")
+    train.add_argument(
+        "--data", type=Path, help="keep demonstrations in this .npz, or read them where it exists"
+    )
     train.add_argument("--seed", type=_count, help="seed of data and training (default: recipe's)")
     train.add_argument(
         "--episodes", type=_count, default=100, help="evaluation per task; 0: none (%(default)s)"
@@ -73,6 +76,7 @@ def run_train(args: argparse.Namespace) -> int:
     _require_sim(args.sim, "train")
     from roboreward_ros.policies.bc import train
     from roboreward_ros.policies.checkpoint import save_checkpoint
+    from roboreward_ros.policies.dataset import load_demonstrations, save_demonstrations
     from roboreward_ros.policies.diffusion import load_policy
     from roboreward_ros.policies.recipe import load_recipe
     from roboreward_ros.sim.demo_style import DemoStyle, flat
@@ -87,14 +91,17 @@ def run_train(args: argparse.Namespace) -> int:
         )
     out: Path = args.out or Path("runs/policies") / path.stem
     style = DemoStyle()
-    shares: dict[str, Json] = {}
 
-    def note(progress: CollectProgress) -> None:
-        shares[progress.task] = round(progress.successes / progress.done, 4)
-        share = f"{100 * progress.successes / progress.done:.0f} % succeed"
-        _show(f"demonstrations: {progress.task}", progress.done, progress.episodes, share)
+    def note(p: CollectProgress) -> None:
+        share = f"{100 * p.successes / p.done:.0f} % succeed"
+        _show(f"demonstrations: {p.task}", p.done, p.episodes, share)
 
-    data = collect(recipe, style, note)
+    if args.data is not None and args.data.exists():
+        data = load_demonstrations(args.data)
+    else:
+        data = collect(recipe, style, note)
+        if args.data is not None:
+            save_demonstrations(args.data, data)
     checkpoint = train(
         data,
         recipe.network,
@@ -114,7 +121,6 @@ def run_train(args: argparse.Namespace) -> int:
         "style": dict(flat(style)),
         "data_sha256": data.sha256(),
         "data_steps": len(data.images),
-        "demonstrator_success": shares,
         "versions": _versions(),
         "success": {},
     }

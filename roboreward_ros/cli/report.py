@@ -200,11 +200,11 @@ def _strips(run_dir: Path, view: RunView, rows: Sequence[EpisodeRow]) -> list[Pi
     failure = next((row for row in rows if succeeded(row) is False), None)
     success = next((row for row in reversed(rows) if succeeded(row)), None)
     pictures = []
-    hz = 5.0
     for name, row in (("failure", failure), ("success_strip", success)):
         if row is None:
             continue
-        png = png_bytes(filmstrip(view.frames(row.episode_id), hz))
+        episode = view.episode(row.episode_id)
+        png = png_bytes(filmstrip(episode.frames(), episode.summary.meta.control_hz))
         (run_dir / f"{name}.png").write_bytes(png)
         kind = "failure" if row is failure else "success"
         by = "the plain policy" if row.policy_version == 0 else f"actor {row.policy_version}"

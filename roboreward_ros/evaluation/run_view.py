@@ -110,9 +110,9 @@ class RunView:
                 self._rows[episode_id] = replace(row, label=label.status, reward=reward)
         return sorted(self._rows.values(), key=lambda row: row.index)
 
-    def frames(self, episode_id: str) -> Sequence[bytes]:
-        """JPEG bytes of every observation of an episode."""
-        return self._store.open(episode_id).frames()
+    def episode(self, episode_id: str) -> EpisodeReader:
+        """Reader of a committed episode."""
+        return self._store.open(episode_id)
 
 
 def reward_mae(rows: Sequence[EpisodeRow]) -> float | None:
