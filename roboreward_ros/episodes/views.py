@@ -28,6 +28,7 @@ from roboreward_ros.types import (
     Abstain,
     LabelRecord,
     RewardFailure,
+    RewardOutcome,
     Score,
     ScoreScale,
 )
@@ -122,16 +123,21 @@ class RewardView:
             return len(self._changes), tuple(dict.fromkeys(self._changes[cursor:]))
 
     def answered(self, episode_id: str, source: str) -> bool:
-        """Whether ``source`` scored or abstained, so that it need not be asked again."""
+        """Whether ``source`` abstained or scored on the view's scale: it need not be asked again."""
         with self._mutex:
             self._refresh()
             return any(
                 r.outcome.provenance.source == source
                 and not r.operator
-                and not isinstance(r.outcome, RewardFailure)
+                and self._is_answer(r.outcome)
                 and (self.config.include_shadow or not r.shadow)
                 for _, r in self._valid(episode_id)
             )
+
+    def _is_answer(self, outcome: RewardOutcome) -> bool:
+        if isinstance(outcome, Score):
+            return outcome.scale is self.config.scale
+        return isinstance(outcome, Abstain)
 
     def unanswered(self, episode_ids: Iterable[str], source: str) -> list[str]:
         """Those of ``episode_ids`` that ``source`` still has to score, in order."""

@@ -263,7 +263,7 @@ def test_a_killed_writer_leaves_every_episode_whole_or_absent(run_dir):
     """Kills a process that records and commits without a pause, each time at another byte."""
     rng = np.random.default_rng(0)
     acknowledged = -1
-    for _ in range(8):
+    for _ in range(6):
         process = subprocess.Popen(
             [sys.executable, str(WRITER), str(run_dir)], stdout=subprocess.PIPE, text=True
         )

@@ -247,6 +247,8 @@ def test_what_has_to_be_scored_is_known(book):
     book.press("s", "e")
     names = ["a", "b", "c", "d", "e", "f"]
     assert book.view().unanswered(names, "vlm") == ["b", "d", "e", "f"]
+    other_scale = book.view(scale=ScoreScale.UNIT).unanswered(names, "vlm")
+    assert other_scale == ["b", "c", "d", "e", "f"]
 
 
 def test_a_view_of_a_run_follows_other_processes_files(book, run_dir):
