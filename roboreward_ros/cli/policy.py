@@ -98,6 +98,14 @@ def run_train(args: argparse.Namespace) -> int:
 
     if args.data is not None and args.data.exists():
         data = load_demonstrations(args.data)
+        wanted = tuple(task for task, _ in recipe.demonstrations)
+        if data.tasks != wanted:
+            raise ConfigError(
+                f"{args.data} holds demonstrations of other tasks",
+                got=data.tasks,
+                allowed=wanted,
+                next_step="Give another --data, or delete the file.",
+            )
     else:
         data = collect(recipe, style, note)
         if args.data is not None:

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
-from roboreward_ros.errors import ConfigError
+from roboreward_ros.errors import ConfigError, FormatError
 from roboreward_ros.types import (
     ACTION_DIM,
     PROPRIO_DIM,
@@ -67,6 +69,38 @@ class Demonstrations:
         for array in (self.images, self.proprio, self.chunks, self.task, self.positions):
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
+
+
+_ARRAYS = ("images", "proprio", "chunks", "task", "positions")
+
+
+def save_demonstrations(path: Path, data: Demonstrations) -> None:
+    """Write all arrays to one ``.npz``, replaced atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("wb") as file:
+        arrays = {name: getattr(data, name) for name in _ARRAYS}
+        np.savez(file, allow_pickle=False, tasks=np.array(data.tasks), **arrays)
+    partial.replace(path)
+
+
+def load_demonstrations(path: Path) -> Demonstrations:
+    """Read what ``save_demonstrations`` wrote.
+
+    Raises:
+        FormatError: missing, damaged or foreign file.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in _ARRAYS}
+            tasks = tuple(str(task) for task in file["tasks"])
+        return Demonstrations(tasks=tasks, **arrays)
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile, ConfigError) as error:
+        raise FormatError(
+            "demonstrations cannot be read",
+            got=f"{path}: {error}",
+            next_step="Delete the file: they are collected again.",
+        ) from error
 
 
 def chunks_of(actions: FloatArray, horizon: int) -> Float32Array:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from roboreward_ros.errors import ConfigError
-from roboreward_ros.policies.dataset import Demonstrations, chunks_of
+from roboreward_ros.errors import ConfigError, FormatError
+from roboreward_ros.policies.dataset import (
+    Demonstrations,
+    chunks_of,
+    load_demonstrations,
+    save_demonstrations,
+)
 
 
 def test_chunks_look_ahead_and_end_by_staying():
@@ -47,3 +53,20 @@ def test_the_hash_depends_on_every_array(toy_data: Demonstrations):
 def test_data_that_do_not_fit_are_refused(toy_data: Demonstrations, change):
     with pytest.raises(ConfigError):
         dataclasses.replace(toy_data, **change)
+
+
+def test_a_file_gives_back_what_was_saved(toy_data: Demonstrations, tmp_path: Path):
+    save_demonstrations(tmp_path / "deep" / "data.npz", toy_data)
+    loaded = load_demonstrations(tmp_path / "deep" / "data.npz")
+    assert loaded.tasks == toy_data.tasks
+    assert loaded.sha256() == toy_data.sha256()
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["data.npz"]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a zip", b"PK\x03\x04 torn"])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None):
+    path = tmp_path / "data.npz"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(FormatError, match=r"data\.npz"):
+        load_demonstrations(path)
