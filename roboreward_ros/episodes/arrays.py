@@ -14,7 +14,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -31,6 +31,7 @@ _CODECS: list[JsonValue] = [
     {"name": "bytes", "configuration": {"endian": "little"}},
     {"name": "crc32c"},
 ]
+_SYNCERS = 4
 _DTYPES: Mapping[str, str] = {
     "bool": "?",
     "int8": "<i1",
@@ -121,11 +122,16 @@ class GroupWriter:
             if sync:
                 folders = [os.open(f, os.O_RDONLY | os.O_CLOEXEC) for f in self._folders]
                 fds += folders
-                with ThreadPoolExecutor(8) as pool:
-                    list(pool.map(os.fsync, fds))
+                with ThreadPoolExecutor(_SYNCERS) as pool:
+                    list(pool.map(_sync, [fds[k::_SYNCERS] for k in range(_SYNCERS)]))
         finally:
             for fd in fds:
                 os.close(fd)
+
+
+def _sync(fds: Sequence[int]) -> None:
+    for fd in fds:
+        os.fsync(fd)
 
 
 def _chunk_name(ndim: int) -> str:

@@ -4,7 +4,7 @@
 
 File: ``RRJRNL`` + uint16 format, then records of ``<IIB`` (payload length, crc32 of kind and
 payload, kind) + payload. Every record reaches the kernel at once (it survives the process); the
-file is synced at commit. Reading stops at the first record that is torn.
+commit syncs the episode that is made of it. Reading stops at the first record that is torn.
 """
 
 from __future__ import annotations
@@ -34,6 +34,9 @@ class Kind(IntEnum):
     CHUNK = 4
     TRUTH = 5
     END = 6
+
+
+_KINDS = frozenset(Kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +86,6 @@ class JournalWriter:
                 next_step="Free disk space; the episode is dropped, committed ones are whole.",
             )
 
-    def sync(self) -> None:
-        os.fdatasync(self._fd)
-
     def close(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
@@ -116,7 +116,7 @@ def read_journal(path: Path) -> Iterator[Record]:
         length, check, kind = _RECORD.unpack_from(data, offset)
         start = offset + _RECORD.size
         payload = data[start : start + length]
-        if len(payload) != length or kind not in set(Kind):
+        if len(payload) != length or kind not in _KINDS:
             return
         if zlib.crc32(payload, zlib.crc32(bytes([kind]))) != check:
             return

@@ -123,7 +123,7 @@ class RewardView:
             return len(self._changes), tuple(dict.fromkeys(self._changes[cursor:]))
 
     def answered(self, episode_id: str, source: str) -> bool:
-        """Whether ``source`` abstained or scored on the view's scale: it need not be asked again."""
+        """Whether ``source`` abstained or scored on the view's scale: not to be asked again."""
         with self._mutex:
             self._refresh()
             return any(

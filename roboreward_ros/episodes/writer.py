@@ -121,7 +121,6 @@ class StoredEpisodeWriter:
             self._require_open()
             end = to_text({"end_cause": end_cause.value, "taint": list(taint), "gap": self._gap})
             self._journal.append(Kind.END, end.encode())
-            self._journal.sync()
             scratch = self._workspace / "zarr"
             try:
                 _convert(self._workspace / "journal", scratch)
