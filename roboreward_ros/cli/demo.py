@@ -30,6 +30,7 @@ from roboreward_ros.cli.report import (
     write_json,
     write_report,
 )
+from roboreward_ros.cli.supervisor import SUPERVISOR
 from roboreward_ros.clock import SystemClock
 from roboreward_ros.errors import ConfigError, StackError
 from roboreward_ros.evaluation.run_view import RunView
@@ -47,6 +48,7 @@ QUICK_EPISODES = 12
 QUICK_HELD_OUT = 8
 PROGRESS_PERIOD_S = 0.5
 INTERRUPTED_EXIT_CODE = 130
+STALL_S = 180.0
 WINDOW = 20
 
 
@@ -247,21 +249,23 @@ def train(stack: Stack, options: DemoOptions, display: Display) -> None:
     watch = TrainingDisplay(view, options, display)
     if view.count() >= options.episodes and final_actor(options.run_dir) is not None:
         return
-    tail: list[str] = []
+    troubles: list[str] = []
 
     def sink(name: str, line: str) -> None:
-        if name == "launch":
-            tail.append(line)
+        if name == SUPERVISOR and "started" not in line:
+            troubles.append(line)
 
     with free_domain() as domain:
         code = run_stack(
             stack, sink=sink, environment=domain, tick=watch.tick, stop_on_give_up=True
         )
     watch.show()
-    logs = f"{options.run_dir}/logs"
     if code != 0:
-        last = next((line for line in reversed(tail) if "started" not in line), "")
-        raise StackError("the stack ended early", got=last, next_step=f"Its logs are in {logs}.")
+        raise StackError(
+            "the stack ended early",
+            got="; ".join(troubles[-2:]),
+            next_step=f"Its logs are in {options.run_dir / 'logs'}.",
+        )
     if view.count() < options.episodes:
         raise StoppedError(
             f"stopped after {view.count()} of {options.episodes} episodes",
@@ -283,14 +287,30 @@ class TrainingDisplay:
         self._display = display
         self._clock = SystemClock()
         self._next_ns = 0
+        self._committed = -1
+        self._committed_ns = self._clock.steady_ns()
         display.stage("training", options.episodes, min(view.count(), options.episodes))
 
     def tick(self) -> None:
-        """Called often; looks at the disk now and then."""
+        """Called often; looks at the disk now and then.
+
+        Raises:
+            StackError: no episode was committed for STALL_S; nobody is here to press a key.
+        """
         now = self._clock.steady_ns()
-        if now >= self._next_ns:
-            self._next_ns = now + round(PROGRESS_PERIOD_S * 1e9)
-            self.show()
+        if now < self._next_ns:
+            return
+        self._next_ns = now + round(PROGRESS_PERIOD_S * 1e9)
+        self.show()
+        committed = self._view.count()
+        if committed != self._committed:
+            self._committed, self._committed_ns = committed, now
+        elif now - self._committed_ns > STALL_S * 1e9:
+            raise StackError(
+                f"no episode was committed for {STALL_S:g} s",
+                got=f"{committed} episodes",
+                next_step=f"See {self._view.run_dir / 'logs' / 'session_node.log'}.",
+            )
 
     def show(self) -> None:
         """Draw the present state."""

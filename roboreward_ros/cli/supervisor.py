@@ -53,7 +53,7 @@ class ChildSpec:
 class StopPatience:
     """How long a stage may take after each signal, s: SIGINT, then SIGTERM, then SIGKILL."""
 
-    interrupt_s: float = 8.0
+    interrupt_s: float = 10.0
     terminate_s: float = 2.0
     kill_s: float = 5.0
 
