@@ -168,6 +168,11 @@ class RunFollower:
         return self.checkpoint
 
     @property
+    def halted(self) -> bool:
+        """Whether training stopped because a number was no longer finite."""
+        return bool(self._halted)
+
+    @property
     def unsaved(self) -> bool:
         """Whether updates were done since the last save."""
         return self._learner is not None and self._learner.sac.steps != self._saved_steps
