@@ -8,6 +8,7 @@ import contextlib
 import json
 import logging
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -35,7 +36,8 @@ class ChildSource:
     """Runs the source ``name`` in a child process (protocol ``RewardSource``).
 
     ``score`` raises RewardSourceError instead of hanging: at the deadline the child is killed and a
-    new one is started; the next request waits until that one is warm. Used from one thread.
+    new one is started; the next request waits for that one, but no longer than one deadline.
+    Used from one thread.
 
     Args:
         name: registry name, or ``package.module:Class``.
@@ -80,15 +82,21 @@ class ChildSource:
 
     def warm_up(self) -> None:
         """Start the child unless it runs, and wait until it is warm."""
-        if self._process is not None and self._process.poll() is not None:
-            self._end(f"it ended by itself with code {self._process.returncode}")
-        if self._process is None:
-            self._spawn()
+        self._ensure_process()
         if not self._ready:
             self._await_ready()
 
+    def _ensure_process(self) -> None:
+        if self._process is not None and self._ready and self._process.poll() is not None:
+            self._end(f"it ended by itself with code {self._process.returncode}")
+        if self._process is None:
+            self._spawn()
+
     def score(self, request: RewardRequest) -> RewardOutcome:
-        self.warm_up()
+        self._ensure_process()
+        if not self._ready:
+            self._require_news()
+            self._await_ready()
         reply = self._exchange(encode_request(request))
         if reply.kind is MessageKind.ERROR:
             raise RewardSourceError(Fields(reply.fields, "reply").text("message"))
@@ -126,6 +134,19 @@ class ChildSource:
         fields: JsonObject = {"format": WIRE_FORMAT, "name": self._name, "options": self._options}
         with contextlib.suppress(OSError):  # a child that died already is noticed when read
             send(ours, Message(MessageKind.BUILD, fields))
+
+    def _require_news(self) -> None:
+        """Raise unless the starting child says something, or is overdue, within one deadline."""
+        left_s = self._start_s - (self._clock.steady_ns() - self._started_ns) / 1e9
+        wait_s = min(self._deadline_s, left_s)
+        news = select.poll()
+        if self._sock is not None:
+            news.register(self._sock, select.POLLIN)
+        if wait_s < left_s and not news.poll(wait_s * 1000):
+            raise RewardSourceError(
+                f"source '{self._spec.name}' is still starting",
+                next_step="The episode stays unlabelled and is scored later.",
+            )
 
     def _await_ready(self) -> None:
         reply = self._read(self._started_ns, self._start_s, restart=False)

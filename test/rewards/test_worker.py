@@ -62,6 +62,7 @@ def test_a_child_that_hangs_or_talks_nonsense_is_killed_and_started_again(child,
         source.score(make_request(source, "bad"))
     assert gone(before)
     assert source.pid not in (None, before)
+    source.warm_up()
     assert source.score(make_request(source, "good")).value == 3
 
 
@@ -102,6 +103,23 @@ def test_a_bad_name_or_option_is_refused_before_a_process_starts():
         ChildSource("no_such")
     with pytest.raises(ConfigError, match="unknown option"):
         ChildSource(fakes.registry_name(fakes.FakeSource), {"colour": 1})
+
+
+def test_a_request_does_not_wait_for_a_slow_start(child):
+    source = child(fakes.SlowStartSource, deadline_s=0.2)
+    for _ in range(2):
+        with pytest.raises(RewardSourceError, match="still starting"):
+            source.score(make_request(source))
+    assert source.pid is not None
+
+
+def test_a_start_that_is_overdue_is_given_up_and_tried_again(child):
+    source = child(fakes.SlowStartSource, deadline_s=0.4, start_s=0.6)
+    with pytest.raises(RewardSourceError, match="still starting"):
+        source.score(make_request(source))
+    with pytest.raises(RewardSourceError, match="did not get ready"):
+        source.score(make_request(source))
+    assert source.pid is None
 
 
 def test_close_ends_the_process_and_a_ctrl_c_does_not(child):
