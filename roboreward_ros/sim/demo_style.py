@@ -65,7 +65,7 @@ class DrawerStyle:
         pull_straight: 1 pulls along base -x, 0 along the drawer's axis.
     """
 
-    lateral_offset: float = 0.050
+    lateral_offset: float = 0.054
     lateral_bias: float = 0.0
     lateral_turn: float = 0.012
     lateral_spread: float = 0.018
