@@ -348,6 +348,7 @@ def describe(arguments: StackArguments, demo_task: str = "") -> Stack:
                 "wait_for_learner": lock_step,
                 "wait_for_reward": lock_step,
                 "stop_when_done": arguments.episodes > 0,
+                "exit_on_fault": lock_step,  # a person watches every other session
             },
             shutdown_on_exit_zero=True,
             stop_stage=0,

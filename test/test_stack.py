@@ -98,6 +98,7 @@ def test_arguments_reach_the_nodes_they_are_for() -> None:
         "seed": 3,
         "wait_for_learner": True,
         "stop_when_done": True,
+        "exit_on_fault": True,
     }
     assert {name: session[name] for name in wanted} == wanted
     assert stack.node("policy_node").parameters["policy"] == "demo"
@@ -107,6 +108,7 @@ def test_a_realtime_session_never_waits_for_the_learner() -> None:
     session = describe(twin(), TASK).node("session_node").parameters
     assert session["wait_for_learner"] is False
     assert session["stop_when_done"] is False
+    assert session["exit_on_fault"] is False, "a person can mend it"
 
 
 def test_the_twin_defaults_to_ground_truth_and_says_so() -> None:

@@ -56,7 +56,8 @@ def test_every_node_that_is_started_exists_and_takes_its_parameters() -> None:
         for process in describe(arguments, "t").nodes:
             found = vars(importlib.import_module(process.module)).values()
             kinds = [kind for kind in found if isinstance(kind, type)]
-            (config,) = (k for k in kinds if issubclass(k, HostConfig) and k is not HostConfig)
+            own = {kind for kind in kinds if kind.__module__ == process.module}
+            (config,) = (kind for kind in own if issubclass(kind, HostConfig))
             config(**process.parameters)
 
 
