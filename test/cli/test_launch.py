@@ -52,7 +52,7 @@ def test_every_node_that_is_started_exists_and_takes_its_parameters() -> None:
     from roboreward_ros.ros.params import HostConfig
 
     arm = StackArguments(task="t", policy="p", reward="human", camera="film.mp4")
-    for arguments in (StackArguments(sim=True, episodes=3), StackArguments(), arm):
+    for arguments in (StackArguments(sim=True, episodes=3), arm):
         for process in describe(arguments, "t").nodes:
             found = vars(importlib.import_module(process.module)).values()
             kinds = [kind for kind in found if isinstance(kind, type)]
