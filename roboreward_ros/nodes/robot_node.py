@@ -23,12 +23,11 @@ from roboreward_ros.robot.safety import SafetyGuard, SafetyLimits
 from roboreward_ros.robot.watchdog import CommandWatchdog
 from roboreward_ros.ros.arm_loop import ArmLoop, ArmLoopConfig
 from roboreward_ros.ros.arm_server import ArmServer, StatePublisher
-from roboreward_ros.ros.beat import Beat
 from roboreward_ros.ros.diagnostics import Diagnostics, Health, Level
 from roboreward_ros.ros.lifecycle import HostNode
 from roboreward_ros.ros.params import HostConfig, option
 from roboreward_ros.ros.spin import run
-from roboreward_ros.types import RobotState, StepFlag
+from roboreward_ros.types import Beat, RobotState, StepFlag
 
 DRIVERS = ("xs_sdk", "fake")
 

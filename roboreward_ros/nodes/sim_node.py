@@ -24,7 +24,6 @@ from roboreward_ros.errors import ConfigError
 from roboreward_ros.protocols import Robot
 from roboreward_ros.ros.arm_loop import ArmLoop, ArmLoopConfig
 from roboreward_ros.ros.arm_server import ArmServer, StatePublisher
-from roboreward_ros.ros.beat import Beat
 from roboreward_ros.ros.convert import image_to_compressed, image_to_msg, truth_to_msg
 from roboreward_ros.ros.diagnostics import Diagnostics
 from roboreward_ros.ros.lifecycle import HostNode
@@ -33,7 +32,7 @@ from roboreward_ros.ros.qos import EVENT, SENSOR
 from roboreward_ros.ros.spin import run
 from roboreward_ros.sim.adapters import TwinRobot
 from roboreward_ros.sim.twin import Twin, TwinConfig
-from roboreward_ros.types import FloatArray, RobotState, StepReport
+from roboreward_ros.types import Beat, FloatArray, RobotState, StepReport
 
 SPEEDS = ("realtime", "max")
 START_TIMEOUT_S = 60.0

@@ -22,9 +22,16 @@ import numpy as np
 from roboreward_ros.clock import Clock
 from roboreward_ros.errors import ConfigError, RobotError, SafetyError
 from roboreward_ros.protocols import Robot
-from roboreward_ros.ros.beat import Beat, StepAction
 from roboreward_ros.ros.rates import TickStatistics
-from roboreward_ros.types import EndCause, FloatArray, RobotState, StepFlag, StepReport
+from roboreward_ros.types import (
+    Beat,
+    EndCause,
+    FloatArray,
+    RobotState,
+    StepAction,
+    StepFlag,
+    StepReport,
+)
 
 T = TypeVar("T")
 

@@ -18,7 +18,6 @@ import roboreward_ros.srv as srv
 from roboreward_ros.action import ResetRobot
 from roboreward_ros.errors import ConfigError, RobotError
 from roboreward_ros.ros.arm_loop import ArmLoop, Refusal
-from roboreward_ros.ros.beat import Beat
 from roboreward_ros.ros.convert import (
     action_from_msg,
     beat_to_msg,
@@ -31,7 +30,7 @@ from roboreward_ros.ros.lifecycle import HostNode
 from roboreward_ros.ros.params import HostConfig
 from roboreward_ros.ros.qos import EVENT, SENSOR
 from roboreward_ros.ros.work import UNEXPECTED, Goal, WorkServer
-from roboreward_ros.types import RobotState
+from roboreward_ros.types import Beat, RobotState
 
 ConfigT = TypeVar("ConfigT", bound=HostConfig)
 

@@ -17,6 +17,7 @@ from roboreward_ros.types.arrays import (
     ImageU8,
     require_shape,
 )
+from roboreward_ros.types.beat import Beat, StepAction
 from roboreward_ros.types.episode import (
     Chunk,
     EndCause,
@@ -57,6 +58,7 @@ __all__ = [
     "RUBRIC_MIN",
     "Abstain",
     "AbstainReason",
+    "Beat",
     "Chunk",
     "EndCause",
     "EpisodeMeta",
@@ -80,6 +82,7 @@ __all__ = [
     "ScoreKind",
     "ScoreScale",
     "SessionView",
+    "StepAction",
     "StepFlag",
     "StepReport",
     "require_shape",

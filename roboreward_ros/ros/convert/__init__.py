@@ -6,8 +6,7 @@ rclpy checks no types by default and publishes garbage for a float field that ho
 float32: every assignment in this package converts explicitly.
 """
 
-from roboreward_ros.ros.beat import Beat, StepAction
-from roboreward_ros.ros.convert.episodes import recording_to_event
+from roboreward_ros.ros.convert.episodes import discard_to_event, recording_to_event
 from roboreward_ros.ros.convert.images import (
     CAMERA_FRAME,
     image_from_msg,
@@ -29,13 +28,16 @@ from roboreward_ros.ros.convert.robot import (
     truth_from_msg,
     truth_to_msg,
 )
+from roboreward_ros.ros.convert.session import SessionDetails, session_to_msg
 from roboreward_ros.ros.convert.stamps import header, stamp_from_msg, stamp_to_msg
+from roboreward_ros.types import Beat, StepAction
 
 __all__ = [
     "BASE_FRAME",
     "CAMERA_FRAME",
     "Beat",
     "Decision",
+    "SessionDetails",
     "StepAction",
     "action_from_msg",
     "action_to_msg",
@@ -43,6 +45,7 @@ __all__ = [
     "beat_to_msg",
     "decision_from_msg",
     "decision_to_msg",
+    "discard_to_event",
     "end_cause_from_code",
     "end_cause_to_code",
     "header",
@@ -55,6 +58,7 @@ __all__ = [
     "record_from_msg",
     "record_to_msg",
     "recording_to_event",
+    "session_to_msg",
     "stamp_from_msg",
     "stamp_to_msg",
     "truth_from_msg",

@@ -10,14 +10,15 @@ from sensor_msgs.msg import JointState
 
 import roboreward_ros.msg as msg
 from roboreward_ros.errors import ConfigError
-from roboreward_ros.ros.beat import Beat, StepAction
 from roboreward_ros.ros.convert.stamps import fixed, header, stamp_from_msg, to_doubles
 from roboreward_ros.types import (
     ACTION_DIM,
+    Beat,
     EndCause,
     FloatArray,
     GroundTruth,
     RobotState,
+    StepAction,
     StepFlag,
     StepReport,
 )

@@ -1,22 +1,14 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The values of the beat: what the owner of the arm publishes, and what answers it.
-
-Knows nothing about rclpy.
-"""
+"""The values of the beat: what the owner of the arm tells each control period, and the answer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from roboreward_ros.types import (
-    ACTION_DIM,
-    EndCause,
-    FloatArray,
-    RobotState,
-    StepReport,
-    require_shape,
-)
+from roboreward_ros.types.arrays import ACTION_DIM, FloatArray, require_shape
+from roboreward_ros.types.episode import EndCause
+from roboreward_ros.types.robot import RobotState, StepReport
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,160 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Answers the states of one episode with actions: decide, play the chunk, drop what is late.
+
+One thread runs it; states and images come through an ObservationQueue. Knows nothing about
+transport.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from roboreward_ros.clock import Clock
+from roboreward_ros.dsrl.actor import SteeringActor
+from roboreward_ros.dsrl.steering import decide
+from roboreward_ros.errors import CameraError
+from roboreward_ros.policies.chunking import ChunkPlayer
+from roboreward_ros.policies.observations import ObservationQueue
+from roboreward_ros.protocols import Policy
+from roboreward_ros.types import Beat, Chunk, EndCause, Frame, StepAction
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerOrder:
+    """One episode to answer.
+
+    Attributes:
+        episode_id: which.
+        task: the sentence.
+        max_steps: time limit in control steps.
+        seed: of the noise.
+    """
+
+    episode_id: str
+    task: str
+    max_steps: int
+    seed: int
+
+
+class AnswerSink(Protocol):
+    """Takes what is decided; called on the answering thread."""
+
+    def decided(self, chunk: Chunk, frame: Frame, latency_ns: int) -> None:
+        """A decision from ``frame``, ``latency_ns`` after its state came."""
+
+    def act(self, action: StepAction) -> None:
+        """The action of one step."""
+
+    def late(self, step: int, what: str) -> None:
+        """A chunk or an action was dropped, or could not be made, at ``step``."""
+
+
+class EpisodeAnswerer:
+    """See the module's text.
+
+    Args:
+        policy: frozen policy.
+        actor: chooses the noise; None draws it from the prior.
+        queue: opened for the episode.
+        sink: takes decisions and actions.
+        clock: its steady clock times decisions.
+        stall_s: silence that ends the run.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        actor: SteeringActor | None,
+        queue: ObservationQueue,
+        sink: AnswerSink,
+        clock: Clock,
+        stall_s: float,
+    ) -> None:
+        self.decisions = 0
+        self._policy = policy
+        self._actor = actor
+        self._queue = queue
+        self._sink = sink
+        self._clock = clock
+        self._stall_s = stall_s
+        self._player = ChunkPlayer(policy.spec)
+
+    @property
+    def version(self) -> int:
+        """Of the steering actor; 0 is the prior."""
+        return 0 if self._actor is None else self._actor.version
+
+    def run(self, order: AnswerOrder) -> EndCause | None:
+        """Answer until the last state; None when the queue was woken or fell silent.
+
+        Raises:
+            CameraError: images that are too small for the policy.
+            CheckpointError, ConfigError: what the policy refuses.
+        """
+        while (taken := self._queue.next_beat(self._stall_s)) is not None:
+            beat, heard_ns = taken
+            if beat.end_cause is not None:
+                return beat.end_cause
+            if self._player.needs_decision(beat.step) and not self._decide(order, beat, heard_ns):
+                continue
+            self._answer(order, beat)
+        return None
+
+    def _decide(self, order: AnswerOrder, beat: Beat, heard_ns: int) -> bool:
+        """Load the chunk of a decision step; False: not now, the arm holds meanwhile."""
+        if not self._player.schedule.is_decision(beat.step):
+            return False  # its decision was missed: the arm holds until the next one
+        frame = self._queue.image_for(beat, self._stall_s)
+        if frame is None:
+            skew_s = self._queue.skew_s(beat)
+            newest = "none came" if skew_s is None else f"the newest is {skew_s:.3f} s away"
+            self._sink.late(beat.step, f"no image for it; {newest}")
+            return False
+        self._check_size(frame)
+        chunk = decide(
+            self._policy,
+            self._actor,
+            image=frame.image,
+            proprio=beat.state.proprio,
+            task=order.task,
+            step=beat.step,
+            max_steps=order.max_steps,
+            seed=order.seed,
+        )
+        if self._queue.newest_step(beat.step) >= beat.step + self._policy.spec.chunk_size:
+            self._sink.late(beat.step, "the whole chunk came too late and was dropped")
+            return False
+        self._player.load(beat.step, chunk.actions)
+        self.decisions += 1
+        self._sink.decided(chunk, frame, self._clock.steady_ns() - heard_ns)
+        return True
+
+    def _check_size(self, frame: Frame) -> None:
+        side = self._policy.spec.image_size
+        height, width, _ = frame.image.shape
+        if min(height, width) < side:
+            raise CameraError(
+                "images are too small for the policy",
+                got=f"{width}x{height}",
+                allowed=f"{side}x{side} or larger",
+                next_step="Set the image size of the camera or of sim_node.",
+            )
+
+    def _answer(self, order: AnswerOrder, beat: Beat) -> None:
+        if self._queue.newest_step(beat.step) > beat.step:
+            self._sink.late(beat.step, "its period is over")
+            return
+        size = self._policy.spec.chunk_size
+        self._sink.act(
+            StepAction(
+                episode_id=order.episode_id,
+                step=beat.step,
+                action=self._player.action(beat.step),
+                stamp_ns=beat.state.stamp_ns,
+                chunk=beat.step // size,
+                chunk_step=beat.step % size,
+                policy_version=self.version,
+            )
+        )

@@ -1,0 +1,113 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Brings states and images together for whoever answers the beat. Thread-safe.
+
+In the twin a state and its image have one stamp and none is left out. On a real arm the camera
+keeps its own time: the newest image counts, if it is young enough. Knows nothing about transport.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from roboreward_ros.clock import Clock
+from roboreward_ros.types import Beat, Frame
+
+PENDING_IMAGES = 32
+
+
+class ObservationQueue:
+    """States of one episode in order, with the image that belongs to each.
+
+    Args:
+        clock: its steady clock bounds the waits.
+        max_skew_s: largest distance of the newest image's stamp from the state's, s.
+    """
+
+    def __init__(self, clock: Clock, max_skew_s: float) -> None:
+        self._clock = clock
+        self._max_skew_ns = round(max_skew_s * 1e9)
+        self._changed = threading.Condition()
+        self._episode_id = ""
+        self._by_stamp = False
+        self._beats: deque[tuple[Beat, int]] = deque()
+        self._images: deque[Frame] = deque(maxlen=PENDING_IMAGES)
+        self._over = False
+
+    @property
+    def episode_id(self) -> str:
+        """Of the episode that is listened to; "" for none."""
+        return self._episode_id
+
+    def open(self, episode_id: str, *, by_stamp: bool) -> None:
+        """Listen to an episode; images before now may belong to it and stay."""
+        with self._changed:
+            self._episode_id, self._by_stamp, self._over = episode_id, by_stamp, False
+            self._beats.clear()
+
+    def close(self) -> None:
+        """Nobody listens any more."""
+        with self._changed:
+            self._episode_id = ""
+            self._beats.clear()
+
+    def wake(self) -> None:
+        """End a wait early; it then gives None."""
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()
+
+    def add_beat(self, beat: Beat) -> None:
+        """A state came; those of other episodes are dropped."""
+        with self._changed:
+            if beat.episode_id and beat.episode_id == self._episode_id:
+                self._beats.append((beat, self._clock.steady_ns()))
+                self._changed.notify_all()
+
+    def add_image(self, frame: Frame) -> None:
+        """An image came; only the newest few are kept."""
+        with self._changed:
+            self._images.append(frame)
+            self._changed.notify_all()
+
+    def next_beat(self, timeout_s: float) -> tuple[Beat, int] | None:
+        """The oldest state not taken yet and when it came (steady ns); None: too late, or woken."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._beats or self._over, timeout_s)
+            return self._beats.popleft() if self._beats and not self._over else None
+
+    def newest_step(self, step: int) -> int:
+        """The newest step that has come, ``step`` if none did after it."""
+        with self._changed:
+            return self._beats[-1][0].step if self._beats else step
+
+    def image_for(self, beat: Beat, timeout_s: float) -> Frame | None:
+        """The image of a state; None: none came in time, a newer state came, or woken."""
+        with self._changed:
+            self._wait(lambda: self._match(beat) is not None or self._superseded(), timeout_s)
+            return None if self._over else self._match(beat)
+
+    def skew_s(self, beat: Beat) -> float | None:
+        """Distance of the newest image from a state, s; None: there is no image."""
+        with self._changed:
+            if not self._images:
+                return None
+            return abs(self._images[-1].stamp_ns - beat.state.stamp_ns) * 1e-9
+
+    def _wait(self, ready: Callable[[], bool], timeout_s: float) -> None:
+        self._changed.wait_for(lambda: ready() or self._over, timeout_s)
+
+    def _superseded(self) -> bool:
+        """A newer state is here: at real time the answer to the older one would come too late."""
+        return bool(self._beats) and not self._by_stamp
+
+    def _match(self, beat: Beat) -> Frame | None:
+        stamp_ns = beat.state.stamp_ns
+        if self._by_stamp:
+            return next((f for f in reversed(self._images) if f.stamp_ns == stamp_ns), None)
+        newest = self._images[-1] if self._images else None
+        if newest is None or abs(newest.stamp_ns - stamp_ns) > self._max_skew_ns:
+            return None
+        return newest
