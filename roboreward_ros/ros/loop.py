@@ -13,11 +13,15 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Generator
+from concurrent.futures import Future
+from typing import TypeVar
 
 from roboreward_ros.clock import Clock, SystemClock
+from roboreward_ros.errors import StackError
 
 _LOG = logging.getLogger(__name__)
 Job = Callable[[], None]
+T = TypeVar("T")
 
 
 class Timer:
@@ -68,6 +72,26 @@ class Loop:
         timer = Timer(self._clock.steady_ns() + round(delay_s * 1e9), job)
         heapq.heappush(self._timers, (timer.due_ns, next(self._numbers), timer))
         return timer
+
+    def ask(self, job: Callable[[], T], timeout_s: float = 5.0) -> T:
+        """Run ``job`` on the loop and wait for what it returns or raises; from other threads.
+
+        Raises:
+            StackError: the loop is busy or closed for that long.
+        """
+        answer: Future[T] = Future()
+
+        def work() -> None:
+            try:
+                answer.set_result(job())
+            except Exception as error:
+                answer.set_exception(error)
+
+        self.post(work)
+        try:
+            return answer.result(timeout_s)
+        except TimeoutError:
+            raise StackError("no answer", got=f"nothing within {timeout_s:g} s") from None
 
     def close(self, timeout_s: float = 5.0) -> bool:
         """Run what was posted so far, then end; timers are dropped. Returns whether it ended."""

@@ -222,6 +222,9 @@ def _peers(m: SessionState, event: Event) -> Commands:
     if m.phase in MOVING:
         lost = event.missing & m.config.motion_peers
         return m.drop(Closing.PEERS) if lost and not m.closing else []
+    if m.phase is Phase.IDLE and changed:
+        names = ", ".join(sorted(event.missing))
+        m.message = f"waiting for {names}" if names else "press Enter to start"
     if m.phase in (Phase.IDLE, Phase.FAULT, Phase.DONE) or not changed:
         return []
     return m.next_step() if event.missing or m.phase is Phase.PAUSED else []

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from roboreward_ros import msg
 from roboreward_ros.action import RecordEpisode
+from roboreward_ros.ros.convert.robot import end_cause_to_code
 from roboreward_ros.ros.convert.stamps import header
+from roboreward_ros.types import EpisodeSummary
 
 
 def recording_to_event(
@@ -24,4 +26,22 @@ def recording_to_event(
         end_cause=int(result.end_cause),
         complete=bool(result.complete),
         taint=list(result.taint),
+    )
+
+
+def discard_to_event(summary: EpisodeSummary, uri: str, stamp_ns: int) -> msg.EpisodeEvent:
+    """A committed episode was marked as discarded."""
+    meta = summary.meta
+    return msg.EpisodeEvent(
+        header=header(stamp_ns),
+        episode_id=meta.episode_id,
+        index=int(meta.index),
+        task=meta.task,
+        event=msg.EpisodeEvent.DISCARDED,
+        uri=uri,
+        steps=int(summary.n_steps),
+        end_cause=end_cause_to_code(summary.end_cause),
+        complete=bool(summary.complete),
+        taint=list(summary.taint),
+        policy_version=int(summary.policy_version),
     )

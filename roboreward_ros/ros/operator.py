@@ -1,0 +1,169 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The operator's services and the session's own action; the desk behind them lives on one loop."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from std_srvs.srv import Trigger
+
+import roboreward_ros.msg as msg
+from roboreward_ros.action import RunEpisode
+from roboreward_ros.errors import ConfigError, RoboRewardError, SessionError, StoreError
+from roboreward_ros.ros.loop import Loop
+from roboreward_ros.ros.work import Goal, WorkServer
+from roboreward_ros.srv import Discard, Label
+
+if TYPE_CHECKING:
+    from roboreward_ros.ros.lifecycle import HostNode
+
+FEEDBACK_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeReport:
+    """How the episode that was asked for ended.
+
+    Attributes:
+        part: what failed: robot, policy, record; "" when the episode is on disk.
+        message: of the failure.
+        end_cause: of the stored episode.
+        uri: of the stored episode.
+        outcome: 0 score, 1 abstain, 2 error as in Reward; None while nothing scored it.
+        value: the score.
+    """
+
+    part: str = ""
+    message: str = ""
+    end_cause: str = ""
+    uri: str = ""
+    outcome: int | None = None
+    value: float = math.nan
+
+
+class Desk(Protocol):
+    """What the operator may ask for; on the loop, raising RoboRewardError where it cannot be."""
+
+    def start(self) -> str: ...
+
+    def halt(self) -> str: ...
+
+    def confirm_reset(self) -> str: ...
+
+    def label(self, key: str, episode_id: str, operator: str) -> int: ...
+
+    def discard(self, episode_id: str, reason: str) -> None: ...
+
+    def run_one(self, task: str, seed: int, canary: bool) -> None: ...
+
+    def progress(self) -> tuple[str, int, bool]:
+        """Phase, step, and whether the session has come to rest."""
+
+    def report(self) -> EpisodeReport: ...
+
+
+_FAILED = {
+    "robot": RunEpisode.Result.ROBOT_FAILED,
+    "policy": RunEpisode.Result.POLICY_FAILED,
+    "record": RunEpisode.Result.RECORD_FAILED,
+}
+
+
+class OperatorServices:
+    """``~/start ~/stop ~/confirm_reset ~/label ~/discard`` and ``run_episode``.
+
+    Args:
+        node: host; services answer as soon as the loop has decided.
+        loop: of the desk.
+        desk: who decides.
+    """
+
+    def __init__(self, node: HostNode, loop: Loop, desk: Desk) -> None:  # type: ignore[type-arg]
+        self._loop = loop
+        self._desk = desk
+        self._wake = threading.Event()
+        verbs = {"start": desk.start, "stop": desk.halt, "confirm_reset": desk.confirm_reset}
+        for name, verb in verbs.items():
+            node.create_service(Trigger, f"~/{name}", self._trigger(verb))
+        node.create_service(Label, "~/label", self._label)
+        node.create_service(Discard, "~/discard", self._discard)
+        self.server: WorkServer[RunEpisode.Goal, RunEpisode.Result] = WorkServer(
+            node, RunEpisode, "run_episode", self._run
+        )
+
+    def _trigger(
+        self, verb: Callable[[], str]
+    ) -> Callable[[Trigger.Request, Trigger.Response], Trigger.Response]:
+        def answer(request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+            del request
+            try:
+                response.message = self._loop.ask(verb)
+                response.success = True
+            except RoboRewardError as error:
+                response.success, response.message = False, str(error)
+            return response
+
+        return answer
+
+    def _label(self, request: Label.Request, response: Label.Response) -> Label.Response:
+        key, episode_id, who = request.key, request.episode_id, request.operator_name
+        try:
+            response.seq = int(self._loop.ask(lambda: self._desk.label(key, episode_id, who)))
+        except ConfigError as error:
+            response.error_code, response.error_msg = Label.Response.BAD_KEY, str(error)
+        except RoboRewardError as error:
+            undo = key == "u" and isinstance(error, SessionError)
+            none, nothing = Label.Response.NO_EPISODE, Label.Response.NOTHING_TO_UNDO
+            response.error_code = nothing if undo else none
+            response.error_msg = str(error)
+        return response
+
+    def _discard(self, request: Discard.Request, response: Discard.Response) -> Discard.Response:
+        try:
+            self._loop.ask(lambda: self._desk.discard(request.episode_id, request.reason))
+        except (SessionError, StoreError) as error:
+            response.error_code, response.error_msg = Discard.Response.NO_EPISODE, str(error)
+        return response
+
+    def _run(self, goal: Goal[RunEpisode.Goal]) -> RunEpisode.Result:
+        """In the goal's worker thread: one episode from reset to label."""
+        request, result = goal.request, RunEpisode.Result(outcome=RunEpisode.Result.UNLABELED)
+        try:
+            self._loop.ask(
+                lambda: self._desk.run_one(request.task, int(request.seed), bool(request.canary))
+            )
+        except SessionError as error:
+            result.error_code, result.error_msg = RunEpisode.Result.NOT_READY, str(error)
+            return result
+        stopped = False
+        while not (progress := self._loop.ask(self._desk.progress))[2]:
+            goal.feedback(RunEpisode.Feedback(phase=progress[0], step=int(progress[1])))
+            if goal.wait_cancel(FEEDBACK_S) and not stopped:
+                stopped = True
+                self._loop.ask(self._desk.halt)
+            elif stopped:
+                self._wake.wait(FEEDBACK_S)
+        report = self._loop.ask(self._desk.report)
+        result.termination_reason, result.uri = report.end_cause, report.uri
+        if stopped and not report.uri:
+            result.termination_reason = "canceled"
+            return goal.canceled(result)
+        if report.part:
+            result.error_code, result.error_msg = _FAILED[report.part], report.message
+        elif report.outcome is not None:
+            result.outcome, result.value = int(report.outcome), float(report.value)
+        return result
+
+
+def outcome_code(labelled: bool, abstained: bool, failed: bool) -> int | None:
+    """The number of ``Reward.outcome`` for a label's status; None: nothing scored it."""
+    if labelled:
+        return int(msg.Reward.SCORE)
+    if abstained:
+        return int(msg.Reward.ABSTAIN)
+    return int(msg.Reward.ERROR) if failed else None
