@@ -93,7 +93,7 @@ def run_train(args: argparse.Namespace) -> int:
     style = DemoStyle()
 
     def note(p: CollectProgress) -> None:
-        share = f"{100 * p.successes / p.done:.0f} % succeed"
+        share = f"{100 * p.successes / p.done:.0f} % succeed, {p.dropped} diverged"
         _show(f"demonstrations: {p.task}", p.done, p.episodes, share)
 
     if args.data is not None and args.data.exists():

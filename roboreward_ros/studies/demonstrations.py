@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roboreward_ros.errors import ConfigError
+from roboreward_ros.errors import ConfigError, SimulationError
 from roboreward_ros.policies.dataset import Demonstrations, chunks_of
 from roboreward_ros.policies.diffusion import shrink_image
 from roboreward_ros.policies.recipe import Recipe
@@ -43,12 +43,14 @@ class CollectProgress:
         done: its episodes so far.
         episodes: its episodes in all.
         successes: how many of ``done`` ended in success.
+        dropped: how many of ``done`` were left out because the physics diverged.
     """
 
     task: str
     done: int
     episodes: int
     successes: int
+    dropped: int
 
 
 class _WatchedTwin(Twin):
@@ -82,7 +84,8 @@ def collect(
 ) -> Demonstrations:
     """Demonstrate every task of ``recipe`` on the twin.
 
-    A function of the recipe and the style alone, on one machine.
+    A function of the recipe and the style alone, on one machine. An episode whose physics diverged
+    is left out; the progress counts it.
 
     Raises:
         ConfigError: a task the twin does not know, or demonstrations at another rate.
@@ -104,24 +107,29 @@ def collect(
     positions: list[Float32Array] = []
     try:
         for number, (name, episodes) in enumerate(recipe.demonstrations):
-            column, successes = sum(widths[:number]), 0
+            column, successes, dropped = sum(widths[:number]), 0, 0
             for index in range(episodes):
                 twin.forget()
                 rng = np.random.default_rng((recipe.seed, number, index))
                 seed = demo_seed(recipe.seed * 100_000 + index)
-                episode = demonstrate(
-                    twin, name, seed, rng, style=style, pictures="all", image_size=CAMERA_SIZE
-                )
-                steps = len(episode.actions)
-                successes += episode.success
-                known = np.full((steps, sum(widths)), np.nan, dtype=np.float32)
-                known[:, column : column + widths[number]] = twin.positions[:steps]
-                images += twin.images[:steps]
-                proprio.append(episode.proprio[:steps].astype(np.float32))
-                chunks.append(chunks_of(episode.actions, recipe.network.prediction_horizon))
-                task += [number] * steps
-                positions.append(known)
-                on_progress(CollectProgress(sentences[number], index + 1, episodes, successes))
+                try:
+                    episode = demonstrate(
+                        twin, name, seed, rng, style=style, pictures="all", image_size=CAMERA_SIZE
+                    )
+                except SimulationError:
+                    dropped += 1
+                else:
+                    steps = len(episode.actions)
+                    successes += episode.success
+                    known = np.full((steps, sum(widths)), np.nan, dtype=np.float32)
+                    known[:, column : column + widths[number]] = twin.positions[:steps]
+                    images += twin.images[:steps]
+                    proprio.append(episode.proprio[:steps].astype(np.float32))
+                    chunks.append(chunks_of(episode.actions, recipe.network.prediction_horizon))
+                    task += [number] * steps
+                    positions.append(known)
+                sentence = sentences[number]
+                on_progress(CollectProgress(sentence, index + 1, episodes, successes, dropped))
     finally:
         twin.close()
     return Demonstrations(

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from roboreward_ros.errors import ConfigError
+from roboreward_ros.errors import ConfigError, SimulationError
 from roboreward_ros.policies.config import NetworkConfig, SamplerConfig, TrainConfig
 from roboreward_ros.policies.dataset import Demonstrations
 from roboreward_ros.policies.diffusion import shrink_image
@@ -17,6 +17,7 @@ from roboreward_ros.sim.demonstrators import demonstrate
 from roboreward_ros.sim.seeds import demo_seed
 from roboreward_ros.sim.tasks import DRAWER, MUSHROOM
 from roboreward_ros.sim.twin import Twin
+from roboreward_ros.studies import demonstrations
 from roboreward_ros.studies.demonstrations import CollectProgress, collect
 
 RECIPE = Recipe(
@@ -81,7 +82,20 @@ def test_collecting_is_a_function_of_recipe_and_style():
     first, again = (collect(small, DemoStyle()).sha256() for _ in range(2))
     assert first == again
     assert collect(dataclasses.replace(small, seed=1), DemoStyle()).sha256() != first
-    assert collect(small, DemoStyle.ideal()).sha256() != first
+
+
+def test_an_episode_whose_physics_diverged_is_left_out_and_counted(monkeypatch):
+    def breaks_at_first(twin, task, seed, *args, **options):
+        if seed == demo_seed(0):
+            raise SimulationError("the twin's physics diverged")
+        return demonstrate(twin, task, seed, *args, **options)
+
+    monkeypatch.setattr(demonstrations, "demonstrate", breaks_at_first)
+    progress: list[CollectProgress] = []
+    two = dataclasses.replace(RECIPE, demonstrations=((DRAWER.sentence, 2),))
+    data = collect(two, DemoStyle(), progress.append)
+    assert len(data.images) == DRAWER.max_steps
+    assert [item.dropped for item in progress] == [1, 1]
 
 
 def test_a_task_or_rate_the_twin_does_not_have_is_refused():
