@@ -34,7 +34,7 @@ from roboreward_ros.cli.supervisor import SUPERVISOR
 from roboreward_ros.clock import SystemClock
 from roboreward_ros.errors import ConfigError, StackError
 from roboreward_ros.evaluation.run_view import RunView
-from roboreward_ros.evaluation.success import Trial
+from roboreward_ros.evaluation.success import Arm, Trial
 from roboreward_ros.evaluation.summary import RunSummary
 from roboreward_ros.session.memory import load_memory
 from roboreward_ros.sim.tasks import find_task
@@ -227,7 +227,8 @@ def run_jobs(name: str, arms: DemoArms, jobs: Sequence[Job], display: Display) -
         done += 1
         seen = successes.setdefault(job, [])
         seen.append(trial.success)
-        display.update(done, f"{job} {100 * sum(seen) / len(seen):.0f} %")
+        rate = f"{job} {100 * sum(seen) / len(seen):.0f} %" if job in set(Arm) else ""
+        display.update(done, rate)
 
     try:
         arms.evaluator.run(jobs, on_trial)

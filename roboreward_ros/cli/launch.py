@@ -27,6 +27,8 @@ from roboreward_ros.errors import StackError
 from roboreward_ros.stack import NodeProcess, Stack, StackArguments, parse_assignments
 
 DESCRIPTIONS = ("dsrl_widowx",)
+LOG_FORMAT = {"RCUTILS_CONSOLE_OUTPUT_FORMAT": "{severity} {time} {message}"}
+"""The prefix names the node already."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -79,7 +81,7 @@ def run_stack(
         children = [child_of(node, write_parameters(node, log_dir)) for node in stack.nodes]
         supervisor = Supervisor(
             children,
-            environment={**stack.environment, **os.environ, **(environment or {})},
+            environment={**LOG_FORMAT, **stack.environment, **os.environ, **(environment or {})},
             log_dir=log_dir,
             sink=sink,
             restart=stack.restart,

@@ -123,13 +123,16 @@ def time_bars(idle: IdleAccount, stages: Mapping[str, float]) -> bytes:
     spent = [(label, getattr(idle, name), c) for name, (label, c) in CAUSES.items()]
     bars.append(("training session", spent))
     figure, axes = _axes((8.4, 0.9 + 0.75 * len(bars)))
+    longest = max(sum(seconds for _, seconds, _ in parts) for _, parts in bars)
     for position, (_, parts) in enumerate(reversed(bars)):
         left = 0.0
-        whole = sum(seconds for _, seconds, _ in parts)
+        unnamed = []
         for label, seconds, colour in parts:
             axes.barh(position, seconds, 0.5, left=left, color=colour)
-            if whole and seconds / whole > 0.07:
-                text = f"{label}\n{seconds:.0f} s"
+            text = f"{label}\n{seconds:.0f} s"
+            if seconds < 0.09 * longest:
+                unnamed += [f"{label} {seconds:.0f} s"] if seconds >= 0.5 else []
+            else:
                 middle = left + seconds / 2
                 axes.text(
                     middle,
@@ -141,6 +144,10 @@ def time_bars(idle: IdleAccount, stages: Mapping[str, float]) -> bytes:
                     color=_on(colour),
                 )
             left += seconds
+        if unnamed:
+            text = "  + " + ", ".join(unnamed)
+            axes.text(left, position, text, ha="left", va="center", fontsize=8.5, color=MUTED)
+    axes.set_xlim(0, max(longest, 1.0) * 1.18)
     axes.set_yticks(range(len(bars)), [name for name, _ in reversed(bars)])
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)
