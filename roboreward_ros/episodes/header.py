@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zlib
 from collections.abc import Mapping
@@ -30,6 +31,15 @@ class Header:
 
     summary: EpisodeSummary
     files: Mapping[str, str]
+
+
+def file_digests(folder: Path) -> dict[str, str]:
+    """Sha256 of every file below ``folder`` by its path there."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def _check(episode: JsonObject) -> str:

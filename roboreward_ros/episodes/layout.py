@@ -129,7 +129,6 @@ def write_arrays(group: GroupWriter, rec: Recording) -> None:
     group.array("stamps_ns", np.array([o.stamp_ns for o in observations], dtype=np.int64))
     group.array("proprio", np.stack([o.proprio for o in observations]))
     group.array("q", np.stack([o.q for o in observations]))
-    group.group("frames")
     offsets = np.cumsum([0, *(len(o.jpeg) for o in observations)], dtype=np.int64)
     data = np.frombuffer(b"".join(o.jpeg for o in observations), dtype=np.uint8)
     group.array("frames/data", data)
@@ -155,7 +154,6 @@ def _write_chunks(group: GroupWriter, rec: Recording, n_steps: int, chunk_size: 
     chunks = [c for c in rec.chunks if c.step < max(n_steps, 1)]
     flags = [s.flags for s in rec.steps[:n_steps]]
     executed = executed_counts([c.step for c in chunks], flags, chunk_size)
-    group.group("chunks")
     group.array("chunks/step", np.array([c.step for c in chunks], dtype=np.int32))
     group.array("chunks/executed", np.array(executed, dtype=np.int32))
     versions = np.array([c.policy_version for c in chunks], dtype=np.int64)
@@ -169,7 +167,6 @@ def _write_chunks(group: GroupWriter, rec: Recording, n_steps: int, chunk_size: 
 
 def _write_truth(group: GroupWriter, truth: Sequence[GroundTruth]) -> None:
     names = sorted({t.stage for t in truth})
-    group.group("truth")
     group.array("truth/progress", np.array([t.progress for t in truth], dtype=np.float64))
     group.array("truth/success", np.array([t.success for t in truth], dtype=np.bool_))
     group.array("truth/score", np.array([t.score for t in truth], dtype=np.int8))

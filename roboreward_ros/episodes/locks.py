@@ -6,9 +6,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from roboreward_ros.errors import StoreError
+
+_SYNCERS = 4
 
 
 class WriterLock:
@@ -56,7 +59,20 @@ class WriterLock:
 
 def sync_directory(path: Path) -> None:
     """Make names in ``path`` durable (a rename is lost with the power otherwise)."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    _sync(path, os.O_DIRECTORY)
+
+
+def sync_tree(root: Path) -> None:
+    """Make ``root`` and everything below it durable.
+
+    Side by side, so that the file system can join the waits.
+    """
+    with ThreadPoolExecutor(_SYNCERS) as pool:
+        list(pool.map(_sync, [root, *root.rglob("*")]))
+
+
+def _sync(path: Path, flags: int = 0) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
     try:
         os.fsync(fd)
     finally:

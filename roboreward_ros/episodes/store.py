@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlparse
 
+from roboreward_ros.episodes.arrays import warm_up
 from roboreward_ros.episodes.header import read_header
 from roboreward_ros.episodes.journal import Kind, read_journal
 from roboreward_ros.episodes.locks import WriterLock
@@ -54,6 +55,7 @@ class EpisodeStore:
         if mode == "w":
             self._lock = WriterLock(self.root / ".lock", f"episode store {self.root}")
             self._put_interrupted_aside()
+            warm_up()
         elif not self.run_dir.is_dir():
             raise StoreError(
                 "there is no such run",

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from roboreward_ros.episodes.arrays import Array, read_array
-from roboreward_ros.episodes.header import NAME, Header, read_header
+from roboreward_ros.episodes.header import NAME, Header, file_digests, read_header
 from roboreward_ros.episodes.ledger import OPERATOR, SCORES, Ledger, ledger_path
 from roboreward_ros.episodes.lines import decode_line
 from roboreward_ros.episodes.marks import Marks
@@ -83,13 +82,13 @@ def verify_episode(folder: Path) -> list[Damage]:
 
 
 def _files(folder: Path, header: Header) -> Iterator[tuple[str, str]]:
-    there = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    there = file_digests(folder)
     for name, digest in sorted(header.files.items()):
         if name not in there:
             yield name, "is missing"
-        elif hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
+        elif there[name] != digest:
             yield name, "changed after it was committed (sha256)"
-    for name in sorted(there - set(header.files) - {NAME}):
+    for name in sorted(set(there) - set(header.files) - {NAME}):
         yield name, "does not belong to the episode"
 
 

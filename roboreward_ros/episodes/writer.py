@@ -10,10 +10,10 @@ from pathlib import Path
 
 from roboreward_ros.episodes.arrays import GroupWriter
 from roboreward_ros.episodes.codec import meta_to_json, to_text
-from roboreward_ros.episodes.header import EPISODE_FORMAT, NAME, Header, encode_header
+from roboreward_ros.episodes.header import EPISODE_FORMAT, NAME, Header, encode_header, file_digests
 from roboreward_ros.episodes.journal import JournalWriter, Kind, read_journal
 from roboreward_ros.episodes.layout import Recording, write_arrays
-from roboreward_ros.episodes.locks import sync_directory
+from roboreward_ros.episodes.locks import sync_directory, sync_tree
 from roboreward_ros.episodes.records import (
     pack_chunk,
     pack_observation,
@@ -148,13 +148,11 @@ class StoredEpisodeWriter:
 
 
 def _convert(journal: Path, scratch: Path) -> None:
-    recording = Recording.of(read_journal(journal))
-    summary = recording.summary()
-    group = GroupWriter(scratch, {"format": EPISODE_FORMAT})
     try:
-        write_arrays(group, recording)
-        group.file(NAME, encode_header(Header(summary, dict(group.digests))))
+        recording = Recording.of(read_journal(journal))
     except (ConfigError, FormatError) as error:
         raise StoreError("the journal does not form an episode", got=str(error)) from error
-    finally:
-        group.finish()
+    summary = recording.summary()
+    write_arrays(GroupWriter(scratch, {"format": EPISODE_FORMAT}), recording)
+    (scratch / NAME).write_bytes(encode_header(Header(summary, file_digests(scratch))))
+    sync_tree(scratch)

@@ -188,6 +188,26 @@ def test_a_crash_inside_commit_leaves_the_episode_whole_or_absent(run_dir, monke
     assert again.ids() == (["ep_000000"] if visible else [])
 
 
+def test_everything_is_durable_before_the_episode_is_visible(run_dir, monkeypatch):
+    store = EpisodeStore(run_dir, "w")
+    writer = store.create(make_meta())
+    record(writer)
+    synced = set()
+    target = run_dir / "episodes/ep_000000"
+    sync = os.fsync
+
+    def watch(fd):
+        synced.add((os.fstat(fd).st_ino, target.exists()))
+        sync(fd)
+
+    monkeypatch.setattr(os, "fsync", watch)
+    writer.commit(EndCause.TIME)
+    paths = [target, *target.rglob("*")]
+    assert len(paths) > 70
+    assert [p for p in paths if (p.stat().st_ino, False) not in synced] == []
+    assert (target.parent.stat().st_ino, True) in synced
+
+
 def test_a_full_disk_while_recording_drops_only_this_episode(run_dir, monkeypatch):
     store = EpisodeStore(run_dir, "w")
     writer = store.create(make_meta())
