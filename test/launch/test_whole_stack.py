@@ -18,7 +18,7 @@ from roboreward_ros.cli.domain import free_domain
 from roboreward_ros.clock import SystemClock
 from roboreward_ros.episodes.store import EpisodeStore
 
-pytestmark = [pytest.mark.launch, pytest.mark.slow, pytest.mark.ros]
+pytestmark = [pytest.mark.launch, pytest.mark.slow, pytest.mark.ros, pytest.mark.timeout(400)]
 LIMIT_S = 110.0
 COMMAND = (sys.executable, "-m", "roboreward_ros.cli.main")
 
