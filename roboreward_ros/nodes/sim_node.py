@@ -31,6 +31,7 @@ from roboreward_ros.ros.params import HostConfig, option
 from roboreward_ros.ros.qos import EVENT, SENSOR
 from roboreward_ros.ros.spin import run
 from roboreward_ros.sim.adapters import TwinRobot
+from roboreward_ros.sim.tasks import TASKS
 from roboreward_ros.sim.twin import Twin, TwinConfig
 from roboreward_ros.types import Beat, FloatArray, RobotState, StepReport
 
@@ -169,6 +170,9 @@ class SimNode(HostNode[SimNodeConfig]):
         period_ns = config.loop().period_ns if config.speed == "max" else 0
         stamps = SimulatedClock(clock, period_ns)
         self._twin = Twin(config.twin(), stamps)
+        # A missing OpenGL library is to be said now, not at the first episode.
+        self._twin.reset(TASKS[0].sentence, 0)
+        self._twin.render(config.image_size, config.image_size)
         return ClockedTwin(self._twin, stamps)
 
     def publish(self, beat: Beat) -> None:

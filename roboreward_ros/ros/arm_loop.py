@@ -20,7 +20,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from roboreward_ros.clock import Clock
-from roboreward_ros.errors import ConfigError, RobotError, SafetyError
+from roboreward_ros.errors import ConfigError, RoboRewardError, RobotError
 from roboreward_ros.protocols import Robot
 from roboreward_ros.ros.rates import TickStatistics
 from roboreward_ros.types import (
@@ -207,7 +207,9 @@ class ArmLoop:
             self._update(ready=False)
             try:
                 state = robot.reset(task, seed)
-            except RobotError as error:
+            except ConfigError:
+                raise  # the request was wrong, not the arm
+            except RoboRewardError as error:
                 self._update(fault=str(error))
                 raise
             self._update(ready=True, fault="")
@@ -354,7 +356,7 @@ class ArmLoop:
                 extra = StepFlag.HOLD if cause is not None else StepFlag.HOLD | StepFlag.LATE
                 report = robot.hold()
             self._sleep_to_period_end()
-        except (SafetyError, RobotError) as error:
+        except RoboRewardError as error:  # refused, link lost, physics diverged
             self._fault(str(error))
             raw = action.action if action is not None else np.zeros(7)
             return _held(robot, before, raw), EndCause.FAULT
@@ -411,7 +413,7 @@ class ArmLoop:
     def _hold_last(self, robot: Robot) -> None:
         try:
             robot.hold()
-        except RobotError as error:
+        except RoboRewardError as error:
             self._log(f"the arm could not hold: {error}")
         finally:
             robot.close()
@@ -455,7 +457,7 @@ def _held(robot: Robot, before: RobotState, raw: FloatArray) -> StepReport:
     """Report of a period whose action was refused: the driver has commanded a hold."""
     try:
         state = robot.state()
-    except RobotError:
+    except RoboRewardError:
         state = before
     executed = np.zeros(7)
     executed[6] = state.gripper

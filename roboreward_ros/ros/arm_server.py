@@ -16,7 +16,7 @@ from sensor_msgs.msg import JointState
 import roboreward_ros.msg as msg
 import roboreward_ros.srv as srv
 from roboreward_ros.action import ResetRobot
-from roboreward_ros.errors import ConfigError, RobotError
+from roboreward_ros.errors import ConfigError, RoboRewardError
 from roboreward_ros.ros.arm_loop import ArmLoop, Refusal
 from roboreward_ros.ros.convert import (
     action_from_msg,
@@ -176,5 +176,5 @@ class ArmServer:
             future.result()
         except ConfigError as error:
             result.error_code, result.error_msg = result.UNKNOWN_TASK, str(error)
-        except (RobotError, CancelledError) as error:
+        except (RoboRewardError, CancelledError) as error:
             result.error_code, result.error_msg = result.FAULT, str(error) or "cancelled"

@@ -20,6 +20,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 
 from roboreward_ros.clock import Clock, SystemClock
+from roboreward_ros.errors import RoboRewardError
 from roboreward_ros.ros.params import ConfigT, Parameters
 from roboreward_ros.ros.stop import StopSignal
 
@@ -164,7 +165,8 @@ class HostNode(LifecycleNode, Generic[ConfigT]):  # type: ignore[misc]
         except Exception as error:
             self.failure = error
             self.get_logger().error(f"{doing} failed: {error}")
-            self.get_logger().debug(traceback.format_exc())
+            if not isinstance(error, RoboRewardError):  # nobody expected it: say where it was
+                self.get_logger().error(traceback.format_exc())
             return False
         return True
 

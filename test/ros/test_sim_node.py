@@ -3,6 +3,9 @@
 """The twin over ROS: lock-step without gaps, the same run from the same seed, holds, refusals."""
 
 import hashlib
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -209,3 +212,40 @@ def test_bad_parameters_are_refused_by_name(ros, parameters, named):
 
     with pytest.raises(ConfigError, match=named):
         SimNode(context=ros.context, parameters=parameters)
+
+
+def test_without_an_opengl_library_the_node_says_so_at_start(ros, monkeypatch):
+    from roboreward_ros.errors import SimulationError
+    from roboreward_ros.sim.twin import Twin
+
+    def no_library(self, width, height):
+        raise SimulationError("no OpenGL backend works", got="egl, osmesa")
+
+    monkeypatch.setattr(Twin, "render", no_library)
+    node = ros.add(SimNode(context=ros.context))
+    assert not node.bring_up()
+    assert "no OpenGL backend works" in str(node.failure)
+
+
+def test_sigint_ends_the_process_with_code_0_and_a_hold(ros, arm_client, node_environment):
+    command = [sys.executable, "-m", "roboreward_ros.nodes.sim_node", "--ros-args"]
+    process = subprocess.Popen(
+        [*command, "-p", "image_size:=64"],
+        env=node_environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        arm_client.connect()
+        arm_client.reset()
+        arm_client.begin(max_steps=1000)
+        ros.spin_until(lambda: len(arm_client.states) > 2)
+        process.send_signal(signal.SIGINT)
+        last = arm_client.wait_last()
+        assert last.flags & HOLD
+        output, _ = process.communicate(timeout=20.0)
+    finally:
+        process.kill()
+    assert process.returncode == 0, output
+    assert "terminate called" not in output
