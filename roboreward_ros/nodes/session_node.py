@@ -31,6 +31,7 @@ from roboreward_ros.ros.lifecycle import HostNode
 from roboreward_ros.ros.loop import Loop
 from roboreward_ros.ros.operator import EpisodeReport, OperatorServices, outcome_code
 from roboreward_ros.ros.params import HostConfig, option
+from roboreward_ros.ros.peers import Peer, PeerWatch
 from roboreward_ros.ros.qos import EVENT, LATCHED
 from roboreward_ros.ros.spin import run
 from roboreward_ros.session import events as ev
@@ -43,10 +44,8 @@ from roboreward_ros.session.plan import PlanConfig, PlannedEpisode
 from roboreward_ros.sim.tasks import TASKS
 from roboreward_ros.types import EndCause, SessionView
 
-TICK_S = 0.1
+TICK_S = 0.2
 PUBLISH_S = 0.5
-GONE_S = 1.0
-"""A node must be missing for that long; discovery may stumble."""
 REAL_MAX_STEPS = 60
 """Time limit of a task that the twin does not know: 12 s at 5 Hz."""
 
@@ -111,7 +110,6 @@ class SessionNode(HostNode[SessionConfig]):
         self._account = Account(self.clock, memory.idle)
         self._begun = False  # the first start has been given
         self._step = self._policy_version = 0
-        self._gone_since: dict[str, int] = {}
         self._report = EpisodeReport()
         self._label_seq = 0
         self._sent, self._sent_ns = (Phase.DONE, ""), 0
@@ -123,6 +121,8 @@ class SessionNode(HostNode[SessionConfig]):
         self._learner = self.create_subscription(
             msg.LearnerStatus, "learner", self._on_learner, LATCHED
         )
+        learner = Peer("learner", lambda: self._learner.get_publisher_count() > 0)
+        self._peers = PeerWatch(self, {**self._driver.peers(self._owner), "learner_node": learner})
         self._operator = OperatorServices(self, self._loop, self)
 
     def _start(self) -> None:
@@ -330,18 +330,9 @@ class SessionNode(HostNode[SessionConfig]):
 
     def _tick(self) -> None:
         assert self._loop is not None
-        missing = set(self._driver.missing(self._owner))
-        if not self._learner.get_publisher_count():
-            missing.add("learner_node")
-        now_ns = self.clock.steady_ns()
-        self._gone_since = {n: self._gone_since.get(n, now_ns) for n in missing}
-        gone = {
-            name
-            for name, since_ns in self._gone_since.items()
-            if not self._begun or (now_ns - since_ns) / 1e9 >= GONE_S
-        }
-        self._feed(ev.Peers(frozenset(gone)))
-        if not self._begun and not gone and self.config.auto_start:
+        missing = self._peers.missing()
+        self._feed(ev.Peers(missing))
+        if not self._begun and not missing and self.config.auto_start:
             self.start()
         self._loop.after(TICK_S, self._tick)
 

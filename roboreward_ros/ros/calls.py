@@ -35,6 +35,10 @@ _STATUS = {
 }
 
 
+ACCEPT_S = 5.0
+"""A server answers at once whether it takes a goal, whatever it is doing."""
+
+
 def ignore(_: object) -> None:
     """For callers that want no feedback."""
 
@@ -72,6 +76,7 @@ class ActionCall:
         self._open = True
         self._call: GoalCall[Message] | None = None
         self._timer = loop.after(timeout_s, lambda: self._fail(f"no answer in {timeout_s:g} s"))
+        loop.after(ACCEPT_S, self._require_accepted)
         if not client.server_is_ready():
             loop.post(lambda: self._fail("nobody offers it"))
             return
@@ -110,6 +115,11 @@ class ActionCall:
         """Cancel and hear nothing more of it."""
         self.cancel()
         self._close()
+
+    def _require_accepted(self) -> None:
+        """A server that was killed stays visible for a while; goals sent to it are lost."""
+        if self._open and (self._call is None or self._call.accepted is None):
+            self._fail(f"it did not take the goal within {ACCEPT_S:g} s")
 
     def _heard(self, feedback: Message) -> None:
         if self._open:

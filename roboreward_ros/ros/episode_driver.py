@@ -20,6 +20,7 @@ from roboreward_ros.ros.calls import ActionCall, OnMessage, OnResult, call_servi
 from roboreward_ros.ros.convert import end_cause_from_code, end_cause_to_code
 from roboreward_ros.ros.lifecycle import HostNode
 from roboreward_ros.ros.loop import Loop
+from roboreward_ros.ros.peers import Peer
 from roboreward_ros.srv import BeginEpisode, EndEpisode
 from roboreward_ros.types import EndCause
 
@@ -53,8 +54,8 @@ class DriverConfig:
     reset_s: float = 60.0
     arm_s: float = 120.0
     service_s: float = 5.0
-    silence_s: float = 30.0
-    abort_s: float = 10.0
+    silence_s: float = 15.0
+    abort_s: float = 5.0
     score_s: float = 300.0
 
 
@@ -121,15 +122,18 @@ class EpisodeDriver:
         self._attempt: _Attempt | None = None
         self._scores: dict[str, ActionCall] = {}
 
-    def missing(self, owner: str) -> frozenset[str]:
-        """Names of the nodes whose interfaces are not there; ``owner`` names the arm's."""
-        servers = {
-            owner: self._reset.server_is_ready() and self._begin.service_is_ready(),
-            "recorder_node": self._record.server_is_ready(),
-            "policy_node": self._policy.server_is_ready(),
-            "reward_node": self._score.server_is_ready(),
+    def peers(self, owner: str) -> dict[str, Peer]:
+        """How the nodes that serve episodes are recognised; ``owner`` names the arm's."""
+
+        def arm_ready() -> bool:
+            return bool(self._reset.server_is_ready() and self._begin.service_is_ready())
+
+        return {
+            owner: Peer("reset_robot/_action/status", arm_ready),
+            "recorder_node": Peer("record_episode/_action/status", self._record.server_is_ready),
+            "policy_node": Peer("run_policy/_action/status", self._policy.server_is_ready),
+            "reward_node": Peer("score_episode/_action/status", self._score.server_is_ready),
         }
-        return frozenset(name for name, there in servers.items() if not there)
 
     def reset(self, order: EpisodeOrder) -> None:
         """Start pose and scene; answers reset_done, failed or aborted."""

@@ -31,6 +31,8 @@ from roboreward_ros.stack import REFUSED_EXIT_CODE
 FAILED_EXIT_CODE = 1
 SPIN_S = 0.1  # how soon a signal is noticed; Python runs handlers between waits only
 LAUNCHER_POLL_S = 0.5
+HARMLESS_THREADS = ("zarr_io", "asyncio_")
+"""Threads that zarr keeps for its own; they end with the interpreter."""
 DRAIN_S = 0.3  # results of goals that were ended by the stop still go out
 
 ConfigT = TypeVar("ConfigT", bound=HostConfig)
@@ -132,7 +134,11 @@ def _signals(stop: StopSignal) -> Iterator[None]:
 
 def _end_if_hung(code: int) -> None:
     """A worker that hangs in foreign code would make the interpreter's exit abort or hang."""
-    hung = [t.name for t in threading.enumerate() if t is not threading.main_thread()]
+    hung = [
+        thread.name
+        for thread in threading.enumerate()
+        if thread is not threading.main_thread() and not thread.name.startswith(HARMLESS_THREADS)
+    ]
     if hung:
         sys.stderr.write(f"leaving behind hung threads: {', '.join(hung)}\n")
         sys.stderr.flush()

@@ -226,7 +226,7 @@ def test_an_arm_waits_for_the_operator(ros, stack):
 def test_one_episode_by_action_with_its_own_seed(ros, stack):
     stack.up().start(auto_start=False, episodes=5)
     stack.until("IDLE")
-    ros.spin_until(lambda: not stack.session._gone_since, "all peers")
+    ros.spin_until(lambda: not stack.session._machine.missing, "all peers")
     goal = RunEpisode.Goal(seed=77, canary=True)
     handle = ros.send(stack.run, goal)
     assert not ros.send(stack.run, goal).accepted, "goals are exclusive"
@@ -242,7 +242,7 @@ def test_one_episode_by_action_with_its_own_seed(ros, stack):
 def test_one_episode_can_be_cancelled(ros, stack):
     stack.arm.mute_at = 3
     stack.up().start(auto_start=False)
-    ros.spin_until(lambda: not stack.session._gone_since, "all peers")
+    ros.spin_until(lambda: not stack.session._machine.missing, "all peers")
     handle = ros.send(stack.run, RunEpisode.Goal())
     stack.until("RUNNING")
     ros.spin_future(handle.cancel_goal_async())
@@ -255,7 +255,7 @@ def test_one_episode_can_be_cancelled(ros, stack):
 def test_one_episode_that_fails_says_who_failed(ros, stack):
     stack.arm.reset_error = "joint 3 is hot"
     stack.up().start(auto_start=False)
-    ros.spin_until(lambda: not stack.session._gone_since, "all peers")
+    ros.spin_until(lambda: not stack.session._machine.missing, "all peers")
     result = ros.result(ros.send(stack.run, RunEpisode.Goal())).result
     assert result.error_code == RunEpisode.Result.ROBOT_FAILED
     assert "joint 3 is hot" in result.error_msg
