@@ -8,7 +8,7 @@ from roboreward_ros.episodes.header import read_header
 from roboreward_ros.episodes.ledger import Ledger, ledger_path
 from roboreward_ros.episodes.run import open_run
 from roboreward_ros.episodes.store import EpisodeStore
-from roboreward_ros.episodes.verify import verify_run
+from roboreward_ros.episodes.verify import verify_episode, verify_run
 from roboreward_ros.errors import StoreError
 from roboreward_ros.testing.conformance_episode_store import make_meta, make_report, make_truth
 from roboreward_ros.types import EndCause, LabelRecord, Provenance, RewardFailure
@@ -46,7 +46,7 @@ def test_a_flipped_byte_is_found_in_every_file(sound_run):
         path = folder / name
         before = path.read_bytes()
         flip(path, len(before) // 2)
-        damages = verify_run(sound_run)
+        damages = verify_episode(folder)
         assert damages, f"a flipped byte of {name} was not found"
         assert all(d.where.startswith("episodes/ep_000001/") for d in damages)
         assert any(name.rsplit("/", 1)[0] in d.where for d in damages)
