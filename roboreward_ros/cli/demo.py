@@ -11,45 +11,27 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from roboreward_ros.cli import run_config
-from roboreward_ros.cli.domain import free_domain
-from roboreward_ros.cli.launch import run_stack
+from roboreward_ros.cli.demo_stages import StageClock, StoppedError, final_actor, run_jobs, train
 from roboreward_ros.cli.preflight import policy_folder, preflight
 from roboreward_ros.cli.progress import Display, make_display
-from roboreward_ros.cli.report import (
-    PAGE_FILE,
-    STAGES_FILE,
-    headline,
-    read_stages,
-    write_arms,
-    write_json,
-    write_report,
-)
-from roboreward_ros.cli.supervisor import SUPERVISOR
-from roboreward_ros.clock import SystemClock
+from roboreward_ros.cli.report import PAGE_FILE, headline, write_report
+from roboreward_ros.cli.run_files import write_arms
 from roboreward_ros.errors import ConfigError, StackError
-from roboreward_ros.evaluation.run_view import RunView
-from roboreward_ros.evaluation.success import Arm, Trial
 from roboreward_ros.evaluation.summary import RunSummary
-from roboreward_ros.session.memory import load_memory
 from roboreward_ros.sim.tasks import find_task
 from roboreward_ros.stack import ENVIRONMENT, Stack
-from roboreward_ros.studies.baselines import Evaluator, Job, Setting
+from roboreward_ros.studies.baselines import Evaluator, Setting
 from roboreward_ros.studies.demo_arms import DemoArms, described_policy
 
 EPISODES = 150
 HELD_OUT = 100
 QUICK_EPISODES = 12
 QUICK_HELD_OUT = 8
-PROGRESS_PERIOD_S = 0.5
 INTERRUPTED_EXIT_CODE = 130
-STALL_S = 180.0
-WINDOW = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +68,6 @@ class DemoOptions:
             )
 
 
-class StoppedError(StackError):
-    """The demo was stopped before its end; what it did is kept."""
-
-
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser(
         "demo", help="fine-tune on the twin, evaluate, write a report (10 minutes on two cores)"
@@ -111,8 +89,8 @@ def run(args: argparse.Namespace) -> int:
     options = DemoOptions(
         run_dir=run_dir,
         seed=run_seed(run_dir, args.seed),
-        episodes=args.episodes or (QUICK_EPISODES if quick else EPISODES),
-        held_out=args.held_out or (QUICK_HELD_OUT if quick else HELD_OUT),
+        episodes=first_given(args.episodes, QUICK_EPISODES if quick else EPISODES),
+        held_out=first_given(args.held_out, QUICK_HELD_OUT if quick else HELD_OUT),
         task=args.task,
         reward=args.reward,
     )
@@ -130,6 +108,11 @@ def run(args: argparse.Namespace) -> int:
     print(f"summary: {options.run_dir / 'summary.json'}")
     print(f"report:  {options.run_dir / PAGE_FILE}")
     return 0
+
+
+def first_given(wish: int | None, default: int) -> int:
+    """``wish`` unless it was not given."""
+    return default if wish is None else wish
 
 
 def run_seed(run_dir: Path, wish: int | None) -> int:
@@ -175,7 +158,7 @@ def run_demo(options: DemoOptions, display: Display) -> RunSummary:
     with stages.time("baselines"):
         run_jobs("baselines", arms, arms.baselines(), display)
     with stages.time("training"):
-        train(stack, options, display)
+        train(stack, options.episodes, display)
     with stages.time("evaluation"):
         choosing = arms.choosing()
         run_jobs("constant noise", arms, choosing, display)
@@ -213,140 +196,3 @@ def arms_of(stack: Stack, options: DemoOptions) -> DemoArms:
         run_seed=options.seed,
         profile=arguments.profile,
     )
-
-
-def run_jobs(name: str, arms: DemoArms, jobs: Sequence[Job], display: Display) -> None:
-    """Run what is missing of some jobs under a progress bar."""
-    total = sum(len(job.seeds) for job in jobs)
-    done = total - arms.evaluator.missing(jobs)
-    successes: dict[str, list[bool]] = {}
-    display.stage(name, total, done)
-
-    def on_trial(job: str, trial: Trial) -> None:
-        nonlocal done
-        done += 1
-        seen = successes.setdefault(job, [])
-        seen.append(trial.success)
-        rate = f"{job} {100 * sum(seen) / len(seen):.0f} %" if job in set(Arm) else ""
-        display.update(done, rate)
-
-    try:
-        arms.evaluator.run(jobs, on_trial)
-    except KeyboardInterrupt:
-        raise StoppedError(
-            f"stopped after {done} of {total} trials of {name}",
-            next_step="The same command goes on from there.",
-        ) from None
-
-
-def train(stack: Stack, options: DemoOptions, display: Display) -> None:
-    """The stack until its session has committed all episodes; nothing where it has already.
-
-    Raises:
-        StackError: a node could not be kept running, see its log.
-        StoppedError: a signal came first.
-    """
-    view = RunView(options.run_dir)
-    watch = TrainingDisplay(view, options, display)
-    if view.count() >= options.episodes and final_actor(options.run_dir) is not None:
-        return
-    troubles: list[str] = []
-
-    def sink(name: str, line: str) -> None:
-        if name == SUPERVISOR and "started" not in line:
-            troubles.append(line)
-
-    with free_domain() as domain:
-        code = run_stack(
-            stack, sink=sink, environment=domain, tick=watch.tick, stop_on_give_up=True
-        )
-    watch.show()
-    if code != 0:
-        raise StackError(
-            "the stack ended early",
-            got="; ".join(troubles[-2:]),
-            next_step=f"Its logs are in {options.run_dir / 'logs'}.",
-        )
-    if view.count() < options.episodes:
-        raise StoppedError(
-            f"stopped after {view.count()} of {options.episodes} episodes",
-            next_step="The same command goes on from there.",
-        )
-
-
-def final_actor(run_dir: Path) -> Path | None:
-    """The newest actor that the learner published."""
-    actors = sorted((run_dir / "policies").glob("actor_*.safetensors"))
-    return actors[-1] if actors else None
-
-
-class TrainingDisplay:
-    """Shows a run that other processes write, from its stores."""
-
-    def __init__(self, view: RunView, options: DemoOptions, display: Display) -> None:
-        self._view = view
-        self._display = display
-        self._clock = SystemClock()
-        self._next_ns = 0
-        self._committed = -1
-        self._committed_ns = self._clock.steady_ns()
-        display.stage("training", options.episodes, min(view.count(), options.episodes))
-
-    def tick(self) -> None:
-        """Called often; looks at the disk now and then.
-
-        Raises:
-            StackError: no episode was committed for STALL_S; nobody is here to press a key.
-        """
-        now = self._clock.steady_ns()
-        if now < self._next_ns:
-            return
-        self._next_ns = now + round(PROGRESS_PERIOD_S * 1e9)
-        self.show()
-        committed = self._view.count()
-        if committed != self._committed:
-            self._committed, self._committed_ns = committed, now
-        elif now - self._committed_ns > STALL_S * 1e9:
-            raise StackError(
-                f"no episode was committed for {STALL_S:g} s",
-                got=f"{committed} episodes",
-                next_step=f"See {self._view.run_dir / 'logs' / 'session_node.log'}.",
-            )
-
-    def show(self) -> None:
-        """Draw the present state."""
-        rows = self._view.rows()
-        if not rows:
-            return
-        last = rows[-WINDOW:]
-        known = [row.success for row in last if row.success is not None]
-        rewards = [row.reward for row in last if row.reward is not None]
-        parts = []
-        if known:
-            parts.append(f"success {100 * sum(known) / len(known):.0f} % of the last {len(known)}")
-        if rewards:
-            parts.append(f"reward {sum(rewards) / len(rewards):.1f}")
-        idle = load_memory(self._view.run_dir).idle
-        if idle.total_s() > 0:
-            parts.append(f"robot idle {100 * (1 - idle.motion_s / idle.total_s()):.0f} %")
-        parts.append(f"actor {rows[-1].policy_version}")
-        self._display.update(len(rows), ", ".join(parts))
-
-
-class StageClock:
-    """Adds up the wall time of each stage over all parts of a run that was stopped and resumed."""
-
-    def __init__(self, run_dir: Path) -> None:
-        self._run_dir = run_dir
-        self._clock = SystemClock()
-
-    @contextmanager
-    def time(self, name: str) -> Iterator[None]:
-        """Count the block as stage ``name``."""
-        start = self._clock.steady_ns()
-        try:
-            yield
-        finally:
-            spent = read_stages(self._run_dir)
-            spent[name] = spent.get(name, 0.0) + (self._clock.steady_ns() - start) / 1e9
-            write_json(self._run_dir / "evaluation" / STAGES_FILE, spent)

@@ -5,21 +5,22 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
-import json
-import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
-from safetensors import safe_open
-
 from roboreward_ros.cli import run_config
+from roboreward_ros.cli.run_files import (
+    git_commit,
+    learner_progress,
+    read_arms,
+    read_stages,
+    versions,
+)
 from roboreward_ros.episodes.views import LabelStatus
-from roboreward_ros.errors import FormatError, StoreError
+from roboreward_ros.errors import StoreError
 from roboreward_ros.evaluation.html import Picture, Section, render_page
 from roboreward_ros.evaluation.run_view import EpisodeRow, RunView, reward_mae
-from roboreward_ros.evaluation.success import Arm, ArmResult, Trial
+from roboreward_ros.evaluation.success import Arm, ArmResult
 from roboreward_ros.evaluation.summary import (
     ArmSummary,
     Gain,
@@ -30,10 +31,7 @@ from roboreward_ros.evaluation.summary import (
 from roboreward_ros.session.memory import load_memory
 from roboreward_ros.stack import StackArguments
 
-ARMS_FILE = "arms.json"
-STAGES_FILE = "stages.json"
 PAGE_FILE = "report.html"
-PACKAGES = ("numpy", "torch", "mujoco", "zarr", "ros-rclpy")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -125,7 +123,7 @@ def summarise(
         unlabelled=len(rows) - labelled,
         abstained=abstained,
         errors=len(rows) - labelled - abstained,
-        grad_steps=grad_steps(run_dir),
+        grad_steps=learner_progress(run_dir).grad_steps,
         wall_s=sum(stages.values()) or idle.total_s(),
         idle=idle,
         policy_version=int(actors[-1].stem.split("_")[1]) if actors else 0,
@@ -212,81 +210,3 @@ def _strips(run_dir: Path, view: RunView, rows: Sequence[EpisodeRow]) -> list[Pi
         caption = f"Episode {row.index + 1}, {by}: {kind}, {reward}."
         pictures.append(Picture(kind, png, caption))
     return pictures
-
-
-def read_arms(run_dir: Path) -> list[ArmResult]:
-    """Held-out results that lie in the run's folder, in the order of the page."""
-    content = _read_json(run_dir / "evaluation" / ARMS_FILE)
-    try:
-        return [
-            ArmResult(arm, tuple(Trial(**trial) for trial in content[arm]))  # type: ignore[attr-defined]
-            for arm in Arm
-            if arm in content
-        ]
-    except (TypeError, KeyError) as error:
-        raise FormatError("evaluation results are damaged", got=f"{run_dir}: {error}") from error
-
-
-def write_arms(run_dir: Path, results: Sequence[ArmResult]) -> None:
-    """Keep held-out results with the run."""
-    content = {str(r.arm): [asdict(trial) for trial in r.trials] for r in results}
-    write_json(run_dir / "evaluation" / ARMS_FILE, content)
-
-
-def read_stages(run_dir: Path) -> dict[str, float]:
-    """Seconds spent in each stage of the demo; empty for other runs."""
-    content = _read_json(run_dir / "evaluation" / STAGES_FILE)
-    return {str(name): float(str(seconds)) for name, seconds in content.items()}
-
-
-def write_json(path: Path, content: Mapping[str, object]) -> None:
-    """Write atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(json.dumps(content, indent=1) + "\n")
-    fresh.replace(path)
-
-
-def _read_json(path: Path) -> dict[str, object]:
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text())
-        return {str(key): value for key, value in content.items()}
-    except (ValueError, AttributeError) as error:
-        raise FormatError(
-            "a file of the run is damaged",
-            got=f"{path}: {error}",
-            next_step="Delete it; `roboreward demo` with the same run_dir writes it again.",
-        ) from error
-
-
-def grad_steps(run_dir: Path) -> int:
-    """Updates of the learner, from its checkpoint; 0 before the first."""
-    path = run_dir / "checkpoints" / "learner.safetensors"
-    if not path.is_file():
-        return 0
-    with safe_open(path, framework="numpy") as file:
-        return int(json.loads(file.metadata()["learner"])["steps"])
-
-
-def git_commit() -> str:
-    """Commit of the checkout that runs, marked where it has changes; "" outside of one."""
-    here = Path(__file__).parent
-    words = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
-
-
-def versions() -> dict[str, str]:
-    """Versions of what decides the numbers."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from roboreward_ros.cli import report
+from roboreward_ros.cli import report, run_files
 from roboreward_ros.cli.main import main
 from roboreward_ros.episodes.ledger import Ledger
 from roboreward_ros.episodes.promoted import promote
@@ -99,8 +99,10 @@ def test_the_error_of_the_reward_is_against_the_truth(run_dir: Path) -> None:
 
 
 def test_an_evaluation_is_part_of_the_report(run_dir: Path) -> None:
-    report.write_arms(run_dir, arms((Arm.BASE, 4), (Arm.ZERO, 3), (Arm.STEERED, 9)))
-    report.write_json(run_dir / "evaluation" / report.STAGES_FILE, {"training": 100.0, "report": 2})
+    run_files.write_arms(run_dir, arms((Arm.BASE, 4), (Arm.ZERO, 3), (Arm.STEERED, 9)))
+    run_files.write_json(
+        run_dir / "evaluation" / run_files.STAGES_FILE, {"training": 100.0, "report": 2}
+    )
     summary = report.write_report(run_dir)
     assert (summary.base_success, summary.final_success, summary.success_n) == (0.4, 0.9, 10)
     assert summary.wall_s == 102.0
@@ -148,10 +150,10 @@ def test_the_command_prints_where_the_page_is(
 @pytest.mark.parametrize("content", ["{", "[1]", '{"base": [{"seed": 1}]}'])
 def test_damaged_results_are_refused(run_dir: Path, content: str) -> None:
     (run_dir / "evaluation").mkdir()
-    (run_dir / "evaluation" / report.ARMS_FILE).write_text(content)
+    (run_dir / "evaluation" / run_files.ARMS_FILE).write_text(content)
     with pytest.raises(FormatError):
         report.write_report(run_dir)
 
 
 def test_versions_name_what_decides_the_numbers() -> None:
-    assert {"numpy", "torch", "mujoco"} <= set(json.loads(json.dumps(report.versions())))
+    assert {"numpy", "torch", "mujoco"} <= set(json.loads(json.dumps(run_files.versions())))
