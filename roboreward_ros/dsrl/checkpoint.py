@@ -37,7 +37,7 @@ from roboreward_ros.types import (
 )
 
 LEARNER_FORMAT = 1
-_ROWS = ("features", "remaining", "noise", "rewards", "masks", "returns")
+_ROWS = ("features", "remaining", "noise", "rewards", "masks", "returns", "members")
 
 
 def save_learner(learner: Learner, path: Path) -> str:

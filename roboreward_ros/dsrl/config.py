@@ -73,6 +73,9 @@ class DsrlConfig:
             twelve decisions, and bootstrapping alone needs far more episodes to carry it back.
         hidden: widths of the hidden layers of actor and critics.
         ensemble: number of critics.
+        bootstrap: probability that a critic learns from an episode. Below 1 the critics' spread
+            also shows what a single label decided, so that pessimism keeps the actor from
+            climbing on labels that happen to be wrong.
         bounded: critics end in a sigmoid over the range of possible values and learn by cross
             entropy; else they are linear and learn by squared error.
         critic_lr: step size of the critics.
@@ -112,6 +115,7 @@ class DsrlConfig:
     monte_carlo: float = 0.5
     hidden: tuple[int, ...] = (128, 128)
     ensemble: int = 5
+    bootstrap: float = 1.0
     bounded: bool = True
     critic_lr: float = 5e-4
     actor_lr: float = 5e-4
@@ -142,7 +146,7 @@ class DsrlConfig:
             "log_std_bound",
         ):
             self._require(name, getattr(self, name) > 0, "above 0")
-        for name in ("gamma", "tau", "success_threshold"):
+        for name in ("gamma", "tau", "success_threshold", "bootstrap"):
             self._require(name, 0 < getattr(self, name) <= 1, "in (0, 1]")
         self._require("monte_carlo", 0 <= self.monte_carlo <= 1, "in [0, 1]")
         for name in ("pessimism", "alpha_lr", "weight_decay", "potential_weight"):

@@ -10,6 +10,7 @@ trainable rows in constant time.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -93,6 +94,7 @@ class ReplayView:
         remaining: fraction of the time limit left ``[capacity]`` float32.
         noise: latents ``[capacity, P * 7]`` float32.
         rewards, masks, returns: see ``shaping.Shaped``, ``[capacity]`` float32.
+        members: 1 where a critic learns from the row's episode ``[capacity, E]`` float32.
         episodes: what is stored, oldest first, by id.
 
     Args:
@@ -111,6 +113,7 @@ class ReplayView:
         self.rewards = np.zeros(capacity, dtype=np.float32)
         self.masks = np.zeros(capacity, dtype=np.float32)
         self.returns = np.full(capacity, np.nan, dtype=np.float32)
+        self.members = np.zeros((capacity, config.ensemble), dtype=np.float32)
         self.episodes: dict[str, StoredEpisode] = {}
         self.next_row = 0
         self.high_water = 0  # rows ever written
@@ -149,6 +152,7 @@ class ReplayView:
         self.features[rows] = np.stack([chunk.features for chunk in chunks])
         self.noise[rows] = np.stack([chunk.noise.reshape(-1) for chunk in chunks])
         limit = summary.meta.max_steps
+        self.members[rows] = self._members(episode_id)
         self.remaining[rows] = [remaining_fraction(chunk.step, limit) for chunk in chunks]
         self.episodes[episode_id] = StoredEpisode(start, len(chunks), decisions, None)
         self.relabel(episode_id, score)
@@ -222,6 +226,13 @@ class ReplayView:
     def labelled(self) -> int:
         """Episodes that have a label."""
         return sum(stored.score is not None for stored in self.episodes.values())
+
+    def _members(self, episode_id: str) -> Float32Array:
+        """Which critics ``[E]`` learn from an episode: a function of its id, at least one."""
+        rng = np.random.default_rng(zlib.crc32(episode_id.encode()))
+        draws = rng.random(self._config.ensemble)
+        chosen = draws < max(self._config.bootstrap, draws.min() + 1e-12)
+        return np.asarray(chosen, dtype=np.float32)
 
     def _check(self, episode_id: str, chunks: Sequence[Chunk]) -> None:
         want = (self.features.shape[1], self.noise.shape[1])

@@ -173,9 +173,11 @@ class Sac:
         goal = y.expand_as(raw)
         if config.bounded:
             goal = (goal - self.low) / (self.high - self.low)
-            critic_loss = functional.binary_cross_entropy_with_logits(raw, goal)
+            losses = functional.binary_cross_entropy_with_logits(raw, goal, reduction="none")
         else:
-            critic_loss = functional.mse_loss(raw, goal)
+            losses = functional.mse_loss(raw, goal, reduction="none")
+        taught = torch.from_numpy(replay.members[rows]).T
+        critic_loss = ((losses * taught).sum(dim=1) / taught.sum(dim=1).clamp_min(1.0)).mean()
         self.critic_optimizer.zero_grad()
         (critic_loss * config.ensemble).backward()  # type: ignore[no-untyped-call]
         self.critic_optimizer.step()
