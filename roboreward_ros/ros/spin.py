@@ -57,7 +57,7 @@ def run(factory: Callable[[], HostNode[ConfigT]], argv: Sequence[str] | None = N
             code = _run(factory, stop)
         finally:
             rclpy.try_shutdown()
-    _end_if_hung(code)
+    _leave(code)
     return code
 
 
@@ -132,15 +132,16 @@ def _signals(stop: StopSignal) -> Iterator[None]:
             signal.signal(number, old)
 
 
-def _end_if_hung(code: int) -> None:
-    """A worker that hangs in foreign code would make the interpreter's exit abort or hang."""
-    hung = [
-        thread.name
-        for thread in threading.enumerate()
-        if thread is not threading.main_thread() and not thread.name.startswith(HARMLESS_THREADS)
-    ]
+def _leave(code: int) -> None:
+    """End the process here where the interpreter's own exit would hang, abort or take long.
+
+    A worker that hangs in foreign code would make it hang or abort; unloading torch takes seconds
+    on a busy machine. Everything of ours is closed by now.
+    """
+    hung = [t.name for t in threading.enumerate() if t is not threading.main_thread()]
     if hung:
         sys.stderr.write(f"leaving behind hung threads: {', '.join(hung)}\n")
+    if hung or "torch" in sys.modules:
         sys.stderr.flush()
         sys.stdout.flush()
         os._exit(code)
