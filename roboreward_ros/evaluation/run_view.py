@@ -83,6 +83,7 @@ class RunView:
         self.run_dir = run_dir
         self._store = EpisodeStore(run_dir)
         self._view: RewardView | None = None
+        self._cursor = 0
         self._rows: dict[str, EpisodeRow] = {}
 
     @property
@@ -99,14 +100,17 @@ class RunView:
         config = read_promoted(self.run_dir)
         if config is not None and (self._view is None or self._view.config != config):
             self._view = RewardView.of_run(self.run_dir, config)
+            self._cursor = 0
         for episode_id in self._store.ids():
-            label = self._view.status(episode_id) if self._view is not None else UNSCORED
-            row = self._rows.get(episode_id)
-            if row is None:
+            if episode_id not in self._rows:
+                label = self._view.status(episode_id) if self._view is not None else UNSCORED
                 self._rows[episode_id] = row_of(self._store.open(episode_id), label)
-                continue
-            reward = to_rubric(label.score) if label.score is not None else None
-            if (row.label, row.reward) != (label.status, reward):
+        if self._view is not None:
+            self._cursor, changed = self._view.changes(self._cursor)
+            for episode_id in set(changed) & set(self._rows):
+                label = self._view.status(episode_id)
+                reward = to_rubric(label.score) if label.score is not None else None
+                row = self._rows[episode_id]
                 self._rows[episode_id] = replace(row, label=label.status, reward=reward)
         return sorted(self._rows.values(), key=lambda row: row.index)
 
