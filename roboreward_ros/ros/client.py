@@ -1,91 +1,24 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Calls to other nodes from a worker thread, always with a deadline.
+"""Goals to other nodes' actions, sent from any thread.
 
-The executor must spin in another thread. Everything that touches an action client's tables runs in
-the executor's thread, because rclpy does not lock them.
+Everything that touches an action client's tables runs in the executor's thread, because rclpy does
+not lock them: an answer that overtakes its own entry would be dropped and the caller wait for ever.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from action_msgs.msg import GoalStatus
 from rclpy.action import ActionClient
-from rclpy.client import Client
 from rclpy.task import Future
-
-from roboreward_ros.clock import Clock, SystemClock
-from roboreward_ros.errors import StackError
 
 if TYPE_CHECKING:
     from roboreward_ros.ros.lifecycle import HostNode
 
-POLL_S = 0.02
-
-ResponseT = TypeVar("ResponseT")
 ResultT = TypeVar("ResultT")
-Abandon = Callable[[], bool]
-
-
-def _never() -> bool:
-    return False
-
-
-class _Ready(Protocol):
-    def __call__(self) -> bool: ...
-
-
-def wait_until(
-    ready: _Ready, timeout_s: float, abandon: Abandon = _never, clock: Clock | None = None
-) -> bool:
-    """Poll ``ready`` every 20 ms; False after ``timeout_s`` or when ``abandon`` says so."""
-    clock = clock if clock is not None else SystemClock()
-    end_ns = clock.steady_ns() + round(timeout_s * 1e9)
-    while not ready():
-        if abandon() or clock.steady_ns() >= end_ns:
-            return False
-        clock.sleep(POLL_S)
-    return True
-
-
-def call(
-    client: Client,
-    request: object,
-    timeout_s: float,
-    abandon: Abandon = _never,
-) -> object:
-    """Call a service and wait for the response.
-
-    Args:
-        client: of any thread's node that is being spun.
-        request: request message.
-        timeout_s: for finding the server and the answer together, steady clock.
-        abandon: polled; True gives up early.
-
-    Raises:
-        StackError: no server, no answer in time, or given up.
-    """
-    clock = SystemClock()
-    end_ns = clock.steady_ns() + round(timeout_s * 1e9)
-    if not wait_until(client.service_is_ready, timeout_s, abandon):
-        raise StackError(
-            f"service {client.srv_name} is not there",
-            got=f"nothing within {timeout_s:g} s",
-            next_step="Is its node running and active?",
-        )
-    done = threading.Event()
-    future = client.call_async(request)
-    future.add_done_callback(lambda _: done.set())
-    while not done.wait(POLL_S):
-        if abandon() or clock.steady_ns() >= end_ns:
-            client.remove_pending_request(future)
-            raise StackError(
-                f"service {client.srv_name} did not answer", got=f"nothing within {timeout_s:g} s"
-            )
-    return future.result()
 
 
 class GoalCall(Generic[ResultT]):
@@ -114,43 +47,12 @@ class GoalCall(Generic[ResultT]):
         self._over = threading.Event()
         self._cancel = False
         self._on_told: Callable[[], None] | None = None
-        self._status: int | None = None
-        self._result: ResultT | None = None
         node.post(self._send)
-
-    @property
-    def name(self) -> str:
-        """Name of the action."""
-        return str(self._client._action_name)
 
     @property
     def accepted(self) -> bool | None:
         """None until the server has answered."""
         return self._handle is not None if self._answered.is_set() else None
-
-    @property
-    def over(self) -> bool:
-        """Whether the result is there, or the goal was refused."""
-        return self._over.is_set()
-
-    def wait_accepted(self, timeout_s: float, abandon: Abandon = _never) -> None:
-        """Raises StackError when the goal was refused or not answered in time."""
-        answered = wait_until(self._answered.is_set, timeout_s, abandon)
-        if not answered or self._handle is None:
-            raise StackError(
-                f"{self.name} did not accept the goal",
-                got="refused" if answered else f"no answer within {timeout_s:g} s",
-                next_step="Its node is busy, not active or gone; its log says which.",
-            )
-
-    def wait_result(self, timeout_s: float, abandon: Abandon = _never) -> tuple[int, ResultT]:
-        """Status (action_msgs GoalStatus) and result; raises StackError when late or refused."""
-        if not wait_until(self._over.is_set, timeout_s, abandon):
-            self.cancel()
-            raise StackError(f"{self.name} gave no result", got=f"nothing in {timeout_s:g} s")
-        if self._status is None or self._result is None:
-            raise StackError(f"{self.name} refused the goal", next_step="Its log says why.")
-        return self._status, self._result
 
     def cancel(self, on_told: Callable[[], None] | None = None) -> None:
         """Ask the server to cancel, as soon as it has accepted; the result still comes.
@@ -192,7 +94,6 @@ class GoalCall(Generic[ResultT]):
             told.add_done_callback(lambda _: self._on_told() if self._on_told else None)
 
     def _finish(self, status: int | None, result: ResultT | None) -> None:
-        self._status, self._result = status, result
         self._answered.set()
         self._over.set()
         if self._on_done is not None:
@@ -217,8 +118,3 @@ def send_goal(
         on_done: see GoalCall.
     """
     return GoalCall(node, client, goal, on_feedback, on_done)
-
-
-def succeeded(status: int | None) -> bool:
-    """Whether a goal's status is SUCCEEDED."""
-    return bool(status == GoalStatus.STATUS_SUCCEEDED)
