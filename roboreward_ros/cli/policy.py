@@ -232,14 +232,25 @@ def _show_trial(task: str, done: int, total: int, noise: str) -> None:
     _show(f"evaluation: {task}", done, total, noise)
 
 
-def _show(what: str, done: int, total: int, detail: str) -> None:
-    """One progress line on stderr; plain lines where stderr is no terminal."""
-    if sys.stderr.isatty():
-        bar = "#" * round(20 * done / total)
-        end = "\n" if done == total else ""
-        print(f"\r\x1b[K{what} [{bar:<20}] {done}/{total} {detail}", end=end, file=sys.stderr)
-    elif done == total or done % max(1, total // 10) == 0:
-        print(f"{what}: {done}/{total} {detail}", file=sys.stderr, flush=True)
+class _Progress:
+    """One progress line on stderr; where stderr is no terminal, a plain line every tenth."""
+
+    def __init__(self) -> None:
+        self._shown = ("", -1)
+
+    def __call__(self, what: str, done: int, total: int, detail: str) -> None:
+        if sys.stderr.isatty():
+            bar = "#" * round(20 * done / total)
+            end = "\n" if done == total else ""
+            print(f"\r\x1b[K{what} [{bar:<20}] {done}/{total} {detail}", end=end, file=sys.stderr)
+            return
+        tenth = (what, 10 * done // total)
+        if tenth != self._shown:
+            self._shown = tenth
+            print(f"{what}: {done}/{total} {detail}", file=sys.stderr, flush=True)
+
+
+_show = _Progress()
 
 
 def _versions() -> dict[str, Json]:

@@ -26,6 +26,8 @@ from roboreward_ros.policies.normalise import Statistics
 from roboreward_ros.policies.sampler import DdimSampler
 from roboreward_ros.policies.text import Vocabulary
 
+SURROUNDINGS = 0.8  # m from the base, each axis
+
 
 @dataclass(frozen=True, slots=True)
 class TrainProgress:
@@ -202,8 +204,13 @@ def _freeze_encoder(network: PolicyNetwork, average: AveragedWeights, pixels: Te
 
 
 def _standardise(positions: Tensor) -> tuple[Tensor, Tensor]:
-    """Positions ``[N, K]`` with zero mean and unit spread over known entries, and the spread."""
-    known = positions.isfinite()
+    """Positions ``[N, K]`` with zero mean and unit spread over known entries, and the spread.
+
+    Entries out of the arm's surroundings become unknown: an object that was flung off the table
+    would otherwise set the scale of all others.
+    """
+    known = positions.abs() < SURROUNDINGS
+    positions = torch.where(known, positions, torch.nan)
     count = known.sum(dim=0).clamp(min=1)
     zeroed = torch.where(known, positions, 0.0)
     mean = zeroed.sum(dim=0) / count

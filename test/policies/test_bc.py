@@ -75,6 +75,16 @@ def test_unknown_positions_do_not_spoil_training(toy_data, toy_network):
     assert all(torch.isfinite(value).all() for value in result.weights.values())
 
 
+def test_an_object_that_flew_away_does_not_set_the_scale(toy_data, toy_network):
+    flung = toy_data.positions.copy()
+    flung[3] = 30.0
+    progress: list[TrainProgress] = []
+    config = TrainConfig(steps=300, batch_size=64, learning_rate=2e-3, seed=1)
+    data = dataclasses.replace(toy_data, positions=flung)
+    train(data, toy_network, SamplerConfig(), config, progress.append, 100)
+    assert progress[-1].position_error < 0.02
+
+
 def test_the_average_follows_the_weights_slowly():
     layer = torch.nn.Linear(1, 1, bias=False)
     average = AveragedWeights(layer, decay=0.9)
