@@ -46,13 +46,13 @@ def launch_arguments() -> str:
 
 def config_of(module: ModuleType) -> type[HostConfig]:
     """The configuration class that a node's module defines."""
-    (found,) = (
+    (found,) = {
         item
         for item in vars(module).values()
         if isinstance(item, type)
         and issubclass(item, HostConfig)
         and item.__module__ == module.__name__
-    )
+    }
     return found
 
 
