@@ -44,14 +44,14 @@ class ActorNetwork(nn.Module):
         self.bias = nn.ParameterList([uniform((o,), i, rng) for i, o in pairs])
         self.gain = nn.ParameterList([nn.Parameter(torch.ones(o)) for _, o in pairs])
         self.shift = nn.ParameterList([nn.Parameter(torch.zeros(o)) for _, o in pairs])
+        self._layers = tuple(zip(self.weight, self.bias, self.gain, self.shift, strict=True))
         self.head_weight = nn.Parameter(torch.zeros(sizes[-1], 2 * noise_dim))
         self.head_bias = nn.Parameter(torch.zeros(2 * noise_dim))
 
     def forward(self, state: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log sigma, both ``[B, P * 7]``, of ``state [B, F + 1]``."""
         x = state
-        layers = zip(self.weight, self.bias, self.gain, self.shift, strict=True)
-        for weight, bias, gain, shift in layers:
+        for weight, bias, gain, shift in self._layers:
             x = torch.addmm(bias, x, weight)
             x = functional.silu(functional.layer_norm(x, x.shape[-1:], gain, shift))
         raw = torch.addmm(self.head_bias, x, self.head_weight)

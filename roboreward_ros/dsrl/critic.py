@@ -38,6 +38,8 @@ class CriticEnsemble(nn.Module):
         self.head_weight = uniform((e, sizes[-1], 1), sizes[-1], rng)
         self.head_bias = nn.Parameter(torch.zeros(e, 1, 1))
         self._ensemble = e
+        # The same tensors once more: walking ParameterLists costs as much as a small layer.
+        self._layers = tuple(zip(self.weight, self.bias, self.gain, self.shift, strict=True))
 
     def forward(self, x: Tensor, *, frozen: bool = False) -> Tensor:
         """Raw outputs ``[E, B]`` of ``x [B, input_dim]``.
@@ -52,8 +54,7 @@ class CriticEnsemble(nn.Module):
             return parameter.detach() if frozen else parameter
 
         h = x.expand(self._ensemble, *x.shape)
-        layers = zip(self.weight, self.bias, self.gain, self.shift, strict=True)
-        for weight, bias, gain, shift in layers:
+        for weight, bias, gain, shift in self._layers:
             h = torch.baddbmm(fixed(bias), h, fixed(weight))
             h = functional.layer_norm(h, h.shape[-1:])
             h = functional.silu(torch.addcmul(fixed(shift), h, fixed(gain)))

@@ -124,7 +124,7 @@ class Learner:
         n = self.owed if n is None else min(n, self.owed)
         if n <= 0 or not len(self.replay):
             return 0
-        self.last = self.sac.update(self.replay, self.rng, n)
+        self.last = self.sac.update(self.replay, self.rng, n) or self.last
         self.owed -= n
         return n
 

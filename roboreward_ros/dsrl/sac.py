@@ -17,6 +17,7 @@ an episodic score arrives once in a dozen decisions and the budget is about a hu
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,11 +34,12 @@ from roboreward_ros.dsrl.shaping import value_bounds
 from roboreward_ros.types import Float32Array
 
 Rows = npt.NDArray[np.int64]
+_MEASURE_EVERY = 8  # updates between two looks at the losses; looking costs a tenth of an update
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateMetrics:
-    """Means over the updates of one call.
+    """Means over every few updates of one call.
 
     Attributes:
         critic_loss: per critic.
@@ -62,6 +64,41 @@ def kl_to_prior(mean: Tensor, log_std: Tensor) -> Tensor:
     """KL(N(mean, sigma^2) || N(0, I)) ``[B]`` in nats of latents ``[B, D]``."""
     variance = torch.exp(2.0 * log_std)
     return 0.5 * (mean.square() + variance - 1.0 - 2.0 * log_std).sum(dim=-1)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of the replay as tensors; B rows.
+
+    Attributes:
+        state: normalised features and remaining time ``[B, F + 1]``.
+        following: of the next decision; meaningless where ``mask`` is 0.
+        noise: latents that ran ``[B, P * 7]``.
+        reward, mask, returns: ``[B]``; returns are NaN where not known.
+        taught: 1 where a critic learns from the row ``[E, B]``.
+    """
+
+    state: Tensor
+    following: Tensor
+    noise: Tensor
+    reward: Tensor
+    mask: Tensor
+    returns: Tensor
+    taught: Tensor
+
+    @classmethod
+    def of(cls, replay: ReplayView, states: Tensor, rows: Rows) -> Batch:
+        """Gather ``rows``; ``states`` are those of all rows (``Sac.states``)."""
+        following = np.minimum(replay.next_rows(rows), len(states) - 1)
+        return cls(
+            state=states[torch.from_numpy(rows)],
+            following=states[torch.from_numpy(following)],
+            noise=torch.from_numpy(replay.noise[rows]),
+            reward=torch.from_numpy(replay.rewards[rows]),
+            mask=torch.from_numpy(replay.masks[rows]),
+            returns=torch.from_numpy(replay.returns[rows]),
+            taught=torch.from_numpy(replay.members[rows]).T,
+        )
 
 
 class Sac:
@@ -98,6 +135,8 @@ class Sac:
             fused=True,
         )
         self.alpha_optimizer = torch.optim.Adam([self.log_alpha], lr=config.alpha_lr)
+        self._target_tensors: list[Tensor] = list(self.target.parameters())
+        self._critic_tensors: list[Tensor] = list(self.critic.parameters())
         self.steps = 0
 
     def fit_normaliser(self, features: Float32Array) -> None:
@@ -108,13 +147,16 @@ class Sac:
         alive = std > 1e-4 * (1.0 + self.feature_mean.abs())
         self.feature_scale = torch.where(alive, 1.0 / std.clamp_min(1e-12), torch.zeros(()))
 
-    def _state(self, replay: ReplayView, rows: Rows) -> Tensor:
-        """Normalised features and remaining time ``[B, F + 1]``, as ``SteeringActor`` sees them."""
-        x = torch.from_numpy(replay.features[rows])
-        x = ((x - self.feature_mean) * self.feature_scale).clamp_(
-            -self.config.feature_clip, self.config.feature_clip
-        )
-        time = torch.from_numpy(2.0 * replay.remaining[rows] - 1.0)
+    def states(self, replay: ReplayView) -> Tensor:
+        """Normalised features and remaining time ``[rows, F + 1]``, as ``SteeringActor`` sees them.
+
+        Of all rows ever written at once: normalising a batch at a time costs more.
+        """
+        used = replay.high_water
+        x = torch.from_numpy(replay.features[:used])
+        bound = self.config.feature_clip
+        x = ((x - self.feature_mean) * self.feature_scale).clamp_(-bound, bound)
+        time = torch.from_numpy(2.0 * replay.remaining[:used] - 1.0)
         return torch.cat([x, time.unsqueeze(1)], dim=1)
 
     def _sample(self, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -131,7 +173,7 @@ class Sac:
             return self.low + (self.high - self.low) * torch.sigmoid(raw)
         return raw
 
-    def targets(self, replay: ReplayView, rows: Rows) -> Tensor:
+    def targets(self, batch: Batch) -> Tensor:
         """Regression targets ``[B]``, always within the range of possible returns.
 
         SAC eq. 3 and 5 for one chunk, with a hard backup by default, mixed with the return that
@@ -139,47 +181,52 @@ class Sac:
         """
         config = self.config
         with torch.no_grad():
-            following = self._state(replay, replay.next_rows(rows))
-            w, kl, _ = self._sample(following)
-            values = self._values(self.target(torch.cat([following, w], dim=1)))
+            w, kl, _ = self._sample(batch.following)
+            values = self._values(self.target(torch.cat([batch.following, w], dim=1)))
             value = combine(values, config.target_combine, config.pessimism)
             if config.backup is Backup.SOFT:
                 value = value - self.log_alpha.exp() * kl
-            reward = torch.from_numpy(replay.rewards[rows])
-            mask = torch.from_numpy(replay.masks[rows])
-            returns = torch.from_numpy(replay.returns[rows])
-            y = reward + config.gamma * mask * value
-            mixed = torch.lerp(y, returns, config.monte_carlo)
-            return torch.where(torch.isnan(returns), y, mixed).clamp(self.low, self.high)
+            y = torch.addcmul(batch.reward, batch.mask, value, value=config.gamma)
+            mixed = torch.lerp(y, batch.returns, config.monte_carlo)
+            return torch.where(torch.isnan(batch.returns), y, mixed).clamp_(self.low, self.high)
 
-    def update(self, replay: ReplayView, rng: np.random.Generator, n: int) -> UpdateMetrics:
+    def update(self, replay: ReplayView, rng: np.random.Generator, n: int) -> UpdateMetrics | None:
         """Run ``n`` gradient steps on uniform batches of ``replay``.
 
         Nothing is read back from tensors before the end, so the steps run without a stop.
+
+        Returns:
+            What was measured; None when so few steps came between two measurements.
         """
+        states = self.states(replay)
         total = torch.zeros(7)
+        measured = 0
         for _ in range(n):
-            total += self._step(replay, replay.sample(rng, self.config.batch_size))
-        return UpdateMetrics(*(total / max(n, 1)).tolist())
+            rows = replay.sample(rng, self.config.batch_size)
+            seen = self._step(Batch.of(replay, states, rows))
+            if seen is not None:
+                total += seen
+                measured += 1
+        return UpdateMetrics(*(total / measured).tolist()) if measured else None
 
-    def _step(self, replay: ReplayView, rows: Rows) -> Tensor:
+    def _step(self, batch: Batch) -> Tensor | None:
+        """One gradient step; every few steps the seven values of ``UpdateMetrics``."""
         config = self.config
-        y = self.targets(replay, rows)
-        state = self._state(replay, rows)
-        noise = torch.from_numpy(replay.noise[rows])
+        # By the step's own number: a run must draw the same however it is divided into calls.
+        measure = self.steps % _MEASURE_EVERY == 0
+        y = self.targets(batch)
 
-        # Critics: J_Q (SAC eq. 5), summed over the ensemble.
-        raw = self.critic(torch.cat([state, noise], dim=1))
+        # Critics: J_Q (SAC eq. 5), each on its own share of the episodes.
+        raw = self.critic(torch.cat([batch.state, batch.noise], dim=1))
         goal = y.expand_as(raw)
         if config.bounded:
             goal = (goal - self.low) / (self.high - self.low)
             losses = functional.binary_cross_entropy_with_logits(raw, goal, reduction="none")
         else:
             losses = functional.mse_loss(raw, goal, reduction="none")
-        taught = torch.from_numpy(replay.members[rows]).T
-        critic_loss = ((losses * taught).sum(dim=1) / taught.sum(dim=1).clamp_min(1.0)).mean()
+        critic_loss = (losses * batch.taught).sum(dim=1) / batch.taught.sum(dim=1).clamp_min(1.0)
         self.critic_optimizer.zero_grad()
-        (critic_loss * config.ensemble).backward()  # type: ignore[no-untyped-call]
+        critic_loss.sum().backward()  # type: ignore[no-untyped-call]
         self.critic_optimizer.step()
 
         # Actor: J_pi (SAC eq. 9) with the divergence from the prior in place of -entropy.
@@ -188,33 +235,27 @@ class Sac:
         train_actor = (
             self.steps > config.critic_only_updates and self.steps % config.actor_period == 0
         )
-        with torch.set_grad_enabled(train_actor):
-            w, kl, log_std = self._sample(state)
-            values = self._values(self.critic(torch.cat([state, w], dim=1), frozen=True))
+        seen: Tensor | None = None
+        if train_actor or measure:
+            w, kl, log_std = self._sample(batch.state)
+            values = self._values(self.critic(torch.cat([batch.state, w], dim=1), frozen=True))
             q = combine(values, config.actor_combine, config.pessimism)
             actor_loss = (alpha * kl - q).mean()
-        if train_actor:
-            self.actor_optimizer.zero_grad()
-            actor_loss.backward()  # type: ignore[no-untyped-call]
-            self.actor_optimizer.step()
-            self._update_alpha(kl.detach().mean())
+            if train_actor:
+                self.actor_optimizer.zero_grad()
+                actor_loss.backward()  # type: ignore[no-untyped-call]
+                self.actor_optimizer.step()
+                self._update_alpha(kl.detach().mean())
+            if measure:
+                entropy = (log_std + 0.5 * math.log(2 * math.pi * math.e)).sum(dim=-1).mean()
+                spread = values.std(dim=0, correction=0).mean()
+                q_mean = self._values(raw).mean()
+                parts = [critic_loss.mean(), actor_loss, alpha, kl.mean(), entropy, q_mean, spread]
+                seen = torch.stack(parts).detach()
 
         with torch.no_grad():
-            torch._foreach_lerp_(
-                list(self.target.parameters()), list(self.critic.parameters()), config.tau
-            )
-            entropy = (log_std + 0.5 * np.log(2 * np.pi * np.e)).sum(dim=-1).mean()
-            return torch.stack(
-                [
-                    critic_loss.detach(),
-                    actor_loss.detach(),
-                    alpha,
-                    kl.detach().mean(),
-                    entropy,
-                    self._values(raw.detach()).mean(),
-                    values.detach().std(dim=0, correction=0).mean(),
-                ]
-            )
+            torch._foreach_lerp_(self._target_tensors, self._critic_tensors, config.tau)
+        return seen
 
     def _update_alpha(self, kl: Tensor) -> None:
         """Dual ascent on the trust region E[KL] <= budget (the shape of SAC eq. 18)."""
