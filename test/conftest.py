@@ -5,6 +5,7 @@
 The environment is set before rclpy or the messages are imported, because that is when it is read.
 """
 
+import gc
 import os
 import random
 import threading
@@ -131,6 +132,9 @@ def ros(ros_domain: int) -> Iterator[Ros]:
     for node in world.nodes:
         node.destroy_node()
     rclpy.shutdown(context=context)
+    # A lifecycle node is a cycle of references that keeps its DDS participant alive.
+    del world
+    gc.collect()
 
 
 @pytest.fixture(autouse=True)

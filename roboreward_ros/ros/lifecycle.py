@@ -20,7 +20,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 
 from roboreward_ros.clock import Clock, SystemClock
-from roboreward_ros.errors import RoboRewardError
+from roboreward_ros.errors import ConfigError, RoboRewardError
 from roboreward_ros.ros.params import ConfigT, Parameters
 from roboreward_ros.ros.stop import StopSignal
 
@@ -62,7 +62,11 @@ class HostNode(LifecycleNode, Generic[ConfigT]):  # type: ignore[misc]
         self.clock: Clock = SystemClock()
         self.stop = StopSignal()
         self.failure: Exception | None = None
-        self._configuration = Parameters(self, config_type, self._parameters_changed)
+        try:
+            self._configuration = Parameters(self, config_type, self._parameters_changed)
+        except ConfigError:
+            self.destroy_node()
+            raise
         self._base_entities = set(self._entities())
         self._active = False
 

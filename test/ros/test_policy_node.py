@@ -18,7 +18,7 @@ from roboreward_ros.policies.noise import prior_noise
 from roboreward_ros.ros.convert import Beat, beat_to_msg, decision_from_msg, image_to_msg
 from roboreward_ros.ros.qos import EVENT, LATCHED
 from roboreward_ros.testing.fake_policy import FakePolicy
-from roboreward_ros.types import EndCause, RobotState
+from roboreward_ros.types import EndCause, Frame, RobotState
 
 TASK = "open the drawer"
 EPISODE = "ep_000003"
@@ -211,6 +211,7 @@ def test_a_chunk_that_is_wholly_late_is_dropped(ros, node, policy):
         started.append(len(started))
         if len(started) == 2:  # the first was the warm-up
             ros_node._queue.add_beat(Beat(EPISODE, 4, state_at(4)))
+            ros_node._queue.add_image(Frame(picture_at(4), state_at(4).stamp_ns))
         return original(features, noise)
 
     policy.decode = slow_decode
@@ -220,7 +221,6 @@ def test_a_chunk_that_is_wholly_late_is_dropped(ros, node, policy):
     _, ready = arm.goal()
     ros.spin_until(lambda: ready)
     arm.show(0)
-    arm.image.publish(image_to_msg(picture_at(4), state_at(4).stamp_ns))
     ros.spin_until(lambda: arm.actions and arm.chunks)
     assert arm.actions[0].step == 4
     assert [c.chunk for c in arm.chunks] == [1]
