@@ -75,6 +75,11 @@ class Tally:
         self._follow()
         return self._labels.get(episode_id, Label(LabelStatus.UNSCORED))
 
+    def answered(self, episode_id: str) -> bool:
+        """Whether a source or a person has said anything about an episode."""
+        label = self.label(episode_id)
+        return label.status is not LabelStatus.UNSCORED or bool(label.detail)
+
     def _follow(self) -> RewardView | None:
         config = read_promoted(self._run_dir)
         if config is None:

@@ -26,11 +26,12 @@ from roboreward_ros.action import ScoreEpisode
 from roboreward_ros.episodes.requests import reward_request
 from roboreward_ros.episodes.scoring import Scorebook
 from roboreward_ros.episodes.store import open_uri
-from roboreward_ros.errors import ConfigError, FormatError, RoboRewardError, StoreError
+from roboreward_ros.errors import ConfigError, FormatError, StoreError
 from roboreward_ros.protocols import EpisodeReader
 from roboreward_ros.rewards.config import options_from_json
 from roboreward_ros.rewards.host import RewardHost
-from roboreward_ros.rewards.registry import build, find_class
+from roboreward_ros.rewards.registry import build
+from roboreward_ros.rewards.switch import Refusal, SwitchError, switch
 from roboreward_ros.ros.convert import record_to_msg
 from roboreward_ros.ros.diagnostics import Diagnostics, Health, Level
 from roboreward_ros.ros.lifecycle import HostNode
@@ -40,19 +41,17 @@ from roboreward_ros.ros.qos import EVENT
 from roboreward_ros.ros.spin import run
 from roboreward_ros.ros.work import Goal, WorkServer
 from roboreward_ros.srv import SetRewardSource
-from roboreward_ros.types import (
-    LabelRecord,
-    Provenance,
-    RewardFailure,
-    RewardOutcome,
-    RewardRequest,
-    RewardSpec,
-)
+from roboreward_ros.types import LabelRecord, Provenance, RewardFailure, RewardOutcome
 
 Result: TypeAlias = ScoreEpisode.Result
 QUEUE = 64
 POLL_S = 0.05
 CLOSE_S = 3.0
+_CODES = {
+    Refusal.UNKNOWN_SOURCE: SetRewardSource.Response.UNKNOWN_SOURCE,
+    Refusal.BAD_OPTIONS: SetRewardSource.Response.BAD_OPTIONS,
+    Refusal.WARM_UP_FAILED: SetRewardSource.Response.WARM_UP_FAILED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +92,17 @@ class RewardNode(HostNode[RewardConfig]):
         config = self.config
         self._stopping.clear()
         self._rewards = self.create_publisher(msg.Reward, "reward", EVENT)
-        self._book = Scorebook(config.run_dir, self._announce, self.clock)
+        self._book = book = Scorebook(config.run_dir, self._announce, self.clock)
         self._host = RewardHost(
             config.source,
             options_from_json(config.source_options),
             config.deadline_s or None,
             config.warm_up_s,
-            on_shadow=self._on_shadow,
+            on_shadow=lambda _, request, outcome: book.add(
+                request.episode_id, outcome, shadow=True
+            ),
         )
-        self._book.promote(self._name, self._host.active.scale)
+        book.promote(self._name, self._host.active.scale)
         self.create_service(SetRewardSource, "~/set_reward_source", self._set_source)
         self._server = WorkServer(self, ScoreEpisode, "score_episode", self._serve, capacity=QUEUE)
         Diagnostics(self, {"reward": self._health})
@@ -206,11 +207,6 @@ class RewardNode(HostNode[RewardConfig]):
                 f"{outcome.message}"
             )
 
-    def _on_shadow(self, spec: RewardSpec, request: RewardRequest, outcome: RewardOutcome) -> None:
-        del spec
-        if (book := self._book) is not None:
-            book.add(request.episode_id, outcome, shadow=True)
-
     # Swaps.
 
     async def _set_source(
@@ -228,30 +224,18 @@ class RewardNode(HostNode[RewardConfig]):
 
     def _swap(self, source: str, options_json: str, *, shadow: bool = False) -> tuple[int, str]:
         """Warm a source up and let it take over; error code and message of the service."""
-        answer, host, book = SetRewardSource.Response, self._host, self._book
+        host, book = self._host, self._book
         if host is None or book is None:
-            return answer.WARM_UP_FAILED, "reward_node is not active"
-        code = answer.UNKNOWN_SOURCE
+            return SetRewardSource.Response.WARM_UP_FAILED, "reward_node is not active"
         try:
-            if shadow and not source:
-                host.clear_shadow()
-                return 0, ""
-            find_class(source)
-            code = answer.BAD_OPTIONS
-            options = options_from_json(options_json)
-            build(source, options).close()
-            code = answer.WARM_UP_FAILED
-            if shadow:
-                host.set_shadow(source, options)
-            else:
-                spec = host.swap(source, options)
-                book.promote(spec.name, spec.scale)
-        except RoboRewardError as error:
+            spec = switch(host, source, options_json, shadow)
+        except SwitchError as error:
             self.get_logger().error(f"the reward source stays {self._name}: {error}")
-            return code, str(error)
-        self.get_logger().info(f"reward source: {source}{' (in the shadow)' if shadow else ''}")
-        if not shadow:
+            return _CODES[error.refusal], str(error)
+        if spec is not None and not shadow:
+            book.promote(spec.name, spec.scale)
             self.post(lambda: self._show_source(source))
+        self.get_logger().info(f"reward source: {source}{' (in the shadow)' if shadow else ''}")
         return 0, ""
 
     def _parameters_changed(self, old: RewardConfig, new: RewardConfig) -> None:

@@ -14,40 +14,36 @@ on one loop, which hears of the other nodes and never waits for them.
 
 from __future__ import annotations
 
-import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import roboreward_ros.msg as msg
 from roboreward_ros.episodes.desk import OperatorDesk
-from roboreward_ros.episodes.labels import KEYS
 from roboreward_ros.episodes.tally import Tally
 from roboreward_ros.episodes.views import LabelStatus
-from roboreward_ros.errors import ConfigError, StoreError
+from roboreward_ros.errors import ConfigError
 from roboreward_ros.ros import convert
-from roboreward_ros.ros.episode_driver import DriverConfig, EpisodeDriver, EpisodeOrder
+from roboreward_ros.ros.episode_driver import EpisodeDriver
 from roboreward_ros.ros.lifecycle import HostNode
 from roboreward_ros.ros.loop import Loop
-from roboreward_ros.ros.operator import EpisodeReport, OperatorServices, outcome_code
+from roboreward_ros.ros.operator import EpisodeReport, OperatorServices
 from roboreward_ros.ros.params import HostConfig, option
 from roboreward_ros.ros.peers import Peer, PeerWatch
 from roboreward_ros.ros.qos import EVENT, LATCHED
 from roboreward_ros.ros.spin import run
 from roboreward_ros.session import events as ev
 from roboreward_ros.session.account import Account
+from roboreward_ros.session.director import Director
 from roboreward_ros.session.events import Phase
 from roboreward_ros.session.machine import MachineConfig, SessionMachine
-from roboreward_ros.session.memory import SessionMemory, load_memory, save_memory
-from roboreward_ros.session.phases import cause_of
-from roboreward_ros.session.plan import PlanConfig, PlannedEpisode
-from roboreward_ros.sim.tasks import TASKS
-from roboreward_ros.types import EndCause, SessionView
+from roboreward_ros.session.memory import load_memory
+from roboreward_ros.session.plan import PlanConfig
+from roboreward_ros.sim.tasks import default_max_steps
 
 TICK_S = 0.2
 PUBLISH_S = 0.5
-REAL_MAX_STEPS = 60
-"""Time limit of a task that the twin does not know: 12 s at 5 Hz."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,23 +103,24 @@ class SessionNode(HostNode[SessionConfig]):
             task=memory.task,
         )
         self._machine.last_id = ids[-1] if ids else ""
-        self._account = Account(self.clock, memory.idle)
-        self._begun = False  # the first start has been given
-        self._step = self._policy_version = 0
-        self._report = EpisodeReport()
-        self._label_seq = 0
+        self._machine.outstanding = tuple(e for e in ids if not self._tally.answered(e))
+        self._director = Director(
+            self._machine, Account(self.clock, memory.idle), config.run_dir, self
+        )
+        self._policy_version = 0
         self._sent, self._sent_ns = (Phase.DONE, ""), 0
         self._state = self.create_publisher(msg.SessionState, "session", LATCHED)
         self._events = self.create_publisher(msg.EpisodeEvent, "episode", EVENT)
         self._rewards = self.create_publisher(msg.Reward, "reward", EVENT)
         self._loop = Loop("session worker", self._broken, self.clock)
-        self._driver = EpisodeDriver(self, self._loop, self, DriverConfig())
+        self._driver = EpisodeDriver(self, self._loop, self._director, self)
+        self._director.driver = self._driver
         self._learner = self.create_subscription(
             msg.LearnerStatus, "learner", self._on_learner, LATCHED
         )
         learner = Peer("learner", lambda: self._learner.get_publisher_count() > 0)
         self._peers = PeerWatch(self, {**self._driver.peers(self._owner), "learner_node": learner})
-        self._operator = OperatorServices(self, self._loop, self)
+        self._operator = OperatorServices(self, self._loop, self._director, self._report)
 
     def _start(self) -> None:
         assert self._loop is not None
@@ -136,15 +133,10 @@ class SessionNode(HostNode[SessionConfig]):
         if loop is None:
             return
         self.get_logger().info(f"session ends: {reason}")
-        loop.post(self._abandon)
+        loop.post(self._director.abandon)
         if self._operator is not None:
             self._operator.server.end_all()
         loop.close()
-
-    def _abandon(self) -> None:
-        if self._machine.episode is not None:
-            self._driver.abort(self._machine.episode.episode_id)
-        self._remember()
 
     def _teardown(self) -> None:
         if self._operator is not None:
@@ -155,196 +147,90 @@ class SessionNode(HostNode[SessionConfig]):
             self._desk.close()
         self._loop = self._operator = self._desk = None
 
-    # On the loop: the machine and what it asks for.
+    # What the driver asks.
 
-    def _feed(self, event: ev.Event) -> None:
-        """Raises SessionError for a verb that is not possible now."""
-        machine = self._machine
-        before = machine.phase
-        commands = machine.handle(event)
-        if before is not machine.phase:
-            self.get_logger().info(f"{machine.phase}: {machine.message}")
-        if self._begun:
-            self._account.switch(cause_of(machine))
-        for command in commands:
-            self._carry_out(command)
-        self._publish()
+    def max_steps(self, task: str) -> int:
+        return self.config.max_steps or default_max_steps(task)
 
-    def _carry_out(self, command: ev.Command) -> None:
+    def min_policy_version(self) -> int:
+        return self._policy_version if self.config.wait_for_learner else 0
+
+    def uri(self, episode_id: str) -> str:
+        return self._store.open(episode_id).uri
+
+    # What the director asks.
+
+    def write_label(self, episode_id: str, key: str, operator: str) -> tuple[str, int]:
+        assert self._desk is not None
+        record = self._desk.label(episode_id, key, operator)
+        self._rewards.publish(convert.record_to_msg(record))
+        return record.episode_id, record.seq
+
+    def mark_discarded(self, episode_id: str, reason: str) -> None:
+        assert self._desk is not None
+        summary = self._desk.discard(episode_id, reason)
+        event = convert.discard_to_event(summary, self.uri(episode_id), self.clock.now_ns())
+        self._events.publish(event)
+
+    def later(self, delay_s: float, job: Callable[[], None]) -> None:
         assert self._loop is not None
+        self._loop.after(delay_s, job)
+
+    def note(self, text: str) -> None:
+        self.get_logger().info(text)
+
+    def ended(self, command: ev.GiveUp | ev.Finish | ev.Leave) -> None:
         match command:
-            case ev.Reset(episode):
-                self._step = 0
-                self._driver.reset(self._order(episode))
-            case ev.Begin(episode):
-                self._driver.begin(self._order(episode))
-            case ev.End(episode_id, end_cause):
-                self._driver.end(episode_id, end_cause)
-            case ev.Abort(episode_id):
-                self._driver.abort(episode_id)
-            case ev.Score(episode_id):
-                self._driver.score(episode_id, self._store.open(episode_id).uri)
-            case ev.WriteLabel(episode_id, key, operator):
-                self._write_label(episode_id, key, operator)
-            case ev.MarkDiscarded(episode_id, reason):
-                self._mark_discarded(episode_id, reason)
-            case ev.RetryIn(delay_s, failure):
-                self._loop.after(delay_s, lambda: self._feed(ev.RetryDue(failure)))
             case ev.GiveUp(message):
                 self.get_logger().error(message)
                 if self.config.exit_on_fault:
-                    self._leave(message, code=1)
+                    self.stop.set(message, code=1)
             case ev.Finish() if self.config.stop_when_done:
-                self._leave(self._machine.message)
+                self.stop.set(self._machine.message)
             case ev.Leave():
-                self._leave("the operator quit")
-
-    def _hear(self, event: ev.Event) -> None:
-        """An answer that comes while a command is carried out: after its turn."""
-        assert self._loop is not None
-        self._loop.post(lambda: self._feed(event))
-
-    def _leave(self, reason: str, code: int = 0) -> None:
-        self._remember()
-        self.stop.set(reason, code)
-
-    def _order(self, episode: PlannedEpisode) -> EpisodeOrder:
-        version = self._policy_version if self.config.wait_for_learner else 0
-        return EpisodeOrder(
-            episode_id=episode.episode_id,
-            index=episode.index,
-            task=episode.task,
-            seed=episode.seed,
-            max_steps=self._max_steps(episode.task),
-            canary=episode.canary,
-            min_policy_version=version,
-        )
-
-    def _max_steps(self, task: str) -> int:
-        known = {spec.sentence: spec.max_steps for spec in TASKS}
-        return self.config.max_steps or known.get(task, REAL_MAX_STEPS)
-
-    def _write_label(self, episode_id: str, key: str, operator: str) -> None:
-        assert self._desk is not None
-        record = self._desk.label(episode_id, key, operator)
-        self._label_seq = record.seq
-        self._rewards.publish(convert.record_to_msg(record))
-        self._hear(ev.Labelled(record.episode_id))
-
-    def _mark_discarded(self, episode_id: str, reason: str) -> None:
-        assert self._desk is not None
-        summary = self._desk.discard(episode_id, reason)
-        uri = self._store.open(episode_id).uri
-        self._events.publish(convert.discard_to_event(summary, uri, self.clock.now_ns()))
-        self._hear(ev.Discarded(episode_id))
-
-    def _remember(self) -> None:
-        try:
-            idle = self._account.snapshot()
-            save_memory(self.config.run_dir, SessionMemory(self._machine.task, idle))
-        except StoreError as error:
-            self.get_logger().error(str(error))
+                self.stop.set("the operator quit")
 
     def _broken(self, error: BaseException) -> None:
         """A store that cannot be used any more ends the session; it resumes where it was."""
         self.get_logger().error(f"the session cannot go on: {error}")
         self.stop.set(str(error), code=1)
 
-    # On the loop: what the driver tells.
-
-    def reset_done(self, episode_id: str) -> None:
-        self._feed(ev.ResetDone(episode_id))
-
-    def begun(self, episode_id: str) -> None:
-        self._feed(ev.Begun(episode_id))
-
-    def step(self, episode_id: str, step: int) -> None:
-        del episode_id
-        self._step = step
-
-    def committed(self, episode_id: str, end_cause: EndCause, uri: str) -> None:
-        self._report = EpisodeReport(end_cause=end_cause.value, uri=uri)
-        self._feed(ev.Committed(episode_id, end_cause))
-        self._remember()
-
-    def failed(self, episode_id: str, part: str, message: str) -> None:
-        self._report = EpisodeReport(part, message)
-        self._feed(ev.Failed(episode_id, part, message))
-
-    def aborted(self, episode_id: str) -> None:
-        self._feed(ev.Aborted(episode_id))
-
-    def scored(self, episode_id: str, labelled: bool, message: str) -> None:
-        if message:
-            self.get_logger().warning(f"{episode_id} has no score: {message}")
-        self._feed(ev.Scored(episode_id, labelled))
-
-    # On the loop: what the operator asks for.
-
-    def start(self) -> str:
-        self._begun = True
-        self._feed(ev.Start())
-        return self._machine.message
-
-    def halt(self) -> str:
-        self._feed(ev.Stop())
-        return self._machine.message
-
-    def confirm_reset(self) -> str:
-        self._feed(ev.ConfirmReset())
-        return self._machine.message
-
-    def label(self, key: str, episode_id: str, operator: str) -> int:
-        if key not in (*KEYS, "u"):
-            raise ConfigError("this key is no label", got=key, allowed=(*KEYS, "u"))
-        self._label_seq = 0  # stays so where the label waits for the episode's end
-        self._feed(ev.Undo(operator) if key == "u" else ev.Judge(key, episode_id, operator))
-        return self._label_seq
-
-    def discard(self, episode_id: str, reason: str) -> None:
-        self._feed(ev.Discard(episode_id, reason))
-
-    def run_one(self, task: str, seed: int, canary: bool) -> None:
-        self._begun = True
-        self._report = EpisodeReport()
-        self._feed(ev.RunOne(task, seed, canary))
-
-    def progress(self) -> tuple[str, int, bool]:
-        phase = self._machine.phase
-        return phase.value, self._step, phase in (Phase.IDLE, Phase.DONE)
-
-    def report(self) -> EpisodeReport:
+    def _report(self) -> EpisodeReport:
         label = self._tally.label(self._machine.last_id)
-        if not self._report.uri:
-            return self._report
-        status = label.status
-        code = outcome_code(
-            status is LabelStatus.LABELLED,
-            status is LabelStatus.ABSTAINED,
-            status is LabelStatus.FAILED,
+        last = self._director.last
+        codes = {
+            LabelStatus.LABELLED: msg.Reward.SCORE,
+            LabelStatus.ABSTAINED: msg.Reward.ABSTAIN,
+            LabelStatus.FAILED: msg.Reward.ERROR,
+        }
+        return EpisodeReport(
+            part=last.part,
+            message=last.message,
+            end_cause=last.end_cause,
+            uri=last.uri,
+            outcome=codes.get(label.status),
+            value=label.score.value if label.score is not None else math.nan,
         )
-        value = label.score.value if label.score is not None else math.nan
-        return dataclasses.replace(self._report, outcome=code, value=value)
 
     # On the loop: the other nodes, the first start, the state.
 
     def _tick(self) -> None:
         assert self._loop is not None
         missing = self._peers.missing()
-        self._feed(ev.Peers(missing))
-        if not self._begun and not missing and self.config.auto_start:
-            self.start()
+        self._director.feed(ev.Peers(missing))
+        if not self._director.begun and not missing and self.config.auto_start:
+            self._director.start()
         self._loop.after(TICK_S, self._tick)
 
     def _on_learner(self, status: msg.LearnerStatus) -> None:
         def heard() -> None:
             self._policy_version = int(status.policy_version)
-            self._feed(ev.LearnerProgress(int(status.episodes_done)))
+            self._director.feed(ev.LearnerProgress(int(status.episodes_done)))
 
         if self._loop is not None:
             self._loop.post(heard)
 
-    def _publish(self) -> None:
+    def changed(self) -> None:
         """At once when phase or message changed, else twice a second."""
         machine, now_ns = self._machine, self.clock.steady_ns()
         mark = (machine.phase, machine.message)
@@ -353,23 +239,10 @@ class SessionNode(HostNode[SessionConfig]):
         self._sent, self._sent_ns = mark, now_ns
         counts = self._tally.counts(self._store.ids())
         last = self._tally.label(machine.last_id).score
-        task = machine.episode.task if machine.episode is not None else machine.task
-        view = SessionView(
-            phase=machine.phase,
-            message=machine.message,
-            allowed=machine.allowed,
-            task=task,
-            episode_id=machine.episode.episode_id if machine.episode is not None else "",
-            step=self._step,
-            committed=machine.committed,
-            labelled=counts.labelled,
-            abstained=counts.abstained,
-            errors=counts.errors,
-            idle=self._account.snapshot(),
-        )
+        view = self._director.view(counts.labelled, counts.abstained, counts.errors)
         details = convert.SessionDetails(
             index=machine.committed,
-            max_steps=self._max_steps(task),
+            max_steps=self.max_steps(view.task),
             claimed_successes=counts.claimed_successes,
             reward_source=counts.source,
             last_reward=None if last is None else last.value,

@@ -32,7 +32,7 @@ _LOG = logging.getLogger(__name__)
 RequestFactory: TypeAlias = Callable[[RewardSpec], RewardRequest]
 """Makes the request for the source that will score it: what it opens depends on the spec."""
 
-OnShadow: TypeAlias = Callable[[RewardSpec, RewardRequest, RewardOutcome], None]
+OnShadow: TypeAlias = Callable[[RewardSpec, RewardRequest, RewardOutcome], object]
 
 _Job: TypeAlias = "tuple[RequestFactory, Future[RewardOutcome]]"
 

@@ -25,17 +25,32 @@ from roboreward_ros.srv import BeginEpisode, EndEpisode
 from roboreward_ros.types import EndCause
 
 
-@dataclass(frozen=True, slots=True)
-class EpisodeOrder:
+class Episode(Protocol):
     """What the other nodes are told about an episode."""
 
-    episode_id: str
-    index: int
-    task: str
-    seed: int
-    max_steps: int
-    canary: bool
-    min_policy_version: int = 0
+    @property
+    def episode_id(self) -> str: ...
+    @property
+    def index(self) -> int: ...
+    @property
+    def task(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def canary(self) -> bool: ...
+
+
+class Facts(Protocol):
+    """What the driver has to know besides; asked when it is needed."""
+
+    def max_steps(self, task: str) -> int:
+        """Time limit of a task, control steps."""
+
+    def min_policy_version(self) -> int:
+        """Steering actor that the next episode must run with, at least."""
+
+    def uri(self, episode_id: str) -> str:
+        """Claim check of a committed episode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +79,7 @@ class Listener(Protocol):
 
     def reset_done(self, episode_id: str) -> None: ...
 
-    def begun(self, episode_id: str) -> None: ...
+    def begun_episode(self, episode_id: str) -> None: ...
 
     def committed(self, episode_id: str, end_cause: EndCause, uri: str) -> None: ...
 
@@ -81,7 +96,8 @@ class Listener(Protocol):
 class _Attempt:
     """The one reset or episode that is on its way."""
 
-    order: EpisodeOrder
+    order: Episode
+    max_steps: int = 0
     calls: list[ActionCall] = field(default_factory=list)
     ready: set[str] = field(default_factory=set)
     begin_asked: bool = False
@@ -99,6 +115,7 @@ class EpisodeDriver:
         node: makes the clients; relative names.
         loop: where everything happens.
         listener: who is told.
+        facts: what it does not know itself.
         config: limits of the waits.
     """
 
@@ -107,12 +124,14 @@ class EpisodeDriver:
         node: HostNode,  # type: ignore[type-arg]
         loop: Loop,
         listener: Listener,
-        config: DriverConfig,
+        facts: Facts,
+        config: DriverConfig | None = None,
     ) -> None:
         self._node = node
         self._loop = loop
         self._tell = listener
-        self._config = config
+        self._facts = facts
+        self._config = config or DriverConfig()
         self._reset = ActionClient(node, ResetRobot, "reset_robot")
         self._record = ActionClient(node, RecordEpisode, "record_episode")
         self._policy = ActionClient(node, RunPolicy, "run_policy")
@@ -135,7 +154,7 @@ class EpisodeDriver:
             "reward_node": Peer("score_episode/_action/status", self._score.server_is_ready),
         }
 
-    def reset(self, order: EpisodeOrder) -> None:
+    def reset(self, order: Episode) -> None:
         """Start pose and scene; answers reset_done, failed or aborted."""
         attempt = self._start(order)
         goal = ResetRobot.Goal(task=order.task, seed=order.seed)
@@ -149,23 +168,24 @@ class EpisodeDriver:
 
         self._call(attempt, self._reset, goal, "robot", self._config.reset_s, result)
 
-    def begin(self, order: EpisodeOrder) -> None:
+    def begin(self, order: Episode) -> None:
         """Arm recorder and policy, then step 0; answers begun, then committed; or failed."""
         attempt = self._start(order)
+        attempt.max_steps = max_steps = self._facts.max_steps(order.task)
         record_goal = RecordEpisode.Goal(
             episode_id=order.episode_id,
             index=order.index,
             task=order.task,
             seed=order.seed,
-            max_steps=order.max_steps,
+            max_steps=max_steps,
             canary=order.canary,
         )
         policy_goal = RunPolicy.Goal(
             episode_id=order.episode_id,
             task=order.task,
-            max_steps=order.max_steps,
+            max_steps=max_steps,
             seed=order.seed,
-            min_policy_version=order.min_policy_version,
+            min_policy_version=self._facts.min_policy_version(),
             canary=order.canary,
         )
 
@@ -217,7 +237,7 @@ class EpisodeDriver:
         attempt.aborting = True
         self._tear_down(attempt, EndCause.OPERATOR)
 
-    def score(self, episode_id: str, uri: str) -> None:
+    def score(self, episode_id: str) -> None:
         """Ask for the reward; answers scored. Asking again replaces the first request."""
         if (older := self._scores.pop(episode_id, None)) is not None:
             older.drop()
@@ -237,13 +257,13 @@ class EpisodeDriver:
             self._node,
             self._loop,
             self._score,
-            ScoreEpisode.Goal(uri=uri),
+            ScoreEpisode.Goal(uri=self._facts.uri(episode_id)),
             self._config.score_s,
             result,
             lambda reason: answered(False, reason),
         )
 
-    def _start(self, order: EpisodeOrder) -> _Attempt:
+    def _start(self, order: Episode) -> _Attempt:
         if self._attempt is not None:
             raise SessionError("an episode is still on its way", got=self._attempt.order.episode_id)
         self._attempt = _Attempt(order)
@@ -286,12 +306,12 @@ class EpisodeDriver:
                 attempt.ready.add("begun")
                 for call in attempt.calls:
                     call.renew(self._config.silence_s)
-                self._tell.begun(order.episode_id)
+                self._tell.begun_episode(order.episode_id)
 
         call_service(
             self._loop,
             self._begin,
-            BeginEpisode.Request(episode_id=order.episode_id, max_steps=order.max_steps),
+            BeginEpisode.Request(episode_id=order.episode_id, max_steps=attempt.max_steps),
             self._config.service_s,
             answered,
             lambda reason: self._fail(attempt, "robot", reason),

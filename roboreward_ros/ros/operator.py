@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from std_srvs.srv import Trigger
 
-import roboreward_ros.msg as msg
 from roboreward_ros.action import RunEpisode
 from roboreward_ros.errors import ConfigError, RoboRewardError, SessionError, StoreError
 from roboreward_ros.ros.loop import Loop
@@ -64,8 +63,6 @@ class Desk(Protocol):
     def progress(self) -> tuple[str, int, bool]:
         """Phase, step, and whether the session has come to rest."""
 
-    def report(self) -> EpisodeReport: ...
-
 
 _FAILED = {
     "robot": RunEpisode.Result.ROBOT_FAILED,
@@ -81,9 +78,17 @@ class OperatorServices:
         node: host; services answer as soon as the loop has decided.
         loop: of the desk.
         desk: who decides.
+        report: how the last episode ended; called on the loop.
     """
 
-    def __init__(self, node: HostNode, loop: Loop, desk: Desk) -> None:  # type: ignore[type-arg]
+    def __init__(
+        self,
+        node: HostNode,  # type: ignore[type-arg]
+        loop: Loop,
+        desk: Desk,
+        report: Callable[[], EpisodeReport],
+    ) -> None:
+        self._report = report
         self._loop = loop
         self._desk = desk
         self._wake = threading.Event()
@@ -148,7 +153,7 @@ class OperatorServices:
                 self._loop.ask(self._desk.halt)
             elif stopped:
                 self._wake.wait(FEEDBACK_S)
-        report = self._loop.ask(self._desk.report)
+        report = self._loop.ask(self._report)
         result.termination_reason, result.uri = report.end_cause, report.uri
         if stopped and not report.uri:
             result.termination_reason = "canceled"
@@ -158,12 +163,3 @@ class OperatorServices:
         elif report.outcome is not None:
             result.outcome, result.value = int(report.outcome), float(report.value)
         return result
-
-
-def outcome_code(labelled: bool, abstained: bool, failed: bool) -> int | None:
-    """The number of ``Reward.outcome`` for a label's status; None: nothing scored it."""
-    if labelled:
-        return int(msg.Reward.SCORE)
-    if abstained:
-        return int(msg.Reward.ABSTAIN)
-    return int(msg.Reward.ERROR) if failed else None

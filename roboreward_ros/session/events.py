@@ -11,9 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from roboreward_ros.errors import SessionError
+from roboreward_ros.errors import ConfigError, SessionError
 from roboreward_ros.session.plan import PlannedEpisode
 from roboreward_ros.types import EndCause
+
+LABELS = ("s", "f", "1", "2", "3", "4", "5")
 
 
 class Phase(StrEnum):
@@ -63,6 +65,10 @@ class Judge(Verb):
     key: str
     episode_id: str = ""
     operator: str = ""
+
+    def __post_init__(self) -> None:
+        if self.key not in LABELS:
+            raise ConfigError("this key is no label", got=self.key, allowed=(*LABELS, "u"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +304,7 @@ def verb_of_key(key: str, phase: Phase, text: str = "") -> Verb:
     """
     if key == "enter":
         return ConfirmReset() if phase is Phase.WAIT_RESET else Start()
-    if key in ("s", "f") or (len(key) == 1 and key in "12345"):
+    if key in LABELS:
         return Judge(key)
     if key == "t":
         return SetTask(text)

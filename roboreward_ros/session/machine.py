@@ -42,6 +42,7 @@ from roboreward_ros.session.events import (
     ResetDone,
     RetryDue,
     RunOne,
+    Score,
     Scored,
     SetTask,
     Start,
@@ -75,7 +76,9 @@ def _ignore(m: SessionState, event: Event) -> Commands:
 
 def _start(m: SessionState, event: Event) -> Commands:
     m.held, m.failures = False, 0
-    return m.next_step()
+    after = m.next_step()
+    asks: Commands = [Score(episode_id) for episode_id in m.outstanding]
+    return [*(ask for ask in asks if ask not in after), *after]
 
 
 def _run_one(m: SessionState, event: Event) -> Commands:

@@ -127,6 +127,17 @@ def test_a_resumed_session_goes_on_at_the_next_index(ros, stack):
     assert stack.arm.begun == ["ep_000002"]
 
 
+def test_an_episode_that_nobody_had_scored_is_scored_after_a_restart(ros, stack):
+    stack.up("recorder")  # reward_node has looked at the store and found nothing
+    store = EpisodeStore(stack.path, "w")
+    write_episode(store, 0)
+    store.close()
+    assert ros.add(stack.recorder).bring_up()
+    stack.start(episodes=1)
+    ros.spin_until(lambda: stack.session.stop, "done", 30.0)
+    assert [r.episode_id for r in Ledger(stack.path).records()] == ["ep_000000"]
+
+
 def test_nothing_starts_before_all_nodes_are_there(ros, stack):
     stack.up("policy").start()
     ros.spin_until(lambda: "policy_node" in stack.state.message, "message", 30.0)

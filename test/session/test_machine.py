@@ -102,6 +102,15 @@ def test_a_resumed_session_first_waits_for_the_learner():
     assert isinstance(feed(m, ev.LearnerProgress(2))[0], ev.Reset)
 
 
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_resumed_session_asks_for_scores_that_nobody_asked_for(waits):
+    m = machine(MachineConfig(wait_for_reward=waits, wait_for_learner=False), 3, committed=1)
+    m.outstanding = ("ep_000000",)
+    commands = feed(m, ev.Start())
+    assert commands.count(ev.Score("ep_000000")) == 1
+    assert (m.phase is Phase.SCORING) is waits
+
+
 def test_a_reached_target_is_done_at_once():
     assert feed(machine(committed=2), ev.Start()) == [ev.Finish()]
 

@@ -100,6 +100,16 @@ def find_task(name: str) -> TaskSpec:
     )
 
 
+REAL_MAX_STEPS = 60
+"""Time limit of a task that the twin does not know: 12 s at 5 Hz."""
+
+
+def default_max_steps(sentence: str) -> int:
+    """Time limit of a task in control steps, also of one that only a real scene has."""
+    known = {spec.sentence: spec.max_steps for spec in TASKS}
+    return known.get(sentence, REAL_MAX_STEPS)
+
+
 def scene_class(spec: TaskSpec) -> type[TaskScene]:
     """The scene's class; loads MuJoCo."""
     if spec is DRAWER:
