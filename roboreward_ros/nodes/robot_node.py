@@ -21,7 +21,8 @@ from roboreward_ros.protocols import Robot
 from roboreward_ros.robot.profile import RobotProfile, load_profile
 from roboreward_ros.robot.safety import SafetyGuard, SafetyLimits
 from roboreward_ros.robot.watchdog import CommandWatchdog
-from roboreward_ros.ros.arm_loop import ArmLoop, ArmLoopConfig
+from roboreward_ros.ros.arm_beat import ArmLoopConfig
+from roboreward_ros.ros.arm_loop import ArmLoop
 from roboreward_ros.ros.arm_server import ArmServer, StatePublisher
 from roboreward_ros.ros.diagnostics import Diagnostics, Health, Level
 from roboreward_ros.ros.lifecycle import HostNode

@@ -22,7 +22,8 @@ import roboreward_ros.msg as msg
 from roboreward_ros.clock import Clock
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.protocols import Robot
-from roboreward_ros.ros.arm_loop import ArmLoop, ArmLoopConfig
+from roboreward_ros.ros.arm_beat import ArmLoopConfig
+from roboreward_ros.ros.arm_loop import ArmLoop
 from roboreward_ros.ros.arm_server import ArmServer, StatePublisher
 from roboreward_ros.ros.convert import image_to_compressed, image_to_msg, truth_to_msg
 from roboreward_ros.ros.diagnostics import Diagnostics

@@ -17,7 +17,8 @@ import roboreward_ros.msg as msg
 import roboreward_ros.srv as srv
 from roboreward_ros.action import ResetRobot
 from roboreward_ros.errors import ConfigError, RoboRewardError
-from roboreward_ros.ros.arm_loop import ArmLoop, Refusal
+from roboreward_ros.ros.arm_beat import Refusal
+from roboreward_ros.ros.arm_loop import ArmLoop
 from roboreward_ros.ros.convert import (
     action_from_msg,
     beat_to_msg,
