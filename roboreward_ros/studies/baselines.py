@@ -9,6 +9,7 @@ evaluation that is interrupted goes on where it stopped. Knows nothing about ROS
 from __future__ import annotations
 
 import atexit
+import functools
 import hashlib
 import json
 import multiprocessing
@@ -21,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+import roboreward_ros
 from roboreward_ros.errors import FormatError
 from roboreward_ros.evaluation.success import Trial
 from roboreward_ros.policies.noise import prior_noise
@@ -38,6 +40,7 @@ from roboreward_ros.types import Float32Array
 FORMAT = 1
 BLOCK = 5
 """Trials that a worker does per request: small enough to lose little when stopped."""
+DECIDING = ("policies", "robot", "sim", "types", "dsrl/actor.py", "studies/rollout.py")
 CANDIDATES = 16
 CANDIDATE_SEED = 77
 
@@ -101,6 +104,22 @@ def fingerprint(chooser: NoiseChooser) -> str:
     raise TypeError(f"no fingerprint of {type(chooser).__name__}")
 
 
+@functools.cache
+def code_fingerprint() -> str:
+    """Digest of the package's sources that decide what happens in a trial.
+
+    Trials of older sources are run again rather than mixed with new ones.
+    """
+    package = Path(roboreward_ros.__file__).parent
+    digest = hashlib.sha256()
+    for part in DECIDING:
+        place = package / part
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            digest.update(str(path.relative_to(package)).encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 class TrialFile:
     """Stored trials of one job; the file's name carries the key of everything that decides them.
 
@@ -117,6 +136,7 @@ class TrialFile:
             "policy_id": setting.policy_id,
             "max_steps": setting.max_steps,
             "image_size": setting.image_size,
+            "code": code_fingerprint(),
             "noise": fingerprint(job.chooser),
         }
         key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

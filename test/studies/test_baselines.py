@@ -11,6 +11,7 @@ import pytest
 from roboreward_ros.errors import FormatError
 from roboreward_ros.evaluation.success import Trial
 from roboreward_ros.robot.profile import load_profile
+from roboreward_ros.studies import baselines
 from roboreward_ros.studies.baselines import (
     Evaluator,
     Job,
@@ -114,6 +115,17 @@ def test_another_setting_never_reuses_trials(tmp_path: Path, other: dict[str, ob
     evaluator(tmp_path).run([BASE])
     setting = replace(SETTING, **other)  # type: ignore[arg-type]
     assert evaluator(tmp_path, setting=setting).missing([BASE]) == len(BASE.seeds)
+
+
+def test_other_sources_never_reuse_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluator(tmp_path).run([BASE])
+    monkeypatch.setattr(baselines, "code_fingerprint", lambda: "changed")
+    assert evaluator(tmp_path).missing([BASE]) == len(BASE.seeds)
+
+
+def test_every_part_that_decides_a_trial_exists() -> None:
+    package = Path(baselines.__file__).parents[1]
+    assert all((package / part).exists() for part in baselines.DECIDING)
 
 
 def test_another_noise_never_reuses_trials(tmp_path: Path) -> None:
