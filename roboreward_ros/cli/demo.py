@@ -16,7 +16,7 @@ from pathlib import Path
 
 from roboreward_ros.cli import run_config
 from roboreward_ros.cli.demo_stages import StageClock, StoppedError, final_actor, run_jobs, train
-from roboreward_ros.cli.preflight import policy_folder, preflight
+from roboreward_ros.cli.preflight import described_policy, policy_folder, preflight
 from roboreward_ros.cli.progress import Display, make_display
 from roboreward_ros.cli.report import PAGE_FILE, headline, write_report
 from roboreward_ros.cli.run_files import write_arms
@@ -25,7 +25,7 @@ from roboreward_ros.evaluation.summary import RunSummary
 from roboreward_ros.sim.tasks import find_task
 from roboreward_ros.stack import ENVIRONMENT, Stack
 from roboreward_ros.studies.baselines import Evaluator, Setting
-from roboreward_ros.studies.demo_arms import DemoArms, described_policy
+from roboreward_ros.studies.demo_arms import DemoArms
 
 EPISODES = 150
 HELD_OUT = 100

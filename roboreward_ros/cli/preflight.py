@@ -19,7 +19,7 @@ from pathlib import Path
 
 from roboreward_ros.cli import run_config
 from roboreward_ros.dsrl.config import load_profile as load_learner
-from roboreward_ros.errors import RoboRewardError, StackError
+from roboreward_ros.errors import CheckpointError, RoboRewardError, StackError
 from roboreward_ros.rewards.registry import SOURCES, find_class
 from roboreward_ros.robot.profile import load_profile as load_robot
 from roboreward_ros.sim.tasks import TASKS, find_task
@@ -59,7 +59,8 @@ def preflight(given: Mapping[str, str], *, probe_domain: bool = True) -> Stack:
             + " missing:"
             + "".join(f"\n  {number}. {text}" for number, text in enumerate(missing, 1)),
         )
-    run_config.save(run_dir, stack.arguments)
+    policy_id, _ = described_policy(policy_folder(stack.arguments.policy))
+    run_config.save(run_dir, stack.arguments, policy_id)
     return stack
 
 
@@ -118,6 +119,21 @@ def policy_folder(policy: str) -> Path:
     return Path(policy).expanduser()
 
 
+def described_policy(folder: Path) -> tuple[str, int]:
+    """Identity and prediction horizon of a policy's folder, without loading its weights.
+
+    Raises:
+        CheckpointError: the description cannot be read.
+    """
+    path = folder / POLICY_FILES[0]
+    try:
+        content = json.loads(path.read_text())
+        horizon = int(content["description"]["network"]["prediction_horizon"])
+        return str(content["policy_id"]), horizon
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError("policy cannot be read", got=f"{path}: {error!r}") from error
+
+
 def _policy_problems(policy: str, task: str) -> list[str]:
     """Looks at the description only: reading the weights would load torch into the launcher."""
     folder = policy_folder(policy)
@@ -126,8 +142,9 @@ def _policy_problems(policy: str, task: str) -> list[str]:
         remedy = "give policy:=FOLDER with both, or train one: roboreward policy train --sim"
         return [f"policy: no {' and no '.join(missing)} in {folder}; {remedy}"]
     try:
+        described_policy(folder)
         tasks = json.loads((folder / POLICY_FILES[0]).read_text())["description"]["tasks"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (CheckpointError, OSError, ValueError, KeyError, TypeError) as error:
         return [f"policy: {folder / POLICY_FILES[0]} cannot be read: {error!r}"]
     if task and tasks and task not in tasks:
         return [f"policy: {folder} was not trained on {task!r}; it knows {', '.join(tasks)}"]

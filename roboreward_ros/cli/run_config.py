@@ -54,15 +54,31 @@ def merge(given: Mapping[str, str], stored: Mapping[str, str], run_dir: Path) ->
     return arguments
 
 
-def save(run_dir: Path, arguments: StackArguments) -> None:
+def save(run_dir: Path, arguments: StackArguments, policy_id: str) -> None:
     """Create the run or resume it with these arguments.
+
+    Args:
+        run_dir: of the run.
+        arguments: in force from now on.
+        policy_id: what the policy's folder holds now; a retrained one is another policy.
 
     Raises:
         ConfigError: a resume that changes task, robot, policy or noise form.
         StoreError: the folder cannot be written, or holds something that is not a run.
     """
+    before = ""
+    if (run_dir / "run.json").exists():
+        before = str(read_run(run_dir).config.get("policy_id", ""))
+    if before and before != policy_id:
+        raise ConfigError(
+            f"the run in {run_dir} was made with another policy of the same name",
+            got=policy_id[:12],
+            allowed=before[:12],
+            next_step="Put the old checkpoint back as policy:=, or give another run_dir:=.",
+        )
     config: dict[str, bool | int | float | str] = {
         name: value for name, value in asdict(arguments).items() if name not in NOT_STORED
     }
     config["noise"] = str(load_profile(arguments.profile).noise)
+    config["policy_id"] = policy_id
     open_run(run_dir, config)

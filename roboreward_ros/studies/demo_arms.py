@@ -8,14 +8,12 @@ as the run has episodes; the steered arms take the fixed final actor.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from roboreward_ros.dsrl.actor import SteeringActor, load_actor
 from roboreward_ros.dsrl.config import load_profile
-from roboreward_ros.errors import CheckpointError
 from roboreward_ros.evaluation.success import Arm, ArmResult, Trial
 from roboreward_ros.sim.seeds import held_out_seed, training_seed
 from roboreward_ros.studies.baselines import (
@@ -33,21 +31,6 @@ from roboreward_ros.types import PolicySpec
 
 BASELINES: dict[Arm, NoiseChooser] = {Arm.BASE: PriorNoise(), Arm.ZERO: ConstantNoise()}
 SHRUNK: dict[Arm, NoiseChooser] = {Arm.QUARTER: PriorNoise(0.25), Arm.HALF: PriorNoise(0.5)}
-
-
-def described_policy(folder: Path) -> tuple[str, int]:
-    """Identity and prediction horizon of a policy's folder, without loading its weights.
-
-    Raises:
-        CheckpointError: the description cannot be read.
-    """
-    path = folder / "policy.json"
-    try:
-        content = json.loads(path.read_text())
-        horizon = int(content["description"]["network"]["prediction_horizon"])
-        return str(content["policy_id"]), horizon
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError("policy cannot be read", got=f"{path}: {error!r}") from error
 
 
 @dataclass(frozen=True, slots=True)

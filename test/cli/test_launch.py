@@ -5,6 +5,7 @@
 import importlib
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,19 @@ from roboreward_ros.sim.tasks import TASKS
 from roboreward_ros.stack import StackArguments, describe
 
 
+def describe_policy(
+    folder: Path, policy_id: str = "p1", tasks: Sequence[str] = [t.sentence for t in TASKS]
+) -> None:
+    description = {"tasks": list(tasks), "network": {"prediction_horizon": 4}}
+    content = {"policy_id": policy_id, "description": description}
+    (folder / "policy.json").write_text(json.dumps(content))
+
+
 @pytest.fixture
 def policy(tmp_path: Path) -> Path:
     folder = tmp_path / "policy"
     folder.mkdir()
-    tasks = [task.sentence for task in TASKS]
-    (folder / "policy.json").write_text(json.dumps({"description": {"tasks": tasks}}))
+    describe_policy(folder)
     (folder / "policy.safetensors").write_bytes(b"")
     return folder
 
@@ -93,6 +101,17 @@ def test_a_resume_refuses_to_become_another_run(
         preflight({**given, **change}, probe_domain=False)
 
 
+def test_a_resume_refuses_a_retrained_policy_of_the_same_name(
+    given: dict[str, str], policy: Path
+) -> None:
+    preflight(given, probe_domain=False)
+    describe_policy(policy, policy_id="p2")
+    with pytest.raises(ConfigError, match="another policy"):
+        preflight(given, probe_domain=False)
+    describe_policy(policy)
+    preflight(given, probe_domain=False)
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -133,7 +152,7 @@ def test_the_real_arm_lists_driver_camera_policy_and_weights(tmp_path: Path) -> 
 def test_a_policy_that_was_not_trained_on_the_task_is_refused(
     given: dict[str, str], policy: Path
 ) -> None:
-    (policy / "policy.json").write_text('{"description": {"tasks": ["something else"]}}')
+    describe_policy(policy, tasks=["something else"])
     with pytest.raises(StackError, match="not trained on"):
         preflight(given, probe_domain=False)
 
