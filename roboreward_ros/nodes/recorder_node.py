@@ -204,14 +204,7 @@ class RecorderNode(HostNode[RecorderConfig]):
             uri = assembler.commit()
         except ConfigError as error:
             return _failure(Result.STALLED, str(error))
-        summary = open_uri(uri).summary
-        return Result(
-            uri=uri,
-            steps=summary.n_steps,
-            complete=summary.complete,
-            taint=list(summary.taint),
-            end_cause=convert.end_cause_to_code(summary.end_cause),
-        )
+        return convert.summary_to_recording(open_uri(uri).summary, uri)
 
     def _meta(self, request: RecordEpisode.Goal, policy_id: str, chunk_size: int) -> EpisodeMeta:
         return EpisodeMeta(

@@ -13,9 +13,7 @@ a source does, an outcome comes in time; a failure leaves the episode unlabelled
 
 from __future__ import annotations
 
-import concurrent.futures
 import threading
-from collections import deque
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -38,14 +36,14 @@ from roboreward_ros.ros.lifecycle import HostNode
 from roboreward_ros.ros.loop import until
 from roboreward_ros.ros.params import HostConfig, option
 from roboreward_ros.ros.qos import EVENT
+from roboreward_ros.ros.rates import Samples
 from roboreward_ros.ros.spin import run
 from roboreward_ros.ros.work import Goal, WorkServer
 from roboreward_ros.srv import SetRewardSource
-from roboreward_ros.types import LabelRecord, Provenance, RewardFailure, RewardOutcome
+from roboreward_ros.types import LabelRecord, RewardFailure, RewardOutcome
 
 Result: TypeAlias = ScoreEpisode.Result
 QUEUE = 64
-POLL_S = 0.05
 CLOSE_S = 3.0
 _CODES = {
     Refusal.UNKNOWN_SOURCE: SetRewardSource.Response.UNKNOWN_SOURCE,
@@ -67,11 +65,8 @@ class RewardConfig(HostConfig):
         HostConfig.__post_init__(self)
         options_from_json(self.source_options)
         if self.deadline_s < 0 or self.warm_up_s <= 0:
-            raise ConfigError(
-                "deadline_s or warm_up_s",
-                got=f"{self.deadline_s}, {self.warm_up_s}",
-                allowed="deadline_s >= 0, warm_up_s > 0",
-            )
+            got = f"{self.deadline_s:g} and {self.warm_up_s:g}"
+            raise ConfigError("deadline_s or warm_up_s", got=got, allowed=">= 0 and > 0")
 
 
 class RewardNode(HostNode[RewardConfig]):
@@ -84,7 +79,7 @@ class RewardNode(HostNode[RewardConfig]):
         self._server: WorkServer[ScoreEpisode.Goal, Result] | None = None
         self._recovery: threading.Thread | None = None
         self._stopping = threading.Event()
-        self._latencies: deque[float] = deque(maxlen=100)
+        self._latencies = Samples()
         self._problem = ""
         self._following = False  # the parameter is being set to what is in force
 
@@ -139,18 +134,14 @@ class RewardNode(HostNode[RewardConfig]):
     # In worker threads.
 
     def _recover(self) -> None:
-        book, host = self._book, self._host
-        assert book is not None
-        assert host is not None
-        source = self._name
-        missing = book.unanswered(source)
+        assert self._book is not None
+        missing = self._book.unanswered(self._name)
         if missing:
-            self.get_logger().info(f"scoring {len(missing)} episodes that {source} has not seen")
+            self.get_logger().info(f"scoring {len(missing)} episodes that have no score yet")
         for episode_id in missing:
-            if self._stopping.is_set():
-                return
             try:
-                self._score(book.store.open(episode_id))
+                if not self._stopping.is_set():
+                    self._score(self._book.store.open(episode_id))
             except (StoreError, FormatError) as error:
                 self.get_logger().error(f"{episode_id} stays unlabelled: {error}")
 
@@ -164,35 +155,25 @@ class RewardNode(HostNode[RewardConfig]):
         except (StoreError, FormatError) as error:
             return Result(error_code=Result.NO_EPISODE, error_msg=str(error))
         frames = episode.summary.n_steps + 1
-        goal.feedback(ScoreEpisode.Feedback(frames_done=0, frames_total=frames))
-        record = self._score(episode, goal, force=bool(request.force))
+        goal.feedback(ScoreEpisode.Feedback(frames_total=frames))
+        record = self._score(episode, goal)
         if record is None:
             return goal.canceled(Result(error_msg=f"not scored: {goal.cancel_reason}"))
-        goal.feedback(ScoreEpisode.Feedback(frames_done=frames, frames_total=frames))
         return Result(reward=record_to_msg(record))
 
     def _score(
-        self,
-        episode: EpisodeReader,
-        goal: Goal[ScoreEpisode.Goal] | None = None,
-        *,
-        force: bool = False,
+        self, episode: EpisodeReader, goal: Goal[ScoreEpisode.Goal] | None = None
     ) -> LabelRecord | None:
         book, host = self._book, self._host
-        if book is None or host is None:
-            return None
+        assert book is not None and host is not None
+        force = goal is not None and bool(goal.request.force)
 
         def wanted() -> bool:
             return not self._stopping.is_set() and (goal is None or not goal.cancel_reason)
 
         def ask(reader: EpisodeReader) -> RewardOutcome:
-            future = host.submit(lambda spec: reward_request(reader, spec))
-            while not future.done() and wanted():
-                concurrent.futures.wait([future], POLL_S)
-            if not future.done():
-                return RewardFailure("nobody wants it any more", Provenance(self._name))
-            outcome = future.result()
-            self._latencies.append(outcome.latency_s)
+            outcome = host.score(lambda spec: reward_request(reader, spec), wanted)
+            self._latencies.add_ns(round(outcome.latency_s * 1e9))
             self._problem = outcome.message if isinstance(outcome, RewardFailure) else ""
             return outcome
 
@@ -200,12 +181,9 @@ class RewardNode(HostNode[RewardConfig]):
 
     def _announce(self, record: LabelRecord) -> None:
         self._rewards.publish(record_to_msg(record))
-        outcome = record.outcome
-        if isinstance(outcome, RewardFailure):
-            self.get_logger().error(
-                f"{record.episode_id} stays unlabelled: {outcome.provenance.source}: "
-                f"{outcome.message}"
-            )
+        if isinstance(record.outcome, RewardFailure):
+            why = record.outcome.message
+            self.get_logger().error(f"{record.episode_id} stays unlabelled: {why}")
 
     # Swaps.
 
@@ -225,8 +203,7 @@ class RewardNode(HostNode[RewardConfig]):
     def _swap(self, source: str, options_json: str, *, shadow: bool = False) -> tuple[int, str]:
         """Warm a source up and let it take over; error code and message of the service."""
         host, book = self._host, self._book
-        if host is None or book is None:
-            return SetRewardSource.Response.WARM_UP_FAILED, "reward_node is not active"
+        assert host is not None and book is not None
         try:
             spec = switch(host, source, options_json, shadow)
         except SwitchError as error:
@@ -235,7 +212,7 @@ class RewardNode(HostNode[RewardConfig]):
         if spec is not None and not shadow:
             book.promote(spec.name, spec.scale)
             self.post(lambda: self._show_source(source))
-        self.get_logger().info(f"reward source: {source}{' (in the shadow)' if shadow else ''}")
+        self.get_logger().info(f"{'shadow' if shadow else 'reward source'}: {source or 'none'}")
         return 0, ""
 
     def _parameters_changed(self, old: RewardConfig, new: RewardConfig) -> None:
@@ -257,13 +234,12 @@ class RewardNode(HostNode[RewardConfig]):
             self._following = False
 
     def _health(self) -> Health:
-        times = sorted(self._latencies)
-        values: dict[str, str | float | int] = {"source": self._name}
-        if self._server is not None:
-            values["waiting"] = self._server.waiting
-        for share in (0.5, 0.95):
-            if times:
-                values[f"latency_p{share * 100:.0f}_s"] = times[int(share * (len(times) - 1))]
+        latency = self._latencies.summary()
+        values: dict[str, float | str] = {
+            "p50_ms": latency.p50_ms,
+            "p99_ms": latency.p99_ms,
+            "source": self._name,
+        }
         return Health(Level.WARN if self._problem else Level.OK, self._problem or "ok", values)
 
 

@@ -43,6 +43,7 @@ from roboreward_ros.session.plan import PlanConfig
 from roboreward_ros.sim.tasks import default_max_steps
 
 TICK_S = 0.2
+_ANSWERED = (LabelStatus.LABELLED, LabelStatus.ABSTAINED, LabelStatus.FAILED)
 PUBLISH_S = 0.5
 
 
@@ -87,7 +88,7 @@ class SessionNode(HostNode[SessionConfig]):
         self._store = self._desk.store
         self._tally = Tally(config.run_dir)
         memory = load_memory(config.run_dir)
-        self._owner = "sim_node" if config.auto_reset else "robot_node"
+        owner = "sim_node" if config.auto_reset else "robot_node"
         ids = self._store.ids()
         self._machine = SessionMachine(
             MachineConfig(
@@ -96,7 +97,7 @@ class SessionNode(HostNode[SessionConfig]):
                 wait_for_learner=config.wait_for_learner,
                 ask_operator=config.ask_operator,
                 max_retries=config.max_retries,
-                motion_peers=frozenset({self._owner, "policy_node", "recorder_node"}),
+                motion_peers=frozenset({owner, "policy_node", "recorder_node"}),
             ),
             PlanConfig(config.task, config.seed, config.episodes, config.canary_every),
             committed=len(ids),
@@ -115,11 +116,10 @@ class SessionNode(HostNode[SessionConfig]):
         self._loop = Loop("session worker", self._broken, self.clock)
         self._driver = EpisodeDriver(self, self._loop, self._director, self)
         self._director.driver = self._driver
-        self._learner = self.create_subscription(
-            msg.LearnerStatus, "learner", self._on_learner, LATCHED
-        )
-        learner = Peer("learner", lambda: self._learner.get_publisher_count() > 0)
-        self._peers = PeerWatch(self, {**self._driver.peers(self._owner), "learner_node": learner})
+        status = msg.LearnerStatus
+        self._learner = self.create_subscription(status, "learner", self._on_learner, LATCHED)
+        learner = {"learner_node": Peer("learner", lambda: self._learner.get_publisher_count() > 0)}
+        self._peers = PeerWatch(self, self._driver.peers(owner) | learner)
         self._operator = OperatorServices(self, self._loop, self._director, self._report)
 
     def _start(self) -> None:
@@ -190,27 +190,18 @@ class SessionNode(HostNode[SessionConfig]):
             case ev.Leave():
                 self.stop.set("the operator quit")
 
-    def _broken(self, error: BaseException) -> None:
-        """A store that cannot be used any more ends the session; it resumes where it was."""
+    def _broken(self, error: BaseException) -> None:  # the run resumes where it was
         self.get_logger().error(f"the session cannot go on: {error}")
         self.stop.set(str(error), code=1)
 
     def _report(self) -> EpisodeReport:
         label = self._tally.label(self._machine.last_id)
         last = self._director.last
-        codes = {
-            LabelStatus.LABELLED: msg.Reward.SCORE,
-            LabelStatus.ABSTAINED: msg.Reward.ABSTAIN,
-            LabelStatus.FAILED: msg.Reward.ERROR,
-        }
-        return EpisodeReport(
-            part=last.part,
-            message=last.message,
-            end_cause=last.end_cause,
-            uri=last.uri,
-            outcome=codes.get(label.status),
-            value=label.score.value if label.score is not None else math.nan,
-        )
+        reward = msg.Reward
+        codes = dict(zip(_ANSWERED, (reward.SCORE, reward.ABSTAIN, reward.ERROR), strict=True))
+        value = label.score.value if label.score is not None else math.nan
+        outcome = codes.get(label.status)
+        return EpisodeReport(last.part, last.message, last.end_cause, last.uri, outcome, value)
 
     # On the loop: the other nodes, the first start, the state.
 

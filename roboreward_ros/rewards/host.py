@@ -34,6 +34,7 @@ RequestFactory: TypeAlias = Callable[[RewardSpec], RewardRequest]
 
 OnShadow: TypeAlias = Callable[[RewardSpec, RewardRequest, RewardOutcome], object]
 
+_POLL_S = 0.05
 _Job: TypeAlias = "tuple[RequestFactory, Future[RewardOutcome]]"
 
 
@@ -178,12 +179,19 @@ class RewardHost:
             ) from None
         return future
 
-    def score(self, request: RewardRequest | RequestFactory) -> RewardOutcome:
-        """Queue an episode and wait for its outcome; never raises."""
+    def score(
+        self, request: RewardRequest | RequestFactory, wanted: Callable[[], bool] = lambda: True
+    ) -> RewardOutcome:
+        """Queue an episode and wait for its outcome while it is ``wanted``; never raises."""
+        name = Provenance(self.active.name)
         try:
-            return self.submit(request).result()
+            future = self.submit(request)
         except RewardSourceError as error:
-            return RewardFailure(str(error), Provenance(self.active.name))
+            return RewardFailure(str(error), name)
+        while wanted():
+            with contextlib.suppress(TimeoutError):
+                return future.result(_POLL_S)
+        return RewardFailure("nobody waits for it any more", name)
 
     def close(self) -> None:
         """Answer what waits with failures and end all sources; idempotent."""

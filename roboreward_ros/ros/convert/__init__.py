@@ -6,7 +6,11 @@ rclpy checks no types by default and publishes garbage for a float field that ho
 float32: every assignment in this package converts explicitly.
 """
 
-from roboreward_ros.ros.convert.episodes import discard_to_event, recording_to_event
+from roboreward_ros.ros.convert.episodes import (
+    discard_to_event,
+    recording_to_event,
+    summary_to_recording,
+)
 from roboreward_ros.ros.convert.images import (
     CAMERA_FRAME,
     image_from_msg,
@@ -61,6 +65,7 @@ __all__ = [
     "session_to_msg",
     "stamp_from_msg",
     "stamp_to_msg",
+    "summary_to_recording",
     "truth_from_msg",
     "truth_to_msg",
 ]

@@ -45,3 +45,14 @@ def discard_to_event(summary: EpisodeSummary, uri: str, stamp_ns: int) -> msg.Ep
         taint=list(summary.taint),
         policy_version=int(summary.policy_version),
     )
+
+
+def summary_to_recording(summary: EpisodeSummary, uri: str) -> RecordEpisode.Result:
+    """What the recorder answers about a committed episode."""
+    return RecordEpisode.Result(
+        uri=uri,
+        steps=int(summary.n_steps),
+        complete=bool(summary.complete),
+        taint=list(summary.taint),
+        end_cause=end_cause_to_code(summary.end_cause),
+    )
