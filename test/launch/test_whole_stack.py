@@ -141,6 +141,18 @@ def test_a_killed_node_comes_back_and_ctrl_c_leaves_nothing(
     assert [e.summary.meta.index for e in EpisodeStore(run_dir)] == list(range(len(store)))
 
 
+def test_nodes_leave_when_their_launcher_is_killed(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    run_dir = tmp_path / "run"
+    launched = launch(environment, run_dir, "max_steps:=12")
+    wait_until(lambda: (run_dir / "episodes" / "ep_000000").is_dir())
+    assert len(processes_of(run_dir)) >= 7
+    os.kill(launched.process.pid, signal.SIGKILL)
+    launched.wait()
+    wait_until(lambda: processes_of(run_dir) == [])
+
+
 def test_the_real_arm_says_all_that_is_missing(environment: dict[str, str], tmp_path: Path) -> None:
     launched = Launched(environment, "launch", "dsrl_widowx", f"run_dir:={tmp_path / 'run'}")
     assert launched.wait() == 2
