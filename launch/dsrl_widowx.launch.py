@@ -17,12 +17,14 @@ from launch.actions import (
     OpaqueFunction,
     RegisterEventHandler,
     SetEnvironmentVariable,
+    TimerAction,
 )
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
 from launch_ros.actions import Node
 
 from roboreward_ros.cli.preflight import config_dir, preflight
+from roboreward_ros.clock import SystemClock
 from roboreward_ros.stack import REFUSED_EXIT_CODE, StackArguments
 
 
@@ -39,38 +41,45 @@ def start(context):
         if name not in os.environ
     ]
     for process in stack.nodes:
-        defaults = config_dir() / process.config
-        node = Node(
-            package="roboreward_ros",
-            executable=process.name,
-            name=process.name,
-            namespace=process.namespace,
-            parameters=[
-                *([str(defaults)] if defaults.is_file() else []),
-                dict(process.parameters),
-            ],
-            output="both",
-            emulate_tty=True,
-            respawn=process.respawn,
-            respawn_delay=stack.restart.backoff_s[0],
-            respawn_max_retries=stack.restart.limit,
-        )
-        ending = OnProcessExit(target_action=node, on_exit=_ending_of(process))
-        actions += [RegisterEventHandler(ending), node]
+        actions += run(process, stack.restart, restarts_s=[])
     return actions
 
 
-def _ending_of(process):
-    def on_exit(event, context):
-        del context
-        if event.returncode == 0 and process.shutdown_on_exit_zero:
-            return [EmitEvent(event=Shutdown(reason=f"{process.name} is done"))]
-        if event.returncode == REFUSED_EXIT_CODE:
-            reason = f"{process.name} refused its configuration"
-            return [EmitEvent(event=Shutdown(reason=reason))]
-        return []
+def run(process, policy, restarts_s):
+    """Actions that start a node and see to its end, by the same rules as ``roboreward launch``."""
+    defaults = config_dir() / process.config
+    node = Node(
+        package="roboreward_ros",
+        executable=process.name,
+        name=process.name,
+        namespace=process.namespace,
+        parameters=[*([str(defaults)] if defaults.is_file() else []), dict(process.parameters)],
+        output="both",
+        emulate_tty=True,
+    )
 
-    return on_exit
+    def on_exit(event, context):
+        if context.is_shutdown:
+            return []
+        if event.returncode == 0 and process.shutdown_on_exit_zero:
+            return end(f"{process.name} is done")
+        if event.returncode == REFUSED_EXIT_CODE:
+            return end(f"{process.name} refused its configuration")
+        now_s = SystemClock().steady_ns() / 1e9
+        wait_s = policy.wait_s(restarts_s, now_s) if process.respawn else None
+        if wait_s is not None:
+            again = run(process, policy, [*restarts_s, now_s + wait_s])
+            return [TimerAction(period=wait_s, actions=again)]
+        if process.shutdown_on_exit_zero:
+            return end(f"{process.name} cannot be kept running")
+        return [LogInfo(msg=f"{process.name} stays down; the session pauses until it is back")]
+
+    return [RegisterEventHandler(OnProcessExit(target_action=node, on_exit=on_exit)), node]
+
+
+def end(reason):
+    """Stop all nodes."""
+    return [EmitEvent(event=Shutdown(reason=reason))]
 
 
 def generate_launch_description():

@@ -32,7 +32,7 @@ RECORDED = {
     "launch": ("LaunchDescription",),
     "launch.actions": (
         "DeclareLaunchArgument", "EmitEvent", "LogInfo", "OpaqueFunction", "RegisterEventHandler",
-        "SetEnvironmentVariable",
+        "SetEnvironmentVariable", "TimerAction",
     ),
     "launch.event_handlers": ("OnProcessExit",),
     "launch.events": ("Shutdown",),
@@ -105,8 +105,6 @@ def test_both_front_ends_start_the_same_nodes(built: Built) -> None:
         parameters = action.kwargs["parameters"]
         assert isinstance(parameters, list)
         assert parameters[-1] == dict(process.parameters)
-        assert action.kwargs["respawn"] is process.respawn
-        assert action.kwargs["respawn_max_retries"] == built.stack.restart.limit
 
 
 def test_the_environment_is_set_where_the_user_has_not(
@@ -135,18 +133,45 @@ def ending(built: Built, name: str) -> Callable[..., list[Recorded]]:
     raise AssertionError(f"nobody watches {name}")
 
 
+RUNNING = SimpleNamespace(is_shutdown=False)
+
+
+def after(on_exit: Callable[..., list[Recorded]], returncode: int) -> list[Recorded]:
+    return on_exit(SimpleNamespace(returncode=returncode), RUNNING)
+
+
 @pytest.mark.parametrize(
-    ("name", "returncode", "ends"),
-    [
-        ("session_node", 0, True),
-        ("session_node", 1, False),
-        ("learner_node", 0, False),
-        ("learner_node", -9, False),
-        ("policy_node", REFUSED_EXIT_CODE, True),
-    ],
+    ("name", "returncode"), [("session_node", 0), ("policy_node", REFUSED_EXIT_CODE)]
 )
 def test_the_stack_ends_with_its_session_or_a_refusal(
-    built: Built, name: str, returncode: int, ends: bool
+    built: Built, name: str, returncode: int
 ) -> None:
-    actions = ending(built, name)(SimpleNamespace(returncode=returncode), None)
-    assert [type(action).__name__ for action in actions] == (["EmitEvent"] if ends else [])
+    actions = after(ending(built, name), returncode)
+    assert [type(action).__name__ for action in actions] == ["EmitEvent"]
+
+
+END_OF_TRIES = [("learner_node", "LogInfo"), ("session_node", "EmitEvent")]
+
+
+@pytest.mark.parametrize(("name", "last"), END_OF_TRIES)
+def test_a_node_that_dies_is_started_again_as_often_as_the_command_would(
+    built: Built, name: str, last: str
+) -> None:
+    on_exit = ending(built, name)
+    waits = []
+    for _ in range(built.stack.restart.limit):
+        (timer,) = after(on_exit, -9)
+        assert type(timer).__name__ == "TimerAction"
+        waits.append(timer.kwargs["period"])
+        again = timer.kwargs["actions"]
+        assert isinstance(again, list)
+        handler, node = again
+        assert node.kwargs["name"] == name
+        on_exit = handler.args[0].kwargs["on_exit"]
+    assert waits == list(built.stack.restart.backoff_s)
+    assert [type(action).__name__ for action in after(on_exit, -9)] == [last]
+
+
+def test_a_node_that_ends_while_all_stop_is_left_alone(built: Built) -> None:
+    on_exit = ending(built, "learner_node")
+    assert on_exit(SimpleNamespace(returncode=-2), SimpleNamespace(is_shutdown=True)) == []
