@@ -165,7 +165,7 @@ class RewardNode(HostNode[RewardConfig]):
         self, episode: EpisodeReader, goal: Goal[ScoreEpisode.Goal] | None = None
     ) -> LabelRecord | None:
         book, host = self._book, self._host
-        assert book is not None and host is not None
+        assert book is not None and host is not None  # noqa: PT018
         force = goal is not None and bool(goal.request.force)
 
         def wanted() -> bool:
@@ -174,16 +174,16 @@ class RewardNode(HostNode[RewardConfig]):
         def ask(reader: EpisodeReader) -> RewardOutcome:
             outcome = host.score(lambda spec: reward_request(reader, spec), wanted)
             self._latencies.add_ns(round(outcome.latency_s * 1e9))
-            self._problem = outcome.message if isinstance(outcome, RewardFailure) else ""
             return outcome
 
         return book.score(episode, self._name, ask, force, wanted)
 
     def _announce(self, record: LabelRecord) -> None:
         self._rewards.publish(record_to_msg(record))
+        self._problem = ""
         if isinstance(record.outcome, RewardFailure):
-            why = record.outcome.message
-            self.get_logger().error(f"{record.episode_id} stays unlabelled: {why}")
+            self._problem = f"{record.episode_id} stays unlabelled: {record.outcome.message}"
+            self.get_logger().error(self._problem)
 
     # Swaps.
 
@@ -203,7 +203,7 @@ class RewardNode(HostNode[RewardConfig]):
     def _swap(self, source: str, options_json: str, *, shadow: bool = False) -> tuple[int, str]:
         """Warm a source up and let it take over; error code and message of the service."""
         host, book = self._host, self._book
-        assert host is not None and book is not None
+        assert host is not None and book is not None  # noqa: PT018
         try:
             spec = switch(host, source, options_json, shadow)
         except SwitchError as error:
@@ -235,12 +235,9 @@ class RewardNode(HostNode[RewardConfig]):
 
     def _health(self) -> Health:
         latency = self._latencies.summary()
-        values: dict[str, float | str] = {
-            "p50_ms": latency.p50_ms,
-            "p99_ms": latency.p99_ms,
-            "source": self._name,
-        }
-        return Health(Level.WARN if self._problem else Level.OK, self._problem or "ok", values)
+        values = {"p50_ms": latency.p50_ms, "p99_ms": latency.p99_ms}
+        level = Level.WARN if self._problem else Level.OK
+        return Health(level, self._problem or self._name, values)
 
 
 def main() -> int:
