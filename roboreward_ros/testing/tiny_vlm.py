@@ -1,0 +1,208 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Checkpoint folders with small random Qwen-VL models of both families, made in well under 1 s.
+
+The classes, tokenizer rules and file formats are the real ones; only sizes and weights are not.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from roboreward_ros.rewards.rubric import RUBRICS
+from roboreward_ros.rewards.vlm.clips import Clip
+from roboreward_ros.rewards.vlm.processors import prepare_torchvision
+from roboreward_ros.rewards.vlm.prompt import Family, question
+
+SPECIAL = (
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|vision_pad|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+)
+TASKS = ("open the drawer", "put the mushroom on the cloth", "close the drawer", "lift the cube")
+LORA_TARGETS = (
+    r".*language_model\.layers\.\d+\.(self_attn\.(q|k|v|o)_proj|mlp\.(gate|up|down)_proj)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TinySize:
+    """Sizes of a model; the defaults have 0.3 M parameters.
+
+    Attributes:
+        hidden: width of the text model.
+        layers: its depth.
+        heads: its attention heads; half as many for keys and values.
+        vision_hidden: width of the vision tower.
+        vision_layers: its depth.
+        patch: side of a patch, pixels.
+    """
+
+    hidden: int = 64
+    layers: int = 2
+    heads: int = 4
+    vision_hidden: int = 32
+    vision_layers: int = 2
+    patch: int = 8
+
+
+@functools.cache
+def _vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """Byte-pair vocabulary and merges over what our prompts say."""
+    import json
+
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
+    from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(PRETOKENIZE_REGEX), behavior="isolated", invert=False),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    texts = [question(task, version) for task in TASKS for version in RUBRICS]
+    texts += [f"<{k / 10:.1f} seconds> ANSWER: {k % 6}" for k in range(200)]
+    trainer = trainers.BpeTrainer(
+        vocab_size=600,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    model = json.loads(tokenizer.to_str())["model"]
+    return model["vocab"], [(first, second) for first, second in model["merges"]]
+
+
+def make_tiny_vlm(
+    folder: Path, family: Family = Family.QWEN3_VL, size: TinySize | None = None, seed: int = 0
+) -> Path:
+    """Write model, tokenizer and preprocessing settings into ``folder``; returns it."""
+    prepare_torchvision()
+    import torch
+    import transformers
+    from transformers import Qwen2Tokenizer
+
+    size = size or TinySize()
+    vocab, merges = _vocabulary()
+    tokenizer = Qwen2Tokenizer(
+        vocab=vocab, merges=merges, eos_token="<|im_end|>", pad_token="<|endoftext|>"
+    )
+    tokenizer.add_special_tokens({"additional_special_tokens": list(SPECIAL)})
+    names = ("image_pad", "video_pad", "vision_start", "vision_end")
+    ids = {name: tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in names}
+    half = size.hidden // size.heads // 2
+    text = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": size.hidden,
+        "intermediate_size": 2 * size.hidden,
+        "num_hidden_layers": size.layers,
+        "num_attention_heads": size.heads,
+        "num_key_value_heads": size.heads // 2,
+        "rope_parameters": {
+            "rope_type": "default",
+            "rope_theta": 10_000.0,
+            "mrope_section": [half - 2 * (half // 3), half // 3, half // 3],
+        },
+        "pad_token_id": tokenizer.pad_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "bos_token_id": None,
+    }
+    vision: dict[str, object] = {
+        "depth": size.vision_layers,
+        "hidden_size": size.vision_hidden,
+        "intermediate_size": 2 * size.vision_hidden,
+        "num_heads": 2,
+        "patch_size": size.patch,
+        "spatial_merge_size": 2,
+        "temporal_patch_size": 2,
+        "out_hidden_size": size.hidden,
+    }
+    if family is Family.QWEN3_VL:
+        text |= {"head_dim": size.hidden // size.heads}
+        vision |= {"num_position_embeddings": 64, "deepstack_visual_indexes": [0]}
+        kinds = ("Qwen3VLConfig", "Qwen3VLForConditionalGeneration")
+    else:
+        vision |= {
+            "window_size": 4 * size.patch,
+            "fullatt_block_indexes": [size.vision_layers - 1],
+            "tokens_per_second": 2,
+        }
+        kinds = ("Qwen2_5_VLConfig", "Qwen2_5_VLForConditionalGeneration")
+    config = getattr(transformers, kinds[0])(
+        text_config=text,
+        vision_config=vision,
+        image_token_id=ids["image_pad"],
+        video_token_id=ids["video_pad"],
+        vision_start_token_id=ids["vision_start"],
+        vision_end_token_id=ids["vision_end"],
+        tie_word_embeddings=True,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = getattr(transformers, kinds[1])(config).eval()
+        with torch.no_grad():
+            for name, weight in model.named_parameters():
+                if weight.ndim > 1:  # the default is so small that answers hardly differ
+                    weight.mul_(4.0 if "embed" not in name else 2.0)
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    model.save_pretrained(str(folder))
+    tokenizer.save_pretrained(str(folder))
+    _save_processor(folder, family, tokenizer, size)
+    return folder
+
+
+def _save_processor(folder: Path, family: Family, tokenizer: object, size: TinySize) -> None:
+    import transformers
+
+    shared = {"patch_size": size.patch, "merge_size": 2, "temporal_patch_size": 2}
+    budget = {"shortest_edge": 4 * size.patch**2, "longest_edge": 1 << 24}
+    images = transformers.Qwen2VLImageProcessor(**shared, size=budget)
+    if family is Family.QWEN3_VL:
+        video = transformers.Qwen3VLVideoProcessor(
+            **shared, size=budget, cap_pixels_per_frame=False
+        )
+        kind = transformers.Qwen3VLProcessor
+    else:
+        video = transformers.Qwen2VLVideoProcessor(**shared, size=budget)
+        kind = transformers.Qwen2_5_VLProcessor
+    kind(images, tokenizer, video).save_pretrained(str(folder))
+
+
+def make_tiny_adapter(folder: Path, base: Path, zero: bool = False, seed: int = 1) -> Path:
+    """Write a LoRA adapter for the model in ``base``; ``zero`` leaves lora_B as it begins."""
+    prepare_torchvision()
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForImageTextToText
+
+    model = AutoModelForImageTextToText.from_pretrained(str(base), local_files_only=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        config = LoraConfig(r=4, lora_alpha=8, target_modules=LORA_TARGETS, task_type="CAUSAL_LM")
+        tuned = get_peft_model(model, config)
+        if not zero:
+            for name, weight in tuned.named_parameters():
+                if "lora_B" in name:
+                    torch.nn.init.normal_(weight, std=0.3)
+    tuned.save_pretrained(str(folder))
+    return folder
+
+
+def random_clip(
+    count: int, seed: int = 0, side: tuple[int, int] = (32, 48), stable: int | None = None
+) -> Clip:
+    """Noise at 2 frames a second; all of it on the grid unless ``stable`` says otherwise."""
+    rng = np.random.default_rng(seed)
+    frames = rng.integers(0, 256, (count, *side, 3), dtype=np.uint8)
+    times = tuple(0.5 * k for k in range(count))
+    return Clip(frames, times, 0.5, count if stable is None else stable)
