@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 import roboreward_ros
-from roboreward_ros.errors import FormatError
+from roboreward_ros.errors import CheckpointError, FormatError
 from roboreward_ros.evaluation.success import Trial
 from roboreward_ros.policies.noise import prior_noise
 from roboreward_ros.sim.adapters import TwinCamera, TwinRobot
@@ -78,10 +78,21 @@ OnTrial = Callable[[str, Trial], None]
 
 
 def open_twin_rollout(setting: Setting) -> Rollout:
-    """A rollout on a twin of its own; loads MuJoCo and torch."""
+    """A rollout on a twin of its own; loads MuJoCo and torch.
+
+    Raises:
+        CheckpointError: the policy's folder holds another policy than the setting names.
+    """
     from roboreward_ros.policies.diffusion import load_policy
 
     policy = load_policy(setting.policy)
+    if policy.spec.policy_id != setting.policy_id:
+        raise CheckpointError(
+            f"policy {setting.policy} was replaced since this evaluation began",
+            got=policy.spec.policy_id[:12],
+            allowed=setting.policy_id[:12],
+            next_step="Put the old one back, or start a new run.",
+        )
     twin = Twin(TwinConfig(control_hz=policy.spec.control_hz))
     robot, camera = TwinRobot(twin), TwinCamera(twin, setting.image_size, setting.image_size)
     robot.connect()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from roboreward_ros.errors import FormatError
+from roboreward_ros.errors import CheckpointError, FormatError
 from roboreward_ros.evaluation.success import Trial
 from roboreward_ros.robot.profile import load_profile
 from roboreward_ros.studies import baselines
@@ -138,6 +138,12 @@ def test_a_workers_own_error_reaches_the_caller(tmp_path: Path) -> None:
     broken = Evaluator(SETTING, tmp_path, workers=1, open_rollout=fail_to_open)
     with pytest.raises(FormatError, match="the policy is damaged"):
         broken.run([BASE])
+
+
+def test_a_policy_that_was_replaced_meanwhile_is_refused(tmp_path: Path) -> None:
+    replaced = replace(SETTING, policy="demo", policy_id="what it was before")
+    with pytest.raises(CheckpointError, match="replaced"):
+        Evaluator(replaced, tmp_path, workers=0).run([BASE])
 
 
 def test_candidates_share_the_budget_and_the_layouts() -> None:
