@@ -16,6 +16,8 @@ SOURCES: Mapping[str, str] = {
     "degraded": "roboreward_ros.rewards.degraded:DegradedSource",
     "ground_truth": "roboreward_ros.rewards.ground_truth:GroundTruthSource",
     "human": "roboreward_ros.rewards.human:ScriptedHumanSource",
+    "qwen_base": "roboreward_ros.rewards.qwen_base:QwenBaseSource",
+    "roboreward": "roboreward_ros.rewards.roboreward:RoboRewardSource",
 }
 
 

@@ -29,7 +29,7 @@ FAKE = registry_name(FakeSource)
 class TestConformance(RewardSourceConformance):
     @pytest.fixture(
         params=[
-            *[(name, {}) for name in SOURCES],
+            *[(name, {}) for name in SOURCES if not build(name).spec.needs_child_process],
             *[("ground_truth", {"form": form.value}) for form in TruthForm],
             ("human", {"form": "graded", "false_positive": 0.3, "noise": 2}),
             (FAKE, {}),

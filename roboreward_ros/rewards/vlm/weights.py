@@ -8,7 +8,6 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ import torch
 from roboreward_ros.errors import RewardSourceError
 from roboreward_ros.rewards.vlm.processors import Patching, prepare_torchvision, read_patching
 from roboreward_ros.rewards.vlm.prompt import Family
+from roboreward_ros.rewards.vlm.settings import Dtype, WeightsConfig
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -25,35 +25,6 @@ _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(/[\w.-]+)*")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _PATTERNS = ("*.json", "*.safetensors", "*.txt", "*.jinja")
 _BLOCK, _STRIDE = 1 << 16, 1 << 24
-
-
-class Dtype(StrEnum):
-    AUTO = "auto"  # bfloat16 on an accelerator, float32 on a CPU
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
-
-
-@dataclass(frozen=True, slots=True)
-class WeightsConfig:
-    """What to load and where to.
-
-    Attributes:
-        model: folder, or Hub id (``owner/name``).
-        revision: full commit hash of a Hub id; "" for a folder.
-        adapter: LoRA folder or Hub id, with a subfolder behind it where there is one; "" for none.
-        adapter_revision: likewise.
-        offline: never ask the network; what a Hub id names must have been downloaded before.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        dtype: of the weights.
-    """
-
-    model: str
-    revision: str = ""
-    adapter: str = ""
-    adapter_revision: str = ""
-    offline: bool = False
-    device: str = "auto"
-    dtype: Dtype = Dtype.AUTO
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,8 @@ def backends(tiny, tiny_adapter):
     import torch
 
     from roboreward_ros.rewards.vlm.backend import Backend
-    from roboreward_ros.rewards.vlm.weights import WeightsConfig, load
+    from roboreward_ros.rewards.vlm.settings import WeightsConfig
+    from roboreward_ros.rewards.vlm.weights import load
 
     torch.set_num_threads(1)
     made: dict[str, Backend] = {}

@@ -1,0 +1,164 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What every model source shares: weights on demand, identity, and the verdict on an answer."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from roboreward_ros.errors import RewardSourceError
+from roboreward_ros.rewards.config import config_hash
+from roboreward_ros.rewards.vlm.answers import Answer
+from roboreward_ros.rewards.vlm.parsers import OutOfRange, Parsed, Reading
+from roboreward_ros.rewards.vlm.prompt import Family
+from roboreward_ros.rewards.vlm.settings import ModelConfig
+from roboreward_ros.types import (
+    Abstain,
+    AbstainReason,
+    Provenance,
+    RewardFailure,
+    RewardOutcome,
+    RewardRequest,
+    RewardSpec,
+    Score,
+    ScoreKind,
+    ScoreScale,
+)
+
+if TYPE_CHECKING:
+    from roboreward_ros.rewards.vlm.backend import Backend
+
+MIN_FRAMES = 2
+
+
+class ModelSource(ABC):
+    """Base of the sources that hold a model (protocol ``RewardSource``).
+
+    Args:
+        name: registry name.
+        scale: of its scores.
+        config: settings.
+        weights_hint: what to download, for the message when nothing is configured.
+        dense: gives a value for every step.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        scale: ScoreScale,
+        config: ModelConfig,
+        weights_hint: str,
+        dense: bool = False,
+    ) -> None:
+        self._settings = config
+        self._hint = weights_hint
+        self._spec = RewardSpec(
+            name, scale, dense=dense, needs_child_process=True, timeout_s=config.timeout_s
+        )
+        self._backend: Backend | None = None
+        self._identity = Provenance(name)
+
+    @property
+    def spec(self) -> RewardSpec:
+        return self._spec
+
+    def warm_up(self) -> None:
+        """Load the weights and answer one question.
+
+        Raises:
+            RewardSourceError: no weights configured, or they cannot be loaded; says what to do.
+        """
+        if self._backend is not None:
+            return
+        if not self._settings.model:
+            raise RewardSourceError(
+                f"reward source '{self._spec.name}' has no weights: its option 'model' is empty",
+                next_step=f"{self._hint} Then set 'model' (and 'revision' for a Hub id) in "
+                f"config/rewards/{self._spec.name}.yaml or in the options. Without weights, use "
+                "reward:=human, or reward:=ground_truth on the twin.",
+            )
+        from roboreward_ros.rewards.vlm.backend import Backend
+        from roboreward_ros.rewards.vlm.weights import load
+
+        backend = Backend(load(self._settings))
+        backend.self_check()
+        template = self._template(backend.family)
+        digest = hashlib.sha256((config_hash(self._settings) + template).encode())
+        self._identity = Provenance(self._spec.name, backend.weights.identity, digest.hexdigest())
+        self._try(backend)
+        self._backend = backend
+
+    def score(self, request: RewardRequest) -> RewardOutcome:
+        """Score one episode; raises RewardSourceError for one that cannot be looked at."""
+        if self._backend is None:
+            raise RewardSourceError(
+                f"reward source '{self._spec.name}' is not warm", next_step="Call warm_up first."
+            )
+        if len(request.frames) < MIN_FRAMES:
+            raise RewardSourceError(
+                "the episode is too short to be judged",
+                got=f"{len(request.frames)} frames",
+                allowed=f">= {MIN_FRAMES}",
+            )
+        return self._ask(self._backend, request)
+
+    def close(self) -> None:
+        """Free the weights; idempotent."""
+        self._backend = None
+
+    @abstractmethod
+    def _template(self, family: Family) -> str:
+        """The prompt with a placeholder for the task: part of the configuration's hash."""
+
+    @abstractmethod
+    def _try(self, backend: Backend) -> None:
+        """Answer a question about nothing, so that the first episode finds a warm model."""
+
+    @abstractmethod
+    def _ask(self, backend: Backend, request: RewardRequest) -> RewardOutcome:
+        """Score an episode of at least two frames."""
+
+    def _verdict(
+        self,
+        answer: Answer,
+        kind: ScoreKind,
+        provenance: Provenance,
+        per_step: tuple[float, ...] = (),
+    ) -> Score | Abstain:
+        """A score, unless the distribution says that the model does not know."""
+        config = self._settings
+        reason: AbstainReason | None = None
+        detail = ""
+        if answer.off_answer_mass > config.max_off_answer_mass:
+            reason = AbstainReason.OFF_ANSWER_MASS
+            detail = f"{answer.off_answer_mass:.3f} of the mass is on no answer"
+            detail += f" (limit {config.max_off_answer_mass:g})"
+        elif answer.entropy > config.max_entropy:
+            reason = AbstainReason.ENTROPY
+            detail = f"entropy {answer.entropy:.3f} nats (limit {config.max_entropy:g})"
+        if reason is not None:
+            return Abstain(reason, provenance, detail, answer.levels, answer.probabilities)
+        return Score(
+            answer.value(config.estimate),
+            self._spec.scale,
+            kind,
+            provenance,
+            answer.levels,
+            answer.probabilities,
+            answer.off_answer_mass,
+            per_step=per_step,
+        )
+
+    def _printed(self, text: str, reading: Reading, provenance: Provenance) -> RewardOutcome:
+        """What a printed answer amounts to; the text is kept."""
+        if isinstance(reading, Parsed):
+            return Score(reading.value, self._spec.scale, ScoreKind.NONE, provenance, text=text)
+        if isinstance(reading, OutOfRange):
+            return RewardFailure(
+                f"the model answered out of range: {reading.got} (allowed: {reading.allowed}); "
+                f"it printed {text!r}",
+                provenance,
+            )
+        return Abstain(AbstainReason.UNPARSABLE, provenance, reading.why, text=text)
