@@ -17,7 +17,6 @@ SOURCES: Mapping[str, str] = {
     "ground_truth": "roboreward_ros.rewards.ground_truth:GroundTruthSource",
     "human": "roboreward_ros.rewards.human:ScriptedHumanSource",
     "qwen_base": "roboreward_ros.rewards.qwen_base:QwenBaseSource",
-    "roboreward": "roboreward_ros.rewards.roboreward:RoboRewardSource",
 }
 
 

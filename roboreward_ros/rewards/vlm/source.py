@@ -72,6 +72,14 @@ class ModelSource(ABC):
         """
         if self._backend is not None:
             return
+        self.require_weights()
+        from roboreward_ros.rewards.vlm.backend import Backend
+        from roboreward_ros.rewards.vlm.weights import load
+
+        self._warm(Backend(load(self._settings)))
+
+    def require_weights(self) -> None:
+        """Raises RewardSourceError, with the remedy, where no weights are configured; cheap."""
         if not self._settings.model:
             raise RewardSourceError(
                 f"reward source '{self._spec.name}' has no weights: its option 'model' is empty",
@@ -79,10 +87,8 @@ class ModelSource(ABC):
                 f"config/rewards/{self._spec.name}.yaml or in the options. Without weights, use "
                 "reward:=human, or reward:=ground_truth on the twin.",
             )
-        from roboreward_ros.rewards.vlm.backend import Backend
-        from roboreward_ros.rewards.vlm.weights import load
 
-        backend = Backend(load(self._settings))
+    def _warm(self, backend: Backend) -> None:
         backend.self_check()
         template = self._template(backend.family)
         digest = hashlib.sha256((config_hash(self._settings) + template).encode())

@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 
 from roboreward_ros.errors import ConfigError, RewardSourceError
+from roboreward_ros.rewards.config import build_config, file_options
 from roboreward_ros.rewards.guard import checked
+from roboreward_ros.rewards.qwen_base import QwenBaseConfig
 from roboreward_ros.rewards.registry import build
+from roboreward_ros.rewards.roboreward import RoboRewardConfig
 from roboreward_ros.rewards.vlm.prompt import Family
 from roboreward_ros.rewards.worker import ChildSource
 from roboreward_ros.testing.conformance_reward_source import (
@@ -28,6 +31,7 @@ from roboreward_ros.types import (
     ScoreKind,
 )
 
+ROBOREWARD = "roboreward_ros.rewards.roboreward:RoboRewardSource"
 SURE = {"max_entropy": 9.0, "max_off_answer_mass": 1.0}
 GRID = {"sampling": "grid", "dense": True}
 
@@ -37,7 +41,7 @@ def make(tiny):
     """A warm source over the small model."""
     made = []
 
-    def build_warm(name="roboreward", family=Family.QWEN3_VL, **options):
+    def build_warm(name=ROBOREWARD, family=Family.QWEN3_VL, **options):
         options = {"model": str(tiny(family)), "device": "cpu", "offline": True, **SURE, **options}
         source = build(name, options)
         source.warm_up()
@@ -52,10 +56,10 @@ def make(tiny):
 class TestConformance(RewardSourceConformance):
     @pytest.fixture(
         params=[
-            ("roboreward", Family.QWEN3_VL, {}),
-            ("roboreward", Family.QWEN2_5_VL, {"order": "video_first", "rubric": "v1"}),
-            ("roboreward", Family.QWEN3_VL, GRID),
-            ("roboreward", Family.QWEN2_5_VL, {"readout": "printed"}),
+            (ROBOREWARD, Family.QWEN3_VL, {}),
+            (ROBOREWARD, Family.QWEN2_5_VL, {"order": "video_first", "rubric": "v1"}),
+            (ROBOREWARD, Family.QWEN3_VL, GRID),
+            (ROBOREWARD, Family.QWEN2_5_VL, {"readout": "printed"}),
             ("qwen_base", Family.QWEN3_VL, {"max_off_answer_mass": 0.0}),
         ],
         ids=["scored", "older-video-first", "dense", "printed", "base-abstains"],
@@ -78,7 +82,7 @@ def episode(steps=12, task="open the drawer", hz=5.0, seed=0):
 
 
 def test_without_weights_the_error_says_how_to_get_them():
-    for name in ("roboreward", "qwen_base"):
+    for name in (ROBOREWARD, "qwen_base"):
         source = build(name)
         assert source.spec.needs_child_process
         with pytest.raises(RewardSourceError, match=r"hf download .*'model'.*reward:=human"):
@@ -87,10 +91,17 @@ def test_without_weights_the_error_says_how_to_get_them():
             source.score(episode())
 
 
+def test_the_files_hold_the_defaults():
+    for name, kind in (("roboreward", RoboRewardConfig), ("qwen_base", QwenBaseConfig)):
+        options = file_options(name)
+        assert build_config(kind, options, name) == kind()
+        assert set(options) == {field.name for field in dataclasses.fields(kind)}
+
+
 def test_building_a_source_loads_no_framework():
     code = (
         "import sys; from roboreward_ros.rewards.registry import build;"
-        "[build(n) for n in ('roboreward', 'qwen_base')];"
+        "[build(n) for n in ('roboreward_ros.rewards.roboreward:RoboRewardSource', 'qwen_base')];"
         "assert not {'torch', 'transformers', 'PIL'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -207,14 +218,14 @@ def test_an_episode_that_cannot_be_judged_is_an_error(make, change, message):
 )  # fmt: skip
 def test_impossible_settings_are_refused_before_anything_loads(options):
     with pytest.raises(ConfigError):
-        build("roboreward", options)
+        build(ROBOREWARD, options)
 
 
 def test_a_child_process_scores_the_same(make, tiny):
     options = {"model": str(tiny(Family.QWEN3_VL)), "device": "cpu", "offline": True, **SURE}
     here = make()
     request = make_request(here, steps=5)
-    child = ChildSource("roboreward", options)
+    child = ChildSource(ROBOREWARD, options)
     try:
         child.warm_up()
         assert child.score(request) == here.score(request)
