@@ -27,7 +27,7 @@ from roboreward_ros.stack import ENVIRONMENT, Stack
 from roboreward_ros.studies.baselines import Evaluator, Setting
 from roboreward_ros.studies.demo_arms import DemoArms
 
-EPISODES = 150
+EPISODES = 120
 HELD_OUT = 100
 QUICK_EPISODES = 12
 QUICK_HELD_OUT = 8
