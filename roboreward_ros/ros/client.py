@@ -89,7 +89,9 @@ class GoalCall(Generic[ResultT]):
         self._finish(int(answer.status), answer.result)
 
     def _forward_cancel(self) -> None:
-        if self._handle is not None and not self._over.is_set():
+        # A node that winds down closes its clients before what was posted gets its turn.
+        open_still = any(waitable is self._client for waitable in self._node.waitables)
+        if self._handle is not None and open_still and not self._over.is_set():
             told = self._handle.cancel_goal_async()  # type: ignore[attr-defined]
             told.add_done_callback(lambda _: self._on_told() if self._on_told else None)
 

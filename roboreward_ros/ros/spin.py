@@ -138,7 +138,8 @@ def _leave(code: int) -> None:
     A worker that hangs in foreign code would make it hang or abort; unloading torch takes seconds
     on a busy machine. Everything of ours is closed by now.
     """
-    hung = [t.name for t in threading.enumerate() if t is not threading.main_thread()]
+    threads = [t.name for t in threading.enumerate() if t is not threading.main_thread()]
+    hung = [name for name in threads if not name.startswith(HARMLESS_THREADS)]
     if hung:
         sys.stderr.write(f"leaving behind hung threads: {', '.join(hung)}\n")
     if hung or "torch" in sys.modules:
