@@ -16,6 +16,9 @@ SOURCES: Mapping[str, str] = {
     "degraded": "roboreward_ros.rewards.degraded:DegradedSource",
     "ground_truth": "roboreward_ros.rewards.ground_truth:GroundTruthSource",
     "human": "roboreward_ros.rewards.human:ScriptedHumanSource",
+    "lrm_completion": "roboreward_ros.rewards.lrm_completion:LrmCompletionSource",
+    "lrm_contrastive": "roboreward_ros.rewards.lrm_contrastive:LrmContrastiveSource",
+    "lrm_progress": "roboreward_ros.rewards.lrm_progress:LrmProgressSource",
     "qwen_base": "roboreward_ros.rewards.qwen_base:QwenBaseSource",
 }
 
