@@ -16,10 +16,10 @@ _QUESTION = Question(
         f"Current observation: {IMAGE_TRIPLE}\n"
         "Task of the robot: {task}\n"
         "Is the task completed in the current observation? "
-        'Reply with JSON: {"task_completed": "yes"} or {"task_completed": "no"}'
+        'Reply with JSON: { "task_completed": "yes" } or { "task_completed": "no" }'
     ),
-    lead='{"task_completed": "',
-    answers={'no"}': 0.0, 'yes"}': 1.0},
+    lead='{ "task_completed": "',
+    answers={'no" }': 0.0, 'yes" }': 1.0},
     read=read_completion,
 )
 

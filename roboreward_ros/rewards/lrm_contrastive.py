@@ -17,10 +17,10 @@ _QUESTION = Question(
         f"Image A: {IMAGE_TRIPLE}\nImage B: {IMAGE_TRIPLE}\n"
         "Task of the robot: {task}\n"
         "Which image is closer to completing the task? Analyse both shortly, step by step, then "
-        'reply with JSON: {"more_complete_image": "ImageA"} or {"more_complete_image": "ImageB"}'
+        'reply with JSON: { "more_complete_image": <"ImageA" or "ImageB"> }'
     ),
-    lead='{"more_complete_image": "',
-    answers={'ImageA"}': -1.0, 'ImageB"}': 1.0},
+    lead='{ "more_complete_image": "',
+    answers={'ImageA" }': -1.0, 'ImageB" }': 1.0},
     read=read_contrast,
 )
 

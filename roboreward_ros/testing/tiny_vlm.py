@@ -8,6 +8,7 @@ The classes, tokenizer rules and file formats are the real ones; only sizes and 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -178,8 +179,18 @@ def _save_processor(folder: Path, family: Family, tokenizer: object, size: TinyS
     kind(images, tokenizer, video).save_pretrained(str(folder))
 
 
-def make_tiny_adapter(folder: Path, base: Path, zero: bool = False, seed: int = 1) -> Path:
-    """Write a LoRA adapter for the model in ``base``; ``zero`` leaves lora_B as it begins."""
+def make_tiny_adapter(
+    folder: Path, base: Path, zero: bool = False, whole: Sequence[str] = (), seed: int = 1
+) -> Path:
+    """Write a LoRA adapter for the model in ``base``.
+
+    Args:
+        folder: where to.
+        base: folder of the model.
+        zero: leave lora_B as it begins.
+        whole: modules that are saved as a whole beside the LoRA.
+        seed: of the weights.
+    """
     prepare_torchvision()
     import torch
     from peft import LoraConfig, get_peft_model
@@ -188,11 +199,17 @@ def make_tiny_adapter(folder: Path, base: Path, zero: bool = False, seed: int = 
     model = AutoModelForImageTextToText.from_pretrained(str(base), local_files_only=True)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        config = LoraConfig(r=4, lora_alpha=8, target_modules=LORA_TARGETS, task_type="CAUSAL_LM")
+        config = LoraConfig(
+            r=4,
+            lora_alpha=8,
+            target_modules=LORA_TARGETS,
+            task_type="CAUSAL_LM",
+            modules_to_save=list(whole) or None,
+        )
         tuned = get_peft_model(model, config)
         if not zero:
             for name, weight in tuned.named_parameters():
-                if "lora_B" in name:
+                if "lora_B" in name or "modules_to_save" in name:
                     torch.nn.init.normal_(weight, std=0.3)
     tuned.save_pretrained(str(folder))
     return folder

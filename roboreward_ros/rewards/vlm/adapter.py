@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,11 +30,14 @@ def attach(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
         if not (folder / name).is_file():
             raise RewardSourceError(f"{folder} is not an adapter", got=f"no {name}")
     _check_config(folder)
-    from peft import PeftModel, get_peft_model_state_dict
+    from peft import PeftConfig, PeftModel, get_peft_model_state_dict
     from safetensors import safe_open
 
     try:
-        tuned = PeftModel.from_pretrained(model, str(folder), is_trainable=False)
+        config = PeftConfig.from_pretrained(str(folder))
+        if config.modules_to_save:
+            config.modules_to_save = _outermost(config.modules_to_save, model)
+        tuned = PeftModel.from_pretrained(model, str(folder), is_trainable=False, config=config)
         with safe_open(str(folder / _FILE), framework="pt") as file:
             stored = set(file.keys())
     except Exception as error:  # the library raises whatever its parsers raise
@@ -70,3 +74,30 @@ def _check_config(folder: Path) -> None:
         ) from None
     if kind != "LORA":
         raise RewardSourceError(f"{folder} is another kind of adapter", got=kind, allowed="LORA")
+
+
+def _outermost(names: Sequence[str], model: PreTrainedModel) -> list[str]:
+    """``names`` without those whose modules lie inside another's.
+
+    LRM's progress adapter lists the vision tower and the merger within it, which PEFT cannot wrap
+    twice; the outer one carries all weights.
+    """
+    paths = [path for path, _ in model.named_modules()]
+    found = {
+        name: [path for path in paths if path == name or path.endswith(f".{name}")]
+        for name in names
+    }
+    return [
+        name
+        for name in names
+        if not found[name]
+        or any(
+            not any(
+                path.startswith(f"{outer}.")
+                for other in names
+                if other != name
+                for outer in found[other]
+            )
+            for path in found[name]
+        )
+    ]

@@ -8,10 +8,11 @@ import shutil
 import pytest
 
 from roboreward_ros.errors import RewardSourceError
-from roboreward_ros.rewards.vlm.prompt import Family
+from roboreward_ros.rewards.vlm.backend import Backend
+from roboreward_ros.rewards.vlm.prompt import Family, PromptConfig, scoring_prompt
 from roboreward_ros.rewards.vlm.settings import WeightsConfig
 from roboreward_ros.rewards.vlm.weights import fingerprint, load, locate, require_safetensors
-from roboreward_ros.testing.tiny_vlm import TinySize, make_tiny_adapter, make_tiny_vlm
+from roboreward_ros.testing.tiny_vlm import TinySize, make_tiny_adapter, make_tiny_vlm, random_clip
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -111,3 +112,18 @@ def test_an_adapter_of_another_size_is_refused(tiny_adapter, tmp_path):
     smaller = make_tiny_vlm(tmp_path / "smaller", size=TinySize(hidden=48))
     adapter = str(tiny_adapter(Family.QWEN3_VL))
     refuse("does not fit", model=str(smaller), adapter=adapter)
+
+
+def test_whole_modules_inside_others_are_not_wrapped_twice(base, tmp_path):
+    folder = make_tiny_adapter(tmp_path / "visual", base, whole=["visual"])
+    before = load(WeightsConfig(str(base), adapter=str(folder), device="cpu"))
+    settings = json.loads((folder / "adapter_config.json").read_text())
+    settings["modules_to_save"] = ["merger", "visual"]
+    (folder / "adapter_config.json").write_text(json.dumps(settings))
+    after = load(WeightsConfig(str(base), adapter=str(folder), device="cpu"))
+    plain = load(WeightsConfig(str(base), device="cpu"))
+    clip = random_clip(4)
+    prompt = scoring_prompt("open the drawer", PromptConfig(), Family.QWEN3_VL)
+    first, second, third = (Backend(w).score(prompt, clip).logits for w in (before, after, plain))
+    assert first == second
+    assert first != third
