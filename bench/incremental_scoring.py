@@ -17,7 +17,6 @@ import argparse
 import dataclasses
 import json
 import os
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -32,6 +31,7 @@ from roboreward_ros.rewards.vlm.backend import Backend
 from roboreward_ros.rewards.vlm.clips import Clip
 from roboreward_ros.rewards.vlm.incremental import IncrementalScorer
 from roboreward_ros.rewards.vlm.packed import score_instructions
+from roboreward_ros.rewards.vlm.processors import Patching
 from roboreward_ros.rewards.vlm.prompt import (
     VIDEO_TRIPLE,
     Family,
@@ -41,14 +41,24 @@ from roboreward_ros.rewards.vlm.prompt import (
     scoring_prompt,
     split_video,
 )
-from roboreward_ros.rewards.vlm.settings import Dtype, WeightsConfig
-from roboreward_ros.rewards.vlm.weights import load
-from roboreward_ros.testing.tiny_vlm import TinySize, make_tiny_vlm, random_clip
+from roboreward_ros.rewards.vlm.weights import Weights
+from roboreward_ros.testing.tiny_vlm import TinySize, random_clip, random_model
 
+_QWEN = TinySize(
+    hidden=2560, layers=36, heads=32, kv_heads=8, head_dim=128, intermediate=9728,
+    vocabulary=151_936, vision_hidden=1024, vision_layers=24, vision_heads=16,
+    vision_intermediate=4096, deepstack=(5, 11, 17), patch=16,
+)  # fmt: skip
 SIZES = {
     "1m": TinySize(hidden=128, layers=4, vision_hidden=64, vision_layers=2, patch=16),
     "30m": TinySize(hidden=512, layers=10, heads=8, vision_hidden=256, vision_layers=6, patch=16),
-}
+    "4b": _QWEN,
+    "8b": dataclasses.replace(
+        _QWEN, hidden=4096, intermediate=12_288, vision_hidden=1152, vision_layers=27,
+        vision_intermediate=4304, deepstack=(8, 16, 24),
+    ),
+}  # fmt: skip
+"""The shapes of Qwen3-VL-4B and -8B need a GPU: --sizes 4b --device cuda --dtype bfloat16."""
 OBJECTS = ("drawer", "cup", "cloth", "cube", "pot", "lid", "spoon", "mushroom")
 TASKS = [f"{verb} the {thing}" for verb in ("open", "lift") for thing in OBJECTS]
 
@@ -66,6 +76,19 @@ class Row:
     fast_s: float
     speedup: float
     max_abs_dlogit: float
+
+
+def random_backend(family: Family, size: TinySize, device: str, dtype: str) -> Backend:
+    """A model with random weights, made where it will run."""
+    torch.set_default_dtype(getattr(torch, dtype))
+    try:
+        with torch.device(device):
+            model, tokenizer = random_model(family, size)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    patching = Patching(size.patch, 2, 2, (0.5,) * 3, (0.5,) * 3)
+    model = model.requires_grad_(False)
+    return Backend(Weights(model, tokenizer, family, patching, "random"))
 
 
 def timed(device: str, work: Callable[[], list[Answer]]) -> tuple[float, list[Answer]]:
@@ -168,7 +191,7 @@ def measure(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", default="1m,30m", help=", ".join(SIZES))
+    parser.add_argument("--sizes", default="1m,30m", help=f"of {', '.join(SIZES)}")
     parser.add_argument("--frames", default="8,16,32,64,128")
     parser.add_argument("--families", default=",".join(Family))
     parser.add_argument("--side", type=int, default=128, help="of a frame, pixels")
@@ -180,12 +203,7 @@ def main() -> None:
     rows: list[Row] = []
     for size in options.sizes.split(","):
         for family in options.families.split(","):
-            with tempfile.TemporaryDirectory() as folder:
-                make_tiny_vlm(Path(folder), Family(family), SIZES[size])
-                config = WeightsConfig(
-                    folder, device=options.device, dtype=Dtype(options.dtype), offline=True
-                )
-                backend = Backend(load(config))
+            backend = random_backend(Family(family), SIZES[size], options.device, options.dtype)
             frames = [int(count) for count in options.frames.split(",")]
             rows += measure(backend, options.device, options.dtype, frames, options.side)
     if options.json:

@@ -11,6 +11,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from roboreward_ros.rewards.rubric import RUBRICS
 from roboreward_ros.rewards.vlm.clips import Clip
 from roboreward_ros.rewards.vlm.processors import prepare_torchvision
 from roboreward_ros.rewards.vlm.prompt import Family, question
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 SPECIAL = (
     "<|endoftext|>",
@@ -37,22 +41,36 @@ LORA_TARGETS = (
 
 @dataclass(frozen=True, slots=True)
 class TinySize:
-    """Sizes of a model; the defaults have 0.3 M parameters.
+    """Sizes of a model; the defaults have 0.3 M parameters. A zero is worked out from the others.
 
     Attributes:
         hidden: width of the text model.
         layers: its depth.
-        heads: its attention heads; half as many for keys and values.
+        heads: its attention heads.
+        kv_heads: heads of keys and values; 0 for half of them.
+        head_dim: width of a head; 0 for an even split.
+        intermediate: width of its feed-forward layers; 0 for twice the width.
+        vocabulary: rows of the embedding; 0 for what the tokenizer knows.
         vision_hidden: width of the vision tower.
         vision_layers: its depth.
+        vision_heads: its attention heads.
+        vision_intermediate: width of its feed-forward layers; 0 for twice the width.
+        deepstack: its layers that feed the text model (Qwen3-VL).
         patch: side of a patch, pixels.
     """
 
     hidden: int = 64
     layers: int = 2
     heads: int = 4
+    kv_heads: int = 0
+    head_dim: int = 0
+    intermediate: int = 0
+    vocabulary: int = 0
     vision_hidden: int = 32
     vision_layers: int = 2
+    vision_heads: int = 2
+    vision_intermediate: int = 0
+    deepstack: tuple[int, ...] = (0,)
     patch: int = 8
 
 
@@ -87,79 +105,107 @@ def make_tiny_vlm(
     folder: Path, family: Family = Family.QWEN3_VL, size: TinySize | None = None, seed: int = 0
 ) -> Path:
     """Write model, tokenizer and preprocessing settings into ``folder``; returns it."""
+    size = size or TinySize()
+    model, tokenizer = random_model(family, size, seed)
+    model.save_pretrained(str(folder))
+    tokenizer.save_pretrained(str(folder))
+    _save_processor(folder, family, tokenizer, size)
+    return folder
+
+
+def make_tokenizer() -> PreTrainedTokenizerBase:
+    """A byte-pair tokenizer by Qwen's rules over what our prompts say."""
     prepare_torchvision()
-    import torch
-    import transformers
     from transformers import Qwen2Tokenizer
 
-    size = size or TinySize()
     vocab, merges = _vocabulary()
     tokenizer = Qwen2Tokenizer(
         vocab=vocab, merges=merges, eos_token="<|im_end|>", pad_token="<|endoftext|>"
     )
     tokenizer.add_special_tokens({"additional_special_tokens": list(SPECIAL)})
-    names = ("image_pad", "video_pad", "vision_start", "vision_end")
-    ids = {name: tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in names}
-    half = size.hidden // size.heads // 2
-    text = {
-        "vocab_size": len(tokenizer),
+    return tokenizer
+
+
+def random_model(
+    family: Family, size: TinySize, seed: int = 0
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """A model with random weights (on torch's default device and dtype), and its tokenizer."""
+    tokenizer = make_tokenizer()
+    import torch
+    import transformers
+
+    names = {
+        Family.QWEN3_VL: ("Qwen3VLConfig", "Qwen3VLForConditionalGeneration"),
+        Family.QWEN2_5_VL: ("Qwen2_5_VLConfig", "Qwen2_5_VLForConditionalGeneration"),
+    }[family]
+    markers = ("image", "video")
+    ids = {f"{m}_token_id": tokenizer.convert_tokens_to_ids(f"<|{m}_pad|>") for m in markers}
+    for m in ("vision_start", "vision_end"):
+        ids[f"{m}_token_id"] = tokenizer.convert_tokens_to_ids(f"<|{m}|>")
+    config = getattr(transformers, names[0])(
+        text_config=_text_settings(family, size, tokenizer),
+        vision_config=_vision_settings(family, size),
+        tie_word_embeddings=True,
+        **ids,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = getattr(transformers, names[1])(config).eval()
+        if size.hidden < 1024:
+            with torch.no_grad():
+                for name, weight in model.named_parameters():
+                    if weight.ndim > 1:  # the default is so small that answers hardly differ
+                        weight.mul_(4.0 if "embed" not in name else 2.0)
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    return model, tokenizer
+
+
+def _text_settings(
+    family: Family, size: TinySize, tokenizer: PreTrainedTokenizerBase
+) -> dict[str, object]:
+    width = size.head_dim or size.hidden // size.heads
+    half, third = width // 2, width // 2 // 3
+    settings: dict[str, object] = {
+        "vocab_size": max(size.vocabulary, len(tokenizer)),
         "hidden_size": size.hidden,
-        "intermediate_size": 2 * size.hidden,
+        "intermediate_size": size.intermediate or 2 * size.hidden,
         "num_hidden_layers": size.layers,
         "num_attention_heads": size.heads,
-        "num_key_value_heads": size.heads // 2,
+        "num_key_value_heads": size.kv_heads or size.heads // 2,
         "rope_parameters": {
             "rope_type": "default",
             "rope_theta": 10_000.0,
-            "mrope_section": [half - 2 * (half // 3), half // 3, half // 3],
+            "mrope_section": [half - 2 * third, third, third],
         },
         "pad_token_id": tokenizer.pad_token_id,
         "eos_token_id": tokenizer.eos_token_id,
         "bos_token_id": None,
     }
-    vision: dict[str, object] = {
+    return settings | ({"head_dim": width} if family is Family.QWEN3_VL else {})
+
+
+def _vision_settings(family: Family, size: TinySize) -> dict[str, object]:
+    settings: dict[str, object] = {
         "depth": size.vision_layers,
         "hidden_size": size.vision_hidden,
-        "intermediate_size": 2 * size.vision_hidden,
-        "num_heads": 2,
+        "intermediate_size": size.vision_intermediate or 2 * size.vision_hidden,
+        "num_heads": size.vision_heads,
         "patch_size": size.patch,
         "spatial_merge_size": 2,
         "temporal_patch_size": 2,
         "out_hidden_size": size.hidden,
     }
     if family is Family.QWEN3_VL:
-        text |= {"head_dim": size.hidden // size.heads}
-        vision |= {"num_position_embeddings": 64, "deepstack_visual_indexes": [0]}
-        kinds = ("Qwen3VLConfig", "Qwen3VLForConditionalGeneration")
-    else:
-        vision |= {
-            "window_size": 4 * size.patch,
-            "fullatt_block_indexes": [size.vision_layers - 1],
-            "tokens_per_second": 2,
+        return settings | {
+            "num_position_embeddings": 64,
+            "deepstack_visual_indexes": list(size.deepstack),
         }
-        kinds = ("Qwen2_5_VLConfig", "Qwen2_5_VLForConditionalGeneration")
-    config = getattr(transformers, kinds[0])(
-        text_config=text,
-        vision_config=vision,
-        image_token_id=ids["image_pad"],
-        video_token_id=ids["video_pad"],
-        vision_start_token_id=ids["vision_start"],
-        vision_end_token_id=ids["vision_end"],
-        tie_word_embeddings=True,
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = getattr(transformers, kinds[1])(config).eval()
-        with torch.no_grad():
-            for name, weight in model.named_parameters():
-                if weight.ndim > 1:  # the default is so small that answers hardly differ
-                    weight.mul_(4.0 if "embed" not in name else 2.0)
-    model.generation_config.eos_token_id = tokenizer.eos_token_id
-    model.generation_config.pad_token_id = tokenizer.pad_token_id
-    model.save_pretrained(str(folder))
-    tokenizer.save_pretrained(str(folder))
-    _save_processor(folder, family, tokenizer, size)
-    return folder
+    return settings | {
+        "window_size": 4 * size.patch,
+        "fullatt_block_indexes": [size.vision_layers - 1],
+        "tokens_per_second": 2,
+    }
 
 
 def _save_processor(folder: Path, family: Family, tokenizer: object, size: TinySize) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ from roboreward_ros.types import (
 if TYPE_CHECKING:
     from roboreward_ros.rewards.vlm.backend import Backend
 
+_LOG = logging.getLogger(__name__)
 MIN_FRAMES = 2
 
 
@@ -95,6 +97,13 @@ class ModelSource(ABC):
         self._identity = Provenance(self._spec.name, backend.weights.identity, digest.hexdigest())
         self._try(backend)
         self._backend = backend
+        _LOG.info(
+            "reward source %s: model %s on %s, configuration %s",
+            self._spec.name,
+            self._identity.model,
+            backend.device,
+            self._identity.config_hash[:12],
+        )
 
     def score(self, request: RewardRequest) -> RewardOutcome:
         """Score one episode; raises RewardSourceError for one that cannot be looked at."""

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from roboreward_ros.errors import ConfigError
+from roboreward_ros.rewards.vlm.backend import Backend
 from roboreward_ros.rewards.vlm.processors import load_processor
 from roboreward_ros.rewards.vlm.prompt import (
     VIDEO_TRIPLE,
@@ -14,6 +15,8 @@ from roboreward_ros.rewards.vlm.prompt import (
     VideoForm,
     scoring_prompt,
 )
+from roboreward_ros.rewards.vlm.settings import Dtype, WeightsConfig
+from roboreward_ros.rewards.vlm.weights import load
 from roboreward_ros.testing.tiny_vlm import random_clip
 
 
@@ -153,3 +156,14 @@ def test_a_prompt_and_its_video_must_belong_together(plain):
 
 def test_positions_are_checked_against_the_model(plain):
     plain.self_check()
+
+
+@pytest.mark.parametrize("family", Family)
+def test_bfloat16_says_about_the_same(tiny, backends, family):
+    exact = backends(family.value)
+    config = WeightsConfig(str(tiny(family)), device="cpu", dtype=Dtype.BFLOAT16)
+    rough = Backend(load(config))
+    prompt, clip = prompt_for(exact), random_clip(5)
+    first, second = exact.score(prompt, clip), rough.score(prompt, clip)
+    gap = np.abs(np.array(first.probabilities) - np.array(second.probabilities)).max()
+    assert 0 < gap < 0.1
