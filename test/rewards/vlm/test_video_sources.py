@@ -12,6 +12,7 @@ import pytest
 from roboreward_ros.errors import ConfigError, RewardSourceError
 from roboreward_ros.rewards.config import build_config, file_options
 from roboreward_ros.rewards.guard import checked
+from roboreward_ros.rewards.host import RewardHost
 from roboreward_ros.rewards.qwen_base import QwenBaseConfig
 from roboreward_ros.rewards.registry import build
 from roboreward_ros.rewards.roboreward import RoboRewardConfig
@@ -233,3 +234,13 @@ def test_a_child_process_scores_the_same(make, tiny):
             child.score(dataclasses.replace(request, task=""))
     finally:
         child.close()
+
+
+def test_a_candidate_without_weights_leaves_the_old_source_in_place():
+    host = RewardHost("human", {"form": "binary"})
+    try:
+        with pytest.raises(RewardSourceError, match="hf download"):
+            host.swap("qwen_base")
+        assert host.active.name == "human"
+    finally:
+        host.close()

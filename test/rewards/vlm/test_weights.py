@@ -88,6 +88,11 @@ def test_the_fingerprint_follows_the_weights(base, copy):
     assert fingerprint(base) != fingerprint(copy)
 
 
+def test_a_folder_is_known_by_what_it_holds_and_not_by_what_is_claimed(base):
+    weights = load(WeightsConfig(str(base), revision=COMMIT, device="cpu"))
+    assert weights.identity == f"{base.name}@{fingerprint(base)}"
+
+
 def test_an_adapter_without_effect_is_refused(base, tmp_path):
     zero = make_tiny_adapter(tmp_path / "zero", base, zero=True)
     refuse("all lora_B", model=str(base), adapter=str(zero))
