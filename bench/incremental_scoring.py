@@ -6,9 +6,10 @@ Run: python bench/incremental_scoring.py [--sizes 1m,30m] [--frames 8,16,32,64,1
 
 ``stepwise``: every frame of a growing episode gets a score; in full, each is a prefill of its own.
 ``packed``: 16 instructions on one video; in full, 16 prefills. The long suffix is the whole rubric
-behind the video, the short one is what remains of the prompt when the rubric stands in front of it
-(stepwise), or a bare task sentence (packed). Weights are random: only speed and equality are shown.
-On a CPU, seconds are those of the process on one thread, so that other load does not count.
+behind the video (packed shares it up to the task), the short one is what remains of the prompt when
+the rubric stands in front of it (stepwise), or a bare task sentence (packed). Weights are random:
+only speed and equality are shown. On a CPU, seconds are those of the process on one thread, so that
+other load does not count.
 """
 
 from __future__ import annotations

@@ -42,6 +42,10 @@ class Tokens:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def cut(self, start: int, end: int) -> Tokens:
+        """Tokens ``start`` up to ``end``."""
+        return Tokens(self.ids[start:end], self.positions[:, start:end])
+
 
 def join(parts: Sequence[Tokens]) -> Tokens:
     """Runs behind one another."""

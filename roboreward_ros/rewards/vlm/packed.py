@@ -70,13 +70,16 @@ def score_instructions(
     writer.text(parts[0][0])
     backend.write_groups(writer, clip)
     writer.end_video()
-    trunk = Feed(writer.take(), clip.frames)
+    video = writer.take()
     choice = backend.rubric
-    branches = []
+    ends = []
     for _, after in parts:
-        branch = writer.fork()
-        branch.text(after + choice.lead)
-        branches.append(Branch(len(trunk.tokens), branch.finish()))
+        end = writer.fork()
+        end.text(after + choice.lead)
+        ends.append(end.finish())
+    same = _common(ends)  # the rubric in front of the task is computed once, too
+    trunk = Feed(join([video, ends[0].cut(0, same)]), clip.frames)
+    branches = [Branch(len(trunk.tokens), end.cut(same, len(end))) for end in ends]
     found = branch_logits(backend, trunk, branches, chunk_tokens)
     return [backend.read(logits, choice) for logits in found]
 
@@ -147,6 +150,14 @@ def score_sequences(
         steps = torch.cat([last[None], logits[:-1]]).double().log_softmax(-1)
         totals.append(steps[torch.arange(len(ids)), torch.tensor(ids)].sum())
     return answer(levels, as_array(torch.stack(totals)), 0.0)
+
+
+def _common(ends: Sequence[Tokens]) -> int:
+    """Tokens that all begin with; every one keeps at least its last for itself."""
+    shortest = min(len(end) for end in ends) - 1
+    stack = np.stack([end.ids[:shortest] for end in ends])
+    differ = (stack != stack[0]).any(axis=0)
+    return int(differ.argmax()) if differ.any() else shortest
 
 
 def _whole_groups(frames: ImageU8, size: int) -> ImageU8 | None:

@@ -112,6 +112,25 @@ def test_what_cannot_be_packed_is_refused(plain):
         score_prefixes(plain, prompts[0], [clip, shifted])
 
 
+def test_what_all_instructions_begin_with_is_computed_once(plain, monkeypatch):
+    tokens = []
+    forward = plain.forward
+
+    def counting(ids, *args, **kwargs):
+        tokens.append(ids.shape[1])
+        return forward(ids, *args, **kwargs)
+
+    clip = random_clip(4)
+    prompts = [prompt_of(plain, task) for task in TASKS]
+    wanted = [plain.score(prompt, clip) for prompt in prompts]
+    longest = max(len(plain.encode(prompt, clip).tokens) for prompt in prompts)
+    monkeypatch.setattr(plain, "forward", counting)
+    assert_equal(score_instructions(plain, prompts, clip), wanted)
+    assert sum(tokens) < 2 * longest
+    same = score_instructions(plain, prompts[:1] * 3, clip)
+    assert_equal(same, wanted[:1] * 3)
+
+
 def test_one_pass_is_enough_for_short_questions(plain, monkeypatch):
     passes = []
     forward = plain.forward
