@@ -215,6 +215,10 @@ class ArmLoop:
             self._sink.idle(robot.state())
         except RobotError:
             return  # not reset yet: there is nothing to show
+        except Exception as error:
+            # Pictures or transport failed. The thread must live: it is the one that can hold.
+            if self.status.fault != str(error):
+                self._fault(str(error))
 
     def _run_episode(self, robot: Robot, episode: _Episode) -> None:
         """One episode, from step 0 to the state after which no action is wanted."""
@@ -232,11 +236,14 @@ class ArmLoop:
                     self._status = replace(self._status, step=episode.step)
                 if cause is None and episode.step >= episode.max_steps:
                     cause = EndCause.TIME
+                if cause is not None and not report.flags & StepFlag.HOLD:
+                    self._rest(robot)
                 self._publish(Beat(episode.episode_id, episode.step, state, report, cause))
                 if cause is not None:
                     return
         except Exception as error:
             # Rendering or transport failed: there is no state that could be published.
+            self._rest(robot)
             self._fault(f"episode {episode.episode_id} broke off: {error}")
         finally:
             self._driver_clock.end_ns = None
@@ -244,6 +251,19 @@ class ArmLoop:
                 self._episode = None
                 self._action = None
                 self._status = replace(self._status, episode_id="", step=0)
+
+    def _rest(self, robot: Robot) -> None:
+        """Hold at once: an arm would go on to the target of its last action, however it ended.
+
+        The twin's time stands still between episodes.
+        """
+        if not self._config.paced:
+            return
+        self._driver_clock.end_ns = self._clock.steady_ns()
+        try:
+            robot.hold()
+        except RoboRewardError as error:
+            self._log(f"the arm could not hold: {error}")
 
     def _publish(self, beat: Beat) -> None:
         self.ticks.tick(self._clock.steady_ns())
@@ -327,8 +347,7 @@ class ArmLoop:
         finally:
             robot.close()
             with self._changed:
-                jobs, self._jobs = list(self._jobs), deque()
-            del jobs
+                self._jobs.clear()
 
     def _fault(self, message: str) -> None:
         self._log(message)
