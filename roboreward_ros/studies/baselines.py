@@ -12,6 +12,7 @@ import atexit
 import functools
 import hashlib
 import json
+import logging
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 import roboreward_ros
-from roboreward_ros.errors import CheckpointError, FormatError
+from roboreward_ros.errors import CheckpointError, FormatError, SimulationError
 from roboreward_ros.evaluation.success import Trial
 from roboreward_ros.policies.noise import prior_noise
 from roboreward_ros.sim.adapters import TwinCamera, TwinRobot
@@ -37,6 +38,7 @@ from roboreward_ros.studies.rollout import (
 )
 from roboreward_ros.types import Float32Array
 
+_LOG = logging.getLogger(__name__)
 FORMAT = 1
 BLOCK = 5
 """Trials that a worker does per request: small enough to lose little when stopped."""
@@ -295,10 +297,19 @@ def _work(chooser: NoiseChooser, seeds: tuple[int, ...]) -> list[Trial]:
 def run_block(
     rollout: Rollout, setting: Setting, chooser: NoiseChooser, seeds: Sequence[int]
 ) -> list[Trial]:
-    """Run one episode per seed and judge each by the twin's truth at its end."""
+    """Run one episode per seed and judge each by the twin's truth at its end.
+
+    An episode whose physics diverges is a failed one, as it is in training: it must neither end
+    the evaluation of the others nor be left out of their number.
+    """
     trials = []
     for seed in seeds:
-        result = rollout.run(setting.task, seed, chooser, setting.max_steps)
+        try:
+            result = rollout.run(setting.task, seed, chooser, setting.max_steps)
+        except SimulationError as error:
+            _LOG.warning("held-out layout %d counts as a failure: %s", seed, error)
+            trials.append(Trial(seed, success=False, score=1, progress=0.0, n_steps=0))
+            continue
         truth = result.truth
         trials.append(
             Trial(

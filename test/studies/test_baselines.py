@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from roboreward_ros.errors import CheckpointError, FormatError
+from roboreward_ros.errors import CheckpointError, FormatError, SimulationError
 from roboreward_ros.evaluation.success import Trial
 from roboreward_ros.robot.profile import load_profile
 from roboreward_ros.studies import baselines
@@ -24,7 +24,7 @@ from roboreward_ros.studies.baselines import (
 from roboreward_ros.studies.rollout import ConstantNoise, PriorNoise, Rollout
 from roboreward_ros.testing.fake_policy import FakePolicy
 from roboreward_ros.testing.fake_robot import FakeRobot
-from roboreward_ros.types import Frame, GroundTruth
+from roboreward_ros.types import FloatArray, Frame, GroundTruth, RobotState, StepReport
 
 SETTING = Setting(task="wave", policy="none", policy_id="fake", max_steps=8)
 
@@ -51,6 +51,25 @@ class Judge:
 
 def open_fake_rollout(setting: Setting) -> Rollout:
     robot = FakeRobot(load_profile("wx250s"))
+    robot.connect()
+    return Rollout(robot, GreyCamera(), FakePolicy(), Judge(robot))
+
+
+class DivergingRobot(FakeRobot):
+    """Its physics diverge in every third layout."""
+
+    def reset(self, task: str, seed: int) -> RobotState:
+        self.diverges = seed % 3 == 0
+        return super().reset(task, seed)
+
+    def step(self, action: FloatArray) -> StepReport:
+        if self.diverges:
+            raise SimulationError("the twin's physics diverged")
+        return super().step(action)
+
+
+def open_diverging_rollout(setting: Setting) -> Rollout:
+    robot = DivergingRobot(load_profile("wx250s"))
     robot.connect()
     return Rollout(robot, GreyCamera(), FakePolicy(), Judge(robot))
 
@@ -164,3 +183,15 @@ def test_the_best_candidate_succeeds_most_then_scores_most() -> None:
     none = trials((False, 4), (False, 4))
     assert best_candidate([none, low, high]) == 2
     assert best_candidate([low, low]) == 0
+
+
+def test_a_layout_whose_physics_diverge_is_a_failure_and_ends_nothing(tmp_path: Path) -> None:
+    sound = evaluator(tmp_path / "sound").run([BASE])[0]
+    diverging = Evaluator(SETTING, tmp_path / "bad", workers=0, open_rollout=open_diverging_rollout)
+    trials = diverging.run([BASE])[0]
+    assert len(trials) == len(sound)
+    for trial, other in zip(trials, sound, strict=True):
+        if trial.seed % 3:
+            assert trial == other
+        else:
+            assert (trial.success, trial.score) == (False, 1)
