@@ -12,6 +12,7 @@ from roboreward_ros.action import RunPolicy
 from roboreward_ros.dsrl.actor import SteeringActor
 from roboreward_ros.nodes.policy_node import PolicyNode
 from roboreward_ros.nodes.sim_node import SimNode
+from roboreward_ros.policies.diffusion import load_policy
 from roboreward_ros.ros.convert import decision_from_msg
 from roboreward_ros.ros.qos import EVENT
 from roboreward_ros.sim.adapters import TwinCamera, TwinRobot
@@ -40,13 +41,22 @@ def make_actor(spec):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("steered", [False, True])
-def test_an_episode_is_the_same_over_ros_and_in_process(ros, arm_client, tmp_path, steered):
+def shipped():
+    return load_policy("demo", "cpu")
+
+
+@pytest.mark.parametrize(
+    ("make_policy", "steered", "size"),
+    [(policy, False, SIZE), (policy, True, SIZE), (shipped, False, 256), (shipped, True, 256)],
+)
+def test_an_episode_is_the_same_over_ros_and_in_process(
+    ros, arm_client, tmp_path, make_policy, steered, size
+):
     from rclpy.action import ActionClient
 
     from roboreward_ros import msg
 
-    frozen = policy()
+    frozen = make_policy()
     actor = make_actor(frozen.spec)
     if steered:
         actor.save(tmp_path / "policies" / "actor_000004.safetensors")
@@ -54,9 +64,11 @@ def test_an_episode_is_the_same_over_ros_and_in_process(ros, arm_client, tmp_pat
     chunks = []
     heard = arm_client.node.create_subscription(msg.ActionChunk, "chunk", chunks.append, EVENT)
     client = ActionClient(arm_client.node, RunPolicy, "run_policy")
-    ros.add(SimNode(context=ros.context, parameters={"speed": "max", "image_size": SIZE}))
+    ros.add(SimNode(context=ros.context, parameters={"speed": "max", "image_size": size}))
     ros.add(
-        PolicyNode(lambda _: policy(), context=ros.context, parameters={"run_dir": str(tmp_path)})
+        PolicyNode(
+            lambda _: make_policy(), context=ros.context, parameters={"run_dir": str(tmp_path)}
+        )
     )
     for node in ros.nodes[-2:]:
         assert node.bring_up(), node.failure
@@ -76,10 +88,11 @@ def test_an_episode_is_the_same_over_ros_and_in_process(ros, arm_client, tmp_pat
     arm_client.begin("ep_000000", STEPS)
     arm_client.wait_last()
     assert ros.result(handle).result.error_code == 0
-    ros.spin_until(lambda: len(chunks) == 4)
+    decisions = -(-STEPS // frozen.spec.chunk_size)
+    ros.spin_until(lambda: len(chunks) == decisions)
 
     twin = Twin()
-    robot, camera = TwinRobot(twin), TwinCamera(twin, SIZE, SIZE)
+    robot, camera = TwinRobot(twin), TwinCamera(twin, size, size)
     robot.connect()
     camera.open()
     reports = []
