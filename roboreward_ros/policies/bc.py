@@ -113,6 +113,8 @@ def train(
     Raises:
         ConfigError: data that does not fit the network.
     """
+    # How many threads share a sum decides its rounding: with one, a recipe gives one checkpoint.
+    torch.set_num_threads(1)
     description = describe(data, network_config, sampler_config)
     vocabulary = Vocabulary(data.tasks)
     sampler = DdimSampler(sampler_config)
