@@ -20,10 +20,11 @@ from pathlib import Path
 from roboreward_ros.cli import run_config
 from roboreward_ros.dsrl.config import load_profile as load_learner
 from roboreward_ros.errors import CheckpointError, RoboRewardError, StackError
-from roboreward_ros.rewards.registry import SOURCES, find_class
+from roboreward_ros.rewards.registry import build
+from roboreward_ros.rewards.vlm.source import ModelSource
 from roboreward_ros.robot.profile import load_profile as load_robot
 from roboreward_ros.sim.tasks import TASKS, find_task
-from roboreward_ros.stack import PROMISED_REWARD, Stack, StackArguments, describe
+from roboreward_ros.stack import Stack, StackArguments, describe
 
 PROBE_S = 2.0
 """How long the domain is listened to, s: discovery on one host takes up to 1.7 s."""
@@ -152,10 +153,12 @@ def _policy_problems(policy: str, task: str) -> list[str]:
 
 
 def _reward_problems(reward: str) -> list[str]:
-    if reward == PROMISED_REWARD and reward not in SOURCES:
-        others = ", ".join(sorted(SOURCES))
-        return [f"weights: source {reward} comes with a later release; allowed: {others}"]
-    return _problems_of("reward", lambda: find_class(reward))
+    if problems := _problems_of("reward", lambda: build(reward)):
+        return problems
+    source = build(reward)
+    return (
+        _problems_of("weights", source.require_weights) if isinstance(source, ModelSource) else []
+    )
 
 
 def _profile_problems(stack: Stack) -> list[str]:

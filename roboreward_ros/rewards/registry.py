@@ -20,6 +20,7 @@ SOURCES: Mapping[str, str] = {
     "lrm_contrastive": "roboreward_ros.rewards.lrm_contrastive:LrmContrastiveSource",
     "lrm_progress": "roboreward_ros.rewards.lrm_progress:LrmProgressSource",
     "qwen_base": "roboreward_ros.rewards.qwen_base:QwenBaseSource",
+    "roboreward": "roboreward_ros.rewards.roboreward:RoboRewardSource",
 }
 
 
