@@ -35,6 +35,7 @@ p { margin: 0 0 12px; max-width: 70ch; }
 section { padding: 22px 24px; margin: 0 0 18px; }
 figure { margin: 10px 0 0; }
 figure img { max-width: 100%; display: block; border-radius: 6px; }
+.figure { overflow-x: auto; }
 figcaption { font-size: 14px; margin-top: 6px; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
@@ -42,10 +43,21 @@ th, td { text-align: right; padding: 7px 10px; border-bottom: 1px solid var(--li
 th { color: var(--muted); font-weight: 500; font-size: 13.5px; }
 th:first-child, td:first-child { text-align: left; }
 tr.main td { font-weight: 600; color: var(--steer); }
+.numbers td:last-child { text-align: left; overflow-wrap: anywhere; }
 details { margin-top: 14px; }
 summary { cursor: pointer; color: var(--muted); }
 pre { background: var(--back); border-radius: 8px; padding: 14px; overflow-x: auto;
   font-size: 13px; }
+@media (max-width: 640px) {
+  main { padding: 24px 10px 48px; }
+  section { padding: 16px 12px; }
+  th, td { padding: 6px 5px; font-size: 13.5px; }
+  td:nth-child(n+2), th { white-space: nowrap; }
+  .numbers td:last-child { white-space: normal; }
+  .extra { display: none; }
+  .tiles { grid-template-columns: repeat(2, 1fr); }
+  .figure img { max-width: none; width: 680px; }
+}
 """
 
 
@@ -144,11 +156,11 @@ def _table_section(results: Sequence[ArmResult]) -> str:
         rows.append(
             f"<tr{mark}><td>{html.escape(result.label)}</td><td>{100 * rate.value:.0f} %</td>"
             f"<td>{100 * rate.low:.0f} to {100 * rate.high:.0f}</td><td>{gain}</td>"
-            f"<td>{result.mean_score:.2f}</td><td>{result.n}</td></tr>"
+            f'<td class="extra">{result.mean_score:.2f}</td><td class="extra">{result.n}</td></tr>'
         )
     head = (
         "<tr><th>noise</th><th>success</th><th>95 % interval</th><th>points over base</th>"
-        "<th>mean score</th><th>n</th></tr>"
+        '<th class="extra">mean score</th><th class="extra">n</th></tr>'
     )
     return (
         "<section><h2>Every way to choose the noise, on the same layouts</h2>"
@@ -160,8 +172,8 @@ def _table_section(results: Sequence[ArmResult]) -> str:
 
 def _section(section: Section) -> str:
     figures = "".join(
-        f'<figure><img alt="{html.escape(picture.title)}" '
-        f'src="data:image/png;base64,{base64.b64encode(picture.png).decode()}">'
+        f'<figure><div class="figure"><img alt="{html.escape(picture.title)}" '
+        f'src="data:image/png;base64,{base64.b64encode(picture.png).decode()}"></div>'
         f"<figcaption>{html.escape(picture.caption)}</figcaption></figure>"
         for picture in section.pictures
     )
@@ -182,7 +194,7 @@ def _numbers(summary: RunSummary) -> str:
     rows = "".join(row(name, value) for name, value in shown.items())
     return (
         "<section><h2>All numbers</h2>"
-        f'<div class="scroll"><table>{rows}</table></div>'
+        f'<table class="numbers">{rows}</table>'
         f"<details><summary>summary.json</summary><pre>{html.escape(summary.to_json())}</pre>"
         "</details></section>"
     )
