@@ -41,15 +41,25 @@ def merge(given: Mapping[str, str], stored: Mapping[str, str], run_dir: Path) ->
     """Launch arguments over stored ones.
 
     Raises:
-        ConfigError: an unknown argument, a bad value, or a twin's run resumed on the arm.
+        ConfigError: an unknown argument, a bad value, a twin's run resumed on the arm, or another
+            seed.
     """
-    arguments = StackArguments.from_strings({**stored, **given, "run_dir": str(run_dir)})
-    if stored and StackArguments.from_strings(stored).sim != arguments.sim:
+    before = StackArguments.from_strings(stored)
+    wished = StackArguments.from_strings({"sim": given.get("sim", str(before.sim))})
+    if stored and wished.sim != before.sim:
         raise ConfigError(
             "a run of the twin and one of the real arm do not mix",
-            got=f"sim:={str(arguments.sim).lower()} for {run_dir}",
-            allowed=f"sim:={stored.get('sim', 'false')}",
+            got=f"sim:={str(wished.sim).lower()} for {run_dir}",
+            allowed=f"sim:={str(before.sim).lower()}",
             next_step="Leave sim:= out to resume, or give another run_dir:=.",
+        )
+    arguments = StackArguments.from_strings({**stored, **given, "run_dir": str(run_dir)})
+    if stored and arguments.seed != before.seed:
+        raise ConfigError(
+            f"the run in {run_dir} has another seed",
+            got=arguments.seed,
+            allowed=before.seed,
+            next_step="Leave the seed out to resume, or give another run_dir:=.",
         )
     return arguments
 

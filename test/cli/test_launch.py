@@ -92,7 +92,14 @@ def test_a_resume_keeps_what_is_not_given_anew(given: dict[str, str]) -> None:
     assert again.arguments.episodes == 9
 
 
-@pytest.mark.parametrize("change", [{"task": TASKS[1].sentence}, {"sim": "false"}])
+def test_a_lock_step_run_of_the_twin_says_what_keeps_it_from_the_arm(given: dict[str, str]) -> None:
+    preflight({**given, "speed": "max"}, probe_domain=False)
+    preflight({"run_dir": given["run_dir"], "speed": "max"}, probe_domain=False)
+    with pytest.raises(ConfigError, match="do not mix"):
+        preflight({"run_dir": given["run_dir"], "sim": "false"}, probe_domain=False)
+
+
+@pytest.mark.parametrize("change", [{"task": TASKS[1].sentence}, {"sim": "false"}, {"seed": "3"}])
 def test_a_resume_refuses_to_become_another_run(
     given: dict[str, str], change: dict[str, str]
 ) -> None:
