@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -15,27 +16,30 @@ from rich.table import Table
 
 from roboreward_ros.episodes.promoted import read_promoted
 from roboreward_ros.episodes.reader import StoredEpisode
+from roboreward_ros.episodes.run import read_run
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.episodes.verify import verify_episode, verify_run
 from roboreward_ros.episodes.views import Label, LabelStatus, RewardView, ViewConfig
 from roboreward_ros.errors import FormatError
 from roboreward_ros.types import StepFlag
 
+RUN_HELP = "folder of a run, such as runs/demo"
+
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser("episodes", help="list, show and verify stored episodes")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     ls = verbs.add_parser("ls", help="one line an episode")
-    ls.add_argument("run_dir", type=Path, metavar="RUN")
+    ls.add_argument("run_dir", type=Path, metavar="RUN", help=RUN_HELP)
     ls.add_argument("--json", action="store_true", help="a JSON list on stdout")
     ls.set_defaults(run=_ls)
     show = verbs.add_parser("show", help="everything about one episode")
-    show.add_argument("run_dir", type=Path, metavar="RUN")
+    show.add_argument("run_dir", type=Path, metavar="RUN", help=RUN_HELP)
     show.add_argument("episode_id", metavar="ID", help="ep_000042, or 42")
     show.add_argument("--json", action="store_true", help="a JSON object on stdout")
     show.set_defaults(run=_show)
     verify = verbs.add_parser("verify", help="check every byte; exit code 1 on any damage")
-    verify.add_argument("run_dir", type=Path, metavar="RUN")
+    verify.add_argument("run_dir", type=Path, metavar="RUN", help=RUN_HELP)
     verify.add_argument("--json", action="store_true", help="a JSON list of damages on stdout")
     verify.set_defaults(run=_verify)
 
@@ -61,8 +65,21 @@ def _row(episode: StoredEpisode, label: Label) -> dict[str, object]:
     }
 
 
+def open_store(run_dir: Path) -> EpisodeStore:
+    """The episodes of a run.
+
+    Raises:
+        StoreError: there is no run.
+        FormatError: the run is damaged or newer; its episodes may look like none at all.
+    """
+    store = EpisodeStore(run_dir)
+    if (run_dir / "run.json").exists():
+        read_run(run_dir)
+    return store
+
+
 def _rows(run_dir: Path) -> list[dict[str, object]]:
-    store, view = EpisodeStore(run_dir), _view(run_dir)
+    store, view = open_store(run_dir), _view(run_dir)
     rows: list[dict[str, object]] = []
     for episode_id in store.ids():
         try:
@@ -117,7 +134,7 @@ def _ls(args: argparse.Namespace) -> int:
 def _show(args: argparse.Namespace) -> int:
     wanted = args.episode_id
     episode_id = f"ep_{int(wanted):06d}" if wanted.isdigit() else wanted
-    episode = EpisodeStore(args.run_dir).open(episode_id)
+    episode = open_store(args.run_dir).open(episode_id)
     row = _row(episode, _view(args.run_dir).status(episode_id))
     flags = episode.flags()
     row["flags"] = {
@@ -135,7 +152,12 @@ def _show(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(row, indent=1, ensure_ascii=False))
         return 0
+    created = datetime.fromtimestamp(episode.summary.meta.created_ns / 1e9).astimezone()
+    row = {"created": f"{created:%Y-%m-%d %H:%M:%S %Z}"} | row
+    del row["created_ns"]
     table = Table(box=None, show_header=False)
+    table.add_column()
+    table.add_column(overflow="fold")
     for name, value in row.items():
         text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
         table.add_row(f"[bold]{name}[/bold]", text)
@@ -145,8 +167,8 @@ def _show(args: argparse.Namespace) -> int:
 
 def _verify(args: argparse.Namespace) -> int:
     console = Console(stderr=args.json)
-    ids = EpisodeStore(args.run_dir).ids()
-    with Progress(console=console, transient=True) as bar:
+    ids = open_store(args.run_dir).ids()
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("verify", total=len(ids))
         damages = verify_run(args.run_dir, progress=lambda: bar.advance(task))
     if args.json:

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
+from roboreward_ros.cli.episodes import RUN_HELP, open_store
 from roboreward_ros.clock import SystemClock
 from roboreward_ros.episodes.ledger import Ledger
 from roboreward_ros.episodes.promoted import promote
@@ -34,7 +35,7 @@ from roboreward_ros.types import (
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser("rescore", help="score a run's episodes again")
-    parser.add_argument("run_dir", type=Path, metavar="RUN")
+    parser.add_argument("run_dir", type=Path, metavar="RUN", help=RUN_HELP)
     parser.add_argument("--source", required=True, help=f"one of {', '.join(sorted(SOURCES))}")
     parser.add_argument("--options", default="", metavar="JSON", help="over the source's file")
     parser.add_argument("--force", action="store_true", help="also what it has scored already")
@@ -46,7 +47,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _run(args: argparse.Namespace) -> int:
     console = Console()
-    store = EpisodeStore(args.run_dir)
+    store = open_store(args.run_dir)
     ledger = Ledger(args.run_dir, "w")
     try:
         guard = open_source(args.source, options_from_json(args.options))
@@ -85,7 +86,13 @@ def _score_all(
     view = RewardView([ledger], ViewConfig(spec.name, spec.scale))
     ids = store.ids() if args.force else view.unanswered(store.ids(), spec.name)
     counts: Counter[type[RewardOutcome]] = Counter()
-    for episode_id in track(ids, description=spec.name, console=console, transient=True):
+    for episode_id in track(
+        ids,
+        description=spec.name,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ):
         outcome: RewardOutcome
         try:
             outcome = guard.score(reward_request(store.open(episode_id), spec))

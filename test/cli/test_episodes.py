@@ -134,3 +134,24 @@ def test_rescore_beside_a_running_stack_is_refused_by_pid(run, capsys):
 def test_rescore_by_an_unknown_source_lists_the_known(run, capsys):
     assert main(["rescore", str(run), "--source", "oracle"]) == 2
     assert "allowed: degraded, ground_truth, human" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["ls"], ["ls", "--json"], ["verify"], ["show", "0"]])
+def test_a_newer_run_is_refused_by_name(run, capsys, words):
+    (run / "run.json").write_text('{"format": 99, "config": {}}')
+    verb, *rest = words
+    assert main(["episodes", verb, str(run), *rest]) == 2
+    assert "newer" in capsys.readouterr().err
+
+
+def test_rescore_refuses_a_newer_run(run, capsys):
+    (run / "run.json").write_text('{"format": 99, "config": {}}')
+    assert main(["rescore", str(run), "--source", "ground_truth"]) == 2
+    assert "newer" in capsys.readouterr().err
+
+
+def test_a_pipe_gets_no_trace_of_the_progress_bar(run, capsys):
+    assert main(["episodes", "verify", str(run)]) == 0
+    assert capsys.readouterr().out.splitlines() == ["3 episodes: sound"]
+    assert main(["rescore", str(run), "--source", "ground_truth"]) == 0
+    assert capsys.readouterr().out.splitlines() == ["ground_truth: 3 scored"]
