@@ -27,7 +27,7 @@ from roboreward_ros.errors import StackError
 from roboreward_ros.stack import NodeProcess, Stack, StackArguments, parse_assignments
 
 DESCRIPTIONS = ("dsrl_widowx",)
-LOG_FORMAT = {"RCUTILS_CONSOLE_OUTPUT_FORMAT": "{severity} {time} {message}"}
+LOG_FORMAT = {"RCUTILS_CONSOLE_OUTPUT_FORMAT": "{severity} {date_time_with_ms} {message}"}
 """The prefix names the node already."""
 
 
@@ -39,7 +39,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog=_argument_table(),
     )
     parser.add_argument("description", choices=DESCRIPTIONS, help="what to start")
-    parser.add_argument("assignments", nargs="*", metavar="name:=value", help="launch arguments")
+    parser.add_argument(
+        "assignments", nargs="*", default=[], metavar="name:=value", help="launch arguments"
+    )
     parser.set_defaults(run=run)
 
 
