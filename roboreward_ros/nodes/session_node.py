@@ -26,6 +26,7 @@ from roboreward_ros.episodes.views import LabelStatus
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.ros import convert
 from roboreward_ros.ros.episode_driver import EpisodeDriver
+from roboreward_ros.ros.leftovers import Leftovers
 from roboreward_ros.ros.lifecycle import HostNode
 from roboreward_ros.ros.loop import Loop
 from roboreward_ros.ros.operator import EpisodeReport, OperatorServices
@@ -39,7 +40,7 @@ from roboreward_ros.session.director import Director
 from roboreward_ros.session.events import Phase
 from roboreward_ros.session.machine import MachineConfig, SessionMachine
 from roboreward_ros.session.memory import load_memory
-from roboreward_ros.session.plan import PlanConfig
+from roboreward_ros.session.plan import PlanConfig, episode_id
 from roboreward_ros.sim.tasks import default_max_steps
 
 TICK_S = 0.2
@@ -89,7 +90,6 @@ class SessionNode(HostNode[SessionConfig]):
         self._tally = Tally(config.run_dir)
         memory = load_memory(config.run_dir)
         owner = "sim_node" if config.auto_reset else "robot_node"
-        ids = self._store.ids()
         self._machine = SessionMachine(
             MachineConfig(
                 auto_reset=config.auto_reset,
@@ -100,11 +100,9 @@ class SessionNode(HostNode[SessionConfig]):
                 motion_peers=frozenset({owner, "policy_node", "recorder_node"}),
             ),
             PlanConfig(config.task, config.seed, config.episodes, config.canary_every),
-            committed=len(ids),
             task=memory.task,
         )
-        self._machine.last_id = ids[-1] if ids else ""
-        self._machine.outstanding = tuple(e for e in ids if not self._tally.answered(e))
+        self._machine.adopt(self._store.ids(), self._tally.answered)
         self._director = Director(
             self._machine, Account(self.clock, memory.idle), config.run_dir, self
         )
@@ -120,6 +118,7 @@ class SessionNode(HostNode[SessionConfig]):
         self._learner = self.create_subscription(status, "learner", self._on_learner, LATCHED)
         learner = {"learner_node": Peer("learner", lambda: self._learner.get_publisher_count() > 0)}
         self._peers = PeerWatch(self, self._driver.peers(owner) | learner)
+        self._leftovers = Leftovers(self, self._loop, self._store.ids, self._machine.adopt)
         self._operator = OperatorServices(self, self._loop, self._director, self._report)
 
     def _start(self) -> None:
@@ -207,7 +206,7 @@ class SessionNode(HostNode[SessionConfig]):
 
     def _tick(self) -> None:
         assert self._loop is not None
-        missing = self._peers.missing()
+        missing = self._leftovers.block(self._peers.missing(), episode_id(self._machine.committed))
         self._director.feed(ev.Peers(missing))
         if not self._director.begun and not missing and self.config.auto_start:
             self._director.start()

@@ -7,6 +7,7 @@ Knows nothing about ROS, threads, files or time.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -120,6 +121,18 @@ class SessionState:
     def closing(self) -> bool:
         """Whether a reset or episode is being dropped."""
         return self.closing_for is not Closing.NO
+
+    def adopt(self, ids: Sequence[str], answered: Callable[[str], bool] = lambda _: False) -> None:
+        """Count episodes that are on disk without this session's doing.
+
+        Args:
+            ids: of all committed episodes, in order.
+            answered: whether the reward of one needs not be asked for.
+        """
+        if new := ids[self.committed :]:
+            self.committed, self.last_id = len(ids), new[-1]
+            asked = (episode_id for episode_id in new if not answered(episode_id))
+            self.outstanding = (*self.outstanding, *asked)
 
     def enter(self, phase: Phase, message: str) -> None:
         self.phase, self.message = phase, message

@@ -6,8 +6,8 @@ import pytest
 import roboreward_ros.msg as msg
 from action_msgs.msg import GoalStatus
 from rclpy.action import ActionClient
-from roboreward_ros.action import RunEpisode
-from roboreward_ros.srv import Discard, Label
+from roboreward_ros.action import RecordEpisode, RunEpisode, RunPolicy
+from roboreward_ros.srv import BeginEpisode, Discard, Label
 from ros_fakes import FakeArm, FakePolicy, write_episode
 from std_srvs.srv import Trigger
 
@@ -136,6 +136,39 @@ def test_an_episode_that_nobody_had_scored_is_scored_after_a_restart(ros, stack)
     stack.start(episodes=1)
     ros.spin_until(lambda: stack.session.stop, "done", 30.0)
     assert [r.episode_id for r in Ledger(stack.path).records()] == ["ep_000000"]
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_what_a_killed_session_left_running_is_dropped_and_run_again(ros, stack, finished):
+    stack.up()
+    orphan = ros.node("killed_session")
+    goals = {"episode_id": "ep_000000", "task": TASK, "max_steps": 8}
+    record = ActionClient(orphan, RecordEpisode, "record_episode")
+    policy = ActionClient(orphan, RunPolicy, "run_policy")
+    ready = []
+    for client, goal in (
+        (record, RecordEpisode.Goal(**goals)),
+        (policy, RunPolicy.Goal(**goals)),
+    ):
+        handle = ros.send(client, goal, ready.append)
+    ros.spin_until(lambda: len(ready) >= 2, "both ready")
+    stack.arm.mute_at = -1 if finished else 5
+    begin = orphan.create_client(BeginEpisode, "begin_episode")
+    ros.call(begin, BeginEpisode.Request(episode_id="ep_000000", max_steps=8))
+    if finished:
+        ros.result(handle)
+    else:
+        ros.spin_until(lambda: stack.arm._step == 5, "the arm moves")
+    stack.start()
+    ros.spin_until(lambda: stack.arm.ended, "the end of the orphan")
+    stack.arm.mute_at = -1
+    ros.spin_until(lambda: stack.session.stop, "done", 30.0)
+    assert stack.session.stop.code == 0
+    assert stack.ids == ["ep_000000", "ep_000001"]
+    begun = ["ep_000000", "ep_000001"] if finished else ["ep_000000", "ep_000000", "ep_000001"]
+    assert stack.arm.begun == begun
+    assert all(episode.summary.n_steps == 8 for episode in EpisodeStore(stack.path))
+    assert len(Ledger(stack.path).records()) == 2
 
 
 def test_nothing_starts_before_all_nodes_are_there(ros, stack):
