@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
+from rclpy.logging import LoggingSeverity
 
 from roboreward_ros.errors import RoboRewardError
 
@@ -188,6 +189,9 @@ class WorkServer(Generic[RequestT, ResultT]):
 
         New goals are refused as long as the node is not active.
         """
+        if reason == STOPPING:
+            # A terminal's Ctrl-C stops clients too: that nobody takes the result is no news then.
+            self._node.get_logger().get_child("action_server").set_level(LoggingSeverity.ERROR)
         with self._lock:
             goals = list(self._goals.values())
         for goal in goals:

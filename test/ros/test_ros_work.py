@@ -133,3 +133,15 @@ def test_feedback_reaches_the_client(ros, worker, client):
     ros.spin_until(lambda: stages == ["begun"])
     worker.release.set()
     ros.result(handle)
+
+
+def test_what_rclpy_says_of_clients_that_are_gone_is_no_news_while_stopping(ros, worker, capfd):
+    log = worker.server._server._logger  # says so whenever a result finds nobody
+    log.warning("the client may have gone away")
+    assert "gone away" in capfd.readouterr().err
+    worker._stop("test")
+    log.warning("the client may have gone away")
+    log.error("something else")
+    said = capfd.readouterr().err
+    assert "gone away" not in said
+    assert "something else" in said
