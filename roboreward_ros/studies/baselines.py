@@ -17,6 +17,7 @@ import multiprocessing
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -223,7 +224,7 @@ class Evaluator:
             on_trial: called in this thread with (job's name, trial) for each that was done now.
 
         Raises:
-            RoboRewardError: a worker's own error.
+            RoboRewardError: a worker's own error, or a worker was ended from outside.
         """
         files = {job.name: TrialFile(self._folder, self.setting, job) for job in jobs}
         blocks = self._blocks(jobs)
@@ -238,9 +239,16 @@ class Evaluator:
                 pending: dict[Future[list[Trial]], Job] = {
                     pool.submit(_work, job.chooser, seeds): job for job, seeds in blocks
                 }
-                for future in as_completed(pending):
-                    name = pending[future].name
-                    self._keep(files[name], name, future.result(), on_trial)
+                try:
+                    for future in as_completed(pending):
+                        name = pending[future].name
+                        self._keep(files[name], name, future.result(), on_trial)
+                except BrokenProcessPool as error:
+                    raise SimulationError(
+                        "a worker process of the evaluation was ended from outside",
+                        next_step="Usually memory ran out; finished trials are kept, so run the "
+                        "same command again.",
+                    ) from error
         stored = {job.name: files[job.name].read() for job in jobs}
         return [tuple(stored[job.name][seed] for seed in job.seeds) for job in jobs]
 

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Evaluation in worker processes that can be stopped, and what decides a stored trial."""
 
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,6 +78,11 @@ def open_diverging_rollout(setting: Setting) -> Rollout:
 
 def fail_to_open(setting: Setting) -> Rollout:
     raise FormatError("the policy is damaged")
+
+
+def die_from_outside(setting: Setting) -> Rollout:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
 
 
 def evaluator(folder: Path, workers: int = 0, setting: Setting = SETTING) -> Evaluator:
@@ -195,3 +202,9 @@ def test_a_layout_whose_physics_diverge_is_a_failure_and_ends_nothing(tmp_path: 
             assert trial == other
         else:
             assert (trial.success, trial.score) == (False, 1)
+
+
+def test_a_worker_that_is_killed_says_how_to_go_on(tmp_path: Path) -> None:
+    dying = Evaluator(SETTING, tmp_path, workers=1, open_rollout=die_from_outside)
+    with pytest.raises(SimulationError, match="run the same command again"):
+        dying.run([BASE])
