@@ -98,7 +98,10 @@ def final_actor(run_dir: Path) -> Path | None:
 
 
 class TrainingDisplay:
-    """Shows a run that other processes write, from its stores."""
+    """Shows a run that other processes write, from its stores.
+
+    Success and reward are means over the last WINDOW episodes.
+    """
 
     def __init__(
         self, view: RunView, episodes: int, display: Display, clock: Clock | None = None
@@ -142,12 +145,12 @@ class TrainingDisplay:
         rewards = [row.reward for row in last if row.reward is not None]
         parts = []
         if known:
-            parts.append(f"success {100 * sum(known) / len(known):.0f} % of the last {len(known)}")
+            parts.append(f"success {100 * sum(known) / len(known):.0f} %")
         if rewards:
             parts.append(f"reward {sum(rewards) / len(rewards):.1f}")
         idle = load_memory(self._view.run_dir).idle
         if idle.total_s() > 0:
-            parts.append(f"robot idle {100 * (1 - idle.motion_s / idle.total_s()):.0f} %")
+            parts.append(f"idle {100 * (1 - idle.motion_s / idle.total_s()):.0f} %")
         parts.append(f"actor {rows[-1].policy_version}")
         self._display.update(len(rows), ", ".join(parts))
 

@@ -10,6 +10,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.progress import TimeElapsedColumn as Elapsed
+from rich.table import Column
 
 
 class Display(Protocol):
@@ -33,12 +34,18 @@ class LiveDisplay:
 
     def __init__(self, console: Console | None = None) -> None:
         self._progress = Progress(
-            TextColumn("{task.description:<20}"),
-            BarColumn(bar_width=28, complete_style="cyan", finished_style="green"),
+            TextColumn("{task.description:<14}", table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=12, complete_style="cyan", finished_style="green"),
             MofNCompleteColumn(),
             Elapsed(),
-            TextColumn("{task.fields[detail]}", style="bright_black"),
+            TextColumn(
+                "{task.fields[detail]}",
+                style="bright_black",
+                # The one column that gives way on a narrow terminal.
+                table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+            ),
             console=console or Console(),
+            expand=True,
         )
         self._progress.start()
         self._task: TaskID | None = None
@@ -47,7 +54,8 @@ class LiveDisplay:
         self._progress.console.print(line, markup=False, highlight=False)
 
     def stage(self, name: str, total: int, done: int = 0) -> None:
-        self._task = self._progress.add_task(name, total=total, completed=done, detail="")
+        self._task = self._progress.add_task(name, total=total, detail="")
+        self.update(done)  # what was finished earlier has an end, so its clock stands still
 
     def update(self, done: int, detail: str = "") -> None:
         if self._task is not None:

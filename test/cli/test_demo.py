@@ -169,7 +169,7 @@ def test_training_that_stands_still_is_given_up(run_dir: Path) -> None:
         clock.advance(demo_stages.STALL_S - 1)
         watch.tick()
     assert shown.updates[-1][0] == 4
-    assert "of the last 4" in shown.updates[-1][1]
+    assert "success 0 %" in shown.updates[-1][1]
     clock.advance(2.0)
     watch.tick()
     clock.advance(demo_stages.STALL_S)

@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Progress without a terminal is a few plain lines; a domain of one's own is held."""
 
+import io
 import os
 import socket
 
 import pytest
+from rich.console import Console
 
 from roboreward_ros.cli import domain as domains
-from roboreward_ros.cli.progress import PlainDisplay
+from roboreward_ros.cli.progress import LiveDisplay, PlainDisplay
 from roboreward_ros.errors import StackError
 
 
@@ -26,6 +28,20 @@ def test_a_stage_prints_a_line_every_tenth(capsys: pytest.CaptureFixture[str]) -
 def test_a_resumed_stage_begins_where_it_stopped(capsys: pytest.CaptureFixture[str]) -> None:
     PlainDisplay().stage("training", 150, 75)
     assert capsys.readouterr().out == "training: 75 of 150\n"
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_a_narrow_terminal_cuts_the_detail_and_nothing_else(width: int) -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=width, force_terminal=True, color_system=None)
+    display = LiveDisplay(console)
+    display.stage("constant noise", 160)
+    display.update(105, "success 50 %, reward 3.4, idle 27 %, actor 110, and more than fits in 100")
+    display.close()
+    last = [line for line in out.getvalue().splitlines() if "constant noise" in line][-1]
+    assert "105/160 0:00:0" in last
+    assert "success" in last
+    assert "fits" not in last
 
 
 @pytest.fixture
