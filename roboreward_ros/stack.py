@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -82,6 +83,10 @@ class StackArguments:
                 raise ConfigError(
                     f"{name} is negative", got=getattr(self, name), allowed="0 or more"
                 )
+        if not re.fullmatch(r"cpu|cuda(:\d{1,2})?", self.device):
+            raise ConfigError(
+                "device is no torch device", got=self.device, allowed="cpu, cuda, cuda:1"
+            )
         if not 1 <= self.console_port <= 65535:
             raise ConfigError("console_port is no port", got=self.console_port, allowed="1..65535")
         if not self.run_dir:

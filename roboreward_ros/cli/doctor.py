@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from roboreward_ros.cli.domain import own_domain
 from roboreward_ros.cli.preflight import config_dir, nodes_in_domain
-from roboreward_ros.errors import RoboRewardError
+from roboreward_ros.errors import RoboRewardError, StackError
 from roboreward_ros.sim.gl import APT, choose_backend
 
 RMEM_WANTED = 4 * 2**20  # whole camera frames in one socket buffer
 SHM_WANTED = 64 * 2**20  # the 16 MB segment of a few participants
-LAST_DOMAIN = 101  # above, the ports meet those that the kernel hands out
 
 
 class Verdict(StrEnum):
@@ -165,10 +165,10 @@ def _socket_buffers() -> Finding:
 
 
 def _domain() -> Finding:
-    domain = os.environ.get("ROS_DOMAIN_ID", "0")
-    if not domain.isdecimal() or int(domain) > LAST_DOMAIN:
-        text = f"ROS_DOMAIN_ID is {domain!r}"
-        return Finding("domain", Verdict.MISSING, text, f"Set it to 0..{LAST_DOMAIN}.")
+    try:
+        domain = own_domain()
+    except StackError as error:
+        return Finding("domain", Verdict.MISSING, str(error))
     others = nodes_in_domain(set())
     if others:
         names = ", ".join(sorted(others)[:6])

@@ -14,6 +14,24 @@ from roboreward_ros.errors import StackError
 
 PORT_BASE = 32768  # the tests of ROS itself hold the same port for a domain they use
 DOMAINS = range(1, 101)
+LAST_DOMAIN = 101  # above, the ports meet those that the kernel hands out
+
+
+def own_domain() -> int:
+    """The domain that ROS_DOMAIN_ID names, 0 where it is not set.
+
+    Raises:
+        StackError: it names none.
+    """
+    text = os.environ.get("ROS_DOMAIN_ID") or "0"
+    if not text.isdecimal() or int(text) > LAST_DOMAIN:
+        raise StackError(
+            "ROS_DOMAIN_ID names no domain",
+            got=text,
+            allowed=f"0..{LAST_DOMAIN}",
+            next_step="Set it anew, or unset it for domain 0.",
+        )
+    return int(text)
 
 
 @contextmanager
@@ -23,9 +41,10 @@ def free_domain() -> Iterator[dict[str, str]]:
     A ROS_DOMAIN_ID of the user is respected.
 
     Raises:
-        StackError: all domains are held.
+        StackError: all domains are held, or the user's is none.
     """
     if os.environ.get("ROS_DOMAIN_ID"):
+        own_domain()
         yield {}
         return
     for domain in random.SystemRandom().sample(DOMAINS, len(DOMAINS)):

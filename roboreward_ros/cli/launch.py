@@ -21,7 +21,7 @@ from types import FrameType
 
 import yaml
 
-from roboreward_ros.cli.preflight import config_dir, preflight
+from roboreward_ros.cli.preflight import LOCK_FILE, config_dir, preflight
 from roboreward_ros.cli.supervisor import ChildSpec, LineSink, Supervisor
 from roboreward_ros.errors import StackError
 from roboreward_ros.stack import NodeProcess, Stack, StackArguments, parse_assignments
@@ -126,7 +126,7 @@ def run_dir_lock(run_dir: Path) -> Iterator[None]:
     Raises:
         StackError: another launch holds it.
     """
-    with (run_dir / ".launch.lock").open("a+") as lock:
+    with (run_dir / LOCK_FILE).open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -7,6 +7,7 @@ Both front ends call :func:`preflight`. What is missing is reported at once, not
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import json
 import os
@@ -18,6 +19,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from roboreward_ros.cli import run_config
+from roboreward_ros.cli.domain import own_domain
 from roboreward_ros.dsrl.config import load_profile as load_learner
 from roboreward_ros.errors import CheckpointError, RoboRewardError, StackError
 from roboreward_ros.rewards.registry import build
@@ -29,6 +31,8 @@ from roboreward_ros.stack import Stack, StackArguments, describe
 PROBE_S = 2.0
 """How long the domain is listened to, s: discovery on one host takes up to 1.7 s."""
 PROBE_LIMIT_S = 10.0
+TORCH_LIMIT_S = 60.0
+LOCK_FILE = ".launch.lock"
 POLICY_FILES = ("policy.json", "policy.safetensors")
 
 
@@ -51,7 +55,13 @@ def preflight(given: Mapping[str, str], *, probe_domain: bool = True) -> Stack:
     stack = describe(arguments, TASKS[0].sentence)
     missing = _twin_problems(stack) if arguments.sim else _arm_problems(stack)
     missing += _profile_problems(stack)
-    if probe_domain:
+    missing += _problems_of("device", lambda: require_device(stack.arguments.device))
+    if holder := launch_in(run_dir):
+        missing.append(
+            f"run_dir: process {holder} runs the stack in {run_dir} already; "
+            "stop it, or give another run_dir:="
+        )
+    elif probe_domain:
         missing += _domain_problems(stack)
     if missing:
         raise StackError(
@@ -176,12 +186,56 @@ def _problems_of(name: str, check: Callable[[], object]) -> list[str]:
     return []
 
 
+def require_device(device: str) -> None:
+    """Look for the CUDA device of ``cuda`` or ``cuda:N``; in a process of its own, torch is big.
+
+    Raises:
+        StackError: it is not there.
+    """
+    if not device.startswith("cuda"):
+        return
+    code = "import torch; print(torch.__version__, torch.cuda.device_count())"
+    words = [sys.executable, "-c", code]
+    try:
+        done = subprocess.run(
+            words, capture_output=True, text=True, timeout=TORCH_LIMIT_S, check=False
+        )
+        release, count = done.stdout.split()
+        found = int(count)
+    except (subprocess.TimeoutExpired, ValueError) as error:
+        raise StackError(
+            "torch cannot be asked for its devices", next_step="roboreward doctor says more."
+        ) from error
+    if int(device.partition(":")[2] or 0) >= found:
+        raise StackError(
+            "that device is not here",
+            got=f"{device}, torch {release} with {found} CUDA devices",
+            allowed=", ".join(["cpu", *(f"cuda:{index}" for index in range(found))]),
+        )
+
+
+def launch_in(run_dir: Path) -> str:
+    """Process id of the launch that holds a run folder; "" for none."""
+    try:
+        with (run_dir / LOCK_FILE).open("r") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return lock.read().strip() or "unknown"
+    except OSError:
+        return ""
+    return ""
+
+
 def _domain_problems(stack: Stack) -> list[str]:
+    try:
+        domain = own_domain()
+    except StackError as error:
+        return [f"domain: {error}"]
     wanted = {f"{node.namespace}/{node.name}" for node in stack.nodes}
     taken = sorted(wanted & nodes_in_domain(wanted, stack.environment))
     if not taken:
         return []
-    domain = os.environ.get("ROS_DOMAIN_ID", "0")
     others = "stop that stack, or set another ROS_DOMAIN_ID (0..101) or namespace:="
     return [f"domain: ROS domain {domain} is occupied by {', '.join(taken)}; {others}"]
 

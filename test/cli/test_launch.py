@@ -4,6 +4,7 @@
 
 import importlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -127,11 +128,20 @@ def test_a_resume_refuses_a_retrained_policy_of_the_same_name(
         ({"policy": "/nowhere"}, "policy.json"),
         ({"profile": "nonsense"}, "widowx"),
         ({"robot": "nonsense"}, "wx250s"),
+        ({"device": "cuda:1"}, "cpu, cuda:0"),
     ],
 )
 def test_what_is_missing_is_named_with_what_is_allowed(
-    given: dict[str, str], change: dict[str, str], named: str
+    given: dict[str, str],
+    change: dict[str, str],
+    named: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    one_gpu = tmp_path / "python"
+    one_gpu.write_text("#!/bin/sh\necho 2.13.0+cu130 1\n")
+    one_gpu.chmod(0o755)
+    monkeypatch.setattr(checks.sys, "executable", str(one_gpu))
     with pytest.raises(StackError) as missing:
         preflight({**given, **change}, probe_domain=False)
     assert next(iter(change)) in str(missing.value)
@@ -191,6 +201,32 @@ def test_an_occupied_domain_is_refused(
     with pytest.raises(StackError, match="occupied by /session_node;"):
         preflight(given)
     preflight({**given, "namespace": "arm2"})
+
+
+@pytest.mark.parametrize("domain", ["kitchen", "200", "-1"])
+def test_a_domain_that_is_none_is_refused(
+    given: dict[str, str], monkeypatch: pytest.MonkeyPatch, domain: str
+) -> None:
+    monkeypatch.setenv("ROS_DOMAIN_ID", domain)
+    with pytest.raises(StackError, match=r"ROS_DOMAIN_ID .* allowed: 0\.\.101"):
+        preflight(given)
+
+
+@pytest.mark.parametrize("device", ["tpu", "cuda:", "cuda:x", "CPU"])
+def test_a_device_that_torch_does_not_know_is_refused(device: str) -> None:
+    with pytest.raises(ConfigError, match=r"device .* allowed: cpu, cuda"):
+        StackArguments(device=device)
+
+
+def test_a_run_that_is_being_made_keeps_its_arguments(given: dict[str, str]) -> None:
+    preflight(given, probe_domain=False)
+    stored = (Path(given["run_dir"]) / "run.json").read_bytes()
+    with (
+        run_dir_lock(Path(given["run_dir"])),
+        pytest.raises(StackError, match=f"process {os.getpid()} runs the stack"),
+    ):
+        preflight({**given, "episodes": "77"}, probe_domain=False)
+    assert (Path(given["run_dir"]) / "run.json").read_bytes() == stored
 
 
 def test_two_launches_do_not_share_a_run_dir(tmp_path: Path) -> None:
