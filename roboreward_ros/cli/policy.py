@@ -90,6 +90,8 @@ def run_train(args: argparse.Namespace) -> int:
             recipe, seed=args.seed, train=dataclasses.replace(recipe.train, seed=args.seed)
         )
     out: Path = args.out or Path("runs/policies") / path.stem
+    for name, folder in (("--out", out), ("--data", args.data.parent if args.data else out)):
+        _make_folder(name, folder)  # now: nobody wants to hear of it after an hour of training
     style = DemoStyle()
 
     def note(p: CollectProgress) -> None:
@@ -190,6 +192,17 @@ def _require_sim(sim: bool, command: str) -> None:
             allowed="--sim",
             next_step=f"Run: roboreward policy {command} --sim",
         )
+
+
+def _make_folder(option: str, folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"the folder of {option} cannot be made",
+            got=f"{folder}: {error.strerror}",
+            next_step=f"Give another {option}.",
+        ) from error
 
 
 def _recipe_path(name: str) -> Path:

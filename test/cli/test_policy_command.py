@@ -90,3 +90,16 @@ def test_a_task_the_policy_does_not_know_is_named(trained, task, capsys):
     words = ["policy", "eval", "--sim", "--policy", str(trained / "policy"), "--task", task]
     assert main(words) == ERROR_EXIT_CODE
     assert task in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--out", "here"], ["--data", "here/data.npz"]])
+def test_a_place_that_cannot_be_written_is_refused_before_training(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    Path("here").write_text("a file")
+    assert main(["policy", "train", "--sim", *words]) == 2
+    assert (
+        f"folder of {words[0]} cannot be made; got 'here: File exists'" in capsys.readouterr().err
+    )
+    assert Path("here").read_text() == "a file"
