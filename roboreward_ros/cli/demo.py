@@ -20,6 +20,7 @@ from roboreward_ros.cli.preflight import described_policy, policy_folder, prefli
 from roboreward_ros.cli.progress import Display, make_display
 from roboreward_ros.cli.report import PAGE_FILE, headline, write_report
 from roboreward_ros.cli.run_files import write_arms
+from roboreward_ros.dsrl.config import load_profile as load_learner
 from roboreward_ros.errors import ConfigError, StackError
 from roboreward_ros.evaluation.summary import RunSummary
 from roboreward_ros.sim.tasks import find_task
@@ -153,6 +154,7 @@ def run_demo(options: DemoOptions, display: Display) -> RunSummary:
     stack = preflight(given, probe_domain=False)
     for note in stack.notes:
         display.say(note)
+    require_learning(stack, options.episodes)
     arms = arms_of(stack, options)
     stages = StageClock(options.run_dir)
     with stages.time("baselines"):
@@ -167,7 +169,7 @@ def run_demo(options: DemoOptions, display: Display) -> RunSummary:
             raise StackError(
                 "the learner published no actor",
                 got=f"{options.episodes} episodes",
-                next_step="Train for more episodes than the learner's warm-up has.",
+                next_step=f"See {options.run_dir / 'logs' / 'learner_node.log'}.",
             )
         jobs = arms.final(arms.evaluator.run(choosing), actor)
         run_jobs("evaluation", arms, jobs, display)
@@ -175,6 +177,21 @@ def run_demo(options: DemoOptions, display: Display) -> RunSummary:
     with stages.time("report"):
         write_report(options.run_dir)
     return write_report(options.run_dir)
+
+
+def require_learning(stack: Stack, episodes: int) -> None:
+    """A demo that is over before the learner begins has nothing to evaluate.
+
+    Raises:
+        ConfigError: it is.
+    """
+    warmup = load_learner(stack.arguments.profile).warmup_episodes
+    if episodes < warmup:
+        raise ConfigError(
+            f"learning begins after {warmup} episodes",
+            got=f"{episodes} episodes",
+            allowed=f"{warmup} or more",
+        )
 
 
 def arms_of(stack: Stack, options: DemoOptions) -> DemoArms:

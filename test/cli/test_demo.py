@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from roboreward_ros.cli import demo_stages
-from roboreward_ros.cli.demo import DemoOptions, run_seed
+from roboreward_ros.cli.demo import DemoOptions, require_learning, run_seed
 from roboreward_ros.cli.demo_stages import (
     StageClock,
     StoppedError,
@@ -222,3 +222,10 @@ def test_all_arms_meet_the_same_held_out_layouts(tmp_path: Path) -> None:
 def test_options_are_checked() -> None:
     with pytest.raises(ConfigError, match="1 or more"):
         DemoOptions(run_dir=Path("x"), episodes=0)
+
+
+def test_a_demo_without_learning_is_refused() -> None:
+    stack = describe(StackArguments(sim=True), "open the drawer")
+    with pytest.raises(ConfigError, match="allowed: 10 or more"):
+        require_learning(stack, 9)
+    require_learning(stack, 10)
