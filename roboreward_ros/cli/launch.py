@@ -23,6 +23,7 @@ import yaml
 
 from roboreward_ros.cli.preflight import LOCK_FILE, config_dir, preflight
 from roboreward_ros.cli.supervisor import ChildSpec, LineSink, Supervisor
+from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.errors import StackError
 from roboreward_ros.stack import NodeProcess, Stack, StackArguments, parse_assignments
 
@@ -51,7 +52,11 @@ def run(args: argparse.Namespace) -> int:
     sink = ConsoleSink()
     for note in stack.notes:
         sink("launch", note)
-    return run_stack(stack, sink=sink)
+    code = run_stack(stack, sink=sink)
+    run_dir = stack.arguments.run_dir
+    episodes = len(EpisodeStore(run_dir).ids())
+    sink("launch", f"{episodes} episodes in {run_dir}; the same command goes on there")
+    return code
 
 
 def run_stack(
