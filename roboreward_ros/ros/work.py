@@ -158,6 +158,8 @@ class WorkServer(Generic[RequestT, ResultT]):
         self._idle = threading.Event()
         self._idle.set()
         self._closed = False
+        self._clients_log = node.get_logger().get_child("action_server")
+        self._clients_log.set_level(LoggingSeverity.UNSET)
         self._jobs: SimpleQueue[_Job[RequestT] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._loop, name=f"{name} worker", daemon=True)
         self._thread.start()
@@ -191,7 +193,7 @@ class WorkServer(Generic[RequestT, ResultT]):
         """
         if reason == STOPPING:
             # A terminal's Ctrl-C stops clients too: that nobody takes the result is no news then.
-            self._node.get_logger().get_child("action_server").set_level(LoggingSeverity.ERROR)
+            self._clients_log.set_level(LoggingSeverity.ERROR)
         with self._lock:
             goals = list(self._goals.values())
         for goal in goals:
