@@ -40,7 +40,7 @@ from roboreward_ros.ros.rates import Samples
 from roboreward_ros.ros.spin import run
 from roboreward_ros.ros.work import Goal, WorkServer
 from roboreward_ros.srv import SetRewardSource
-from roboreward_ros.types import LabelRecord, RewardFailure, RewardOutcome
+from roboreward_ros.types import LabelRecord, RewardFailure, RewardOutcome, Score
 
 Result: TypeAlias = ScoreEpisode.Result
 QUEUE = 64
@@ -180,9 +180,11 @@ class RewardNode(HostNode[RewardConfig]):
 
     def _announce(self, record: LabelRecord) -> None:
         self._rewards.publish(record_to_msg(record))
-        self._problem = ""
-        if isinstance(record.outcome, RewardFailure):
-            self._problem = f"{record.episode_id} stays unlabelled: {record.outcome.message}"
+        outcome, episode_id, self._problem = record.outcome, record.episode_id, ""
+        if isinstance(outcome, Score):
+            self.get_logger().info(f"{episode_id}: reward {outcome.value:g}")
+        if isinstance(outcome, RewardFailure):
+            self._problem = f"{episode_id} stays unlabelled: {outcome.message}"
             self.get_logger().error(self._problem)
 
     # Swaps.
