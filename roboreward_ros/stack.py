@@ -53,13 +53,13 @@ class StackArguments:
     robot: str = _argument("wx250s", "robot profile, config/robots/<robot>.yaml")
     task: str = _argument("", "what to do, as a sentence; the twin falls back on its demo task")
     reward: str = _argument(
-        "", f"reward source; empty: {PROMISED_REWARD} (the twin: {TWIN_REWARD} in this release)"
+        "", f"reward source; empty: {PROMISED_REWARD} (on the twin: {TWIN_REWARD})"
     )
     policy: str = _argument("", "policy checkpoint, or demo: the shipped one (twin's default)")
     run_dir: str = _argument("runs/dsrl_widowx", "where the run lives; an existing one is resumed")
     episodes: int = _argument(0, "stop by itself at this many committed episodes; 0: never")
     speed: str = _argument("realtime", "twin only: realtime, or max for lock-step")
-    console: bool = _argument(True, "serve the operator's web page on 127.0.0.1")
+    console: bool = _argument(True, "web page on 127.0.0.1; not in this release")
     console_port: int = _argument(8642, "port of the web page")
     namespace: str = _argument("", "ROS namespace of every node and topic, one per arm")
     seed: int = _argument(0, "seed of the run: layouts, noise, learner")
@@ -274,8 +274,8 @@ def resolve(arguments: StackArguments, demo_task: str = "") -> tuple[StackArgume
         changes["reward"] = TWIN_REWARD if arguments.sim else PROMISED_REWARD
         if arguments.sim:
             notes.append(
-                f"reward: {TWIN_REWARD} (the twin's own truth); reward:={PROMISED_REWARD} becomes "
-                "the default in the release that brings the vision-language sources"
+                f"reward: {TWIN_REWARD} (the twin's own truth); reward:={PROMISED_REWARD} asks a "
+                "vision-language model and needs its weights"
             )
     if arguments.sim and not arguments.policy:
         changes["policy"] = "demo"

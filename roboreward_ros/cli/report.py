@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from roboreward_ros.cli.run_files import (
     versions,
 )
 from roboreward_ros.episodes.views import LabelStatus
-from roboreward_ros.errors import StoreError
+from roboreward_ros.errors import FormatError, StoreError
 from roboreward_ros.evaluation.html import Picture, Section, render_page
 from roboreward_ros.evaluation.run_view import EpisodeRow, RunView, reward_mae
 from roboreward_ros.evaluation.success import Arm, ArmResult
@@ -26,6 +28,7 @@ from roboreward_ros.evaluation.summary import (
     Gain,
     RunSummary,
     arm_rates,
+    read_summary,
     write_summary,
 )
 from roboreward_ros.session.memory import load_memory
@@ -86,6 +89,10 @@ def write_report(run_dir: Path) -> RunSummary:
     results = read_arms(run_dir)
     stages = read_stages(run_dir)
     summary = summarise(run_dir, view.source, rows, results, stages)
+    # A page may be written again by later code; the provenance of the numbers stays.
+    with contextlib.suppress(FormatError):  # no summary yet, or a damaged one: replaced here
+        before = read_summary(run_dir)
+        summary = dataclasses.replace(summary, git=before.git, versions=before.versions)
     write_summary(run_dir, summary)
     sections = _sections(run_dir, view, rows, results, summary, stages)
     page = run_dir / PAGE_FILE

@@ -157,3 +157,14 @@ def test_damaged_results_are_refused(run_dir: Path, content: str) -> None:
 
 def test_versions_name_what_decides_the_numbers() -> None:
     assert {"numpy", "torch", "mujoco"} <= set(json.loads(json.dumps(run_files.versions())))
+
+
+def test_a_page_written_again_by_later_code_keeps_where_the_numbers_came_from(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "git_commit", lambda: "first")
+    report.write_report(run_dir)
+    monkeypatch.setattr(report, "git_commit", lambda: "later")
+    assert report.write_report(run_dir).git == "first"
+    (run_dir / "summary.json").write_text("{")
+    assert report.write_report(run_dir).git == "later"  # damaged: nothing to keep
