@@ -116,23 +116,3 @@ def strongest_baseline(results: Sequence[ArmResult]) -> ArmResult:
         if arm not in there:
             raise ConfigError("a baseline is missing", got=sorted(there), allowed="base and zero")
     return max(there[Arm.BASE], there[Arm.ZERO], key=lambda result: result.rate.value)
-
-
-def markdown_table(results: Sequence[ArmResult]) -> str:
-    """The arms as a markdown table with 95 % intervals and paired gains."""
-    lines = [
-        "| noise | success | 95 % CI | n | mean score | gain over base |",
-        "|---|---|---|---|---|---|",
-    ]
-    base = next((result for result in results if result.arm is Arm.BASE), None)
-    for result in results:
-        rate = result.rate
-        gain = "-"
-        if base is not None and result.arm is not Arm.BASE:
-            over = paired_gain(result, base)
-            gain = f"{100 * over.value:+.0f} [{100 * over.low:+.0f}, {100 * over.high:+.0f}]"
-        lines.append(
-            f"| {result.label} | {100 * rate.value:.0f} % | {100 * rate.low:.0f}-"
-            f"{100 * rate.high:.0f} | {result.n} | {result.mean_score:.2f} | {gain} |"
-        )
-    return "\n".join(lines)

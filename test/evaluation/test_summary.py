@@ -10,7 +10,7 @@ import pytest
 from synthetic import RATES, made_results, made_rows, made_summary
 
 from roboreward_ros.errors import ConfigError, FormatError
-from roboreward_ros.evaluation.success import Arm, ArmResult, Trial, markdown_table, paired_gain
+from roboreward_ros.evaluation.success import Arm, ArmResult, Trial, paired_gain
 from roboreward_ros.evaluation.summary import Gain, RunSummary, read_summary, write_summary
 
 PROMISED = {
@@ -93,8 +93,3 @@ def test_a_pairing_without_common_seeds_is_refused() -> None:
 def test_an_arm_meets_each_seed_once() -> None:
     with pytest.raises(ConfigError, match="twice"):
         ArmResult(Arm.BASE, (Trial(1, True, 5, 1.0, 4), Trial(1, False, 5, 1.0, 4)))
-
-
-def test_the_table_has_a_row_for_every_arm() -> None:
-    table = markdown_table(made_results())
-    assert len(table.splitlines()) == 2 + len(Arm)
