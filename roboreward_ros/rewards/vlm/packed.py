@@ -172,40 +172,33 @@ def _run(
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:
     """Logits behind the trunk and behind each branch's last token (or every one of them)."""
     cache = backend.new_cache()
-    found: list[torch.Tensor] = []
+    # By itself, the trunk needs no mask: plain causal attention skips half of the work.
+    past = len(trunk.tokens)
     behind = torch.zeros(0)
-    past = 0
+    if past:
+        behind = backend.forward(
+            torch.from_numpy(trunk.tokens.ids)[None],
+            torch.from_numpy(trunk.tokens.positions)[:, None],
+            [trunk.groups] if trunk.groups is not None else (),
+            trunk.images,
+            cache=cache,
+        )[0, 0]
+    found: list[torch.Tensor] = []
     for chunk in _chunks(branches, chunk_tokens):
-        first = past == 0
-        lead = trunk.tokens if first else join([])
-        tokens = join([lead, *(branch.tokens for branch in chunk)])
-        rows = [len(lead) - 1] if len(lead) else []
-        at = len(lead)
-        for branch in chunk:
-            end = at + len(branch.tokens)
-            rows.extend(range(at, end) if every else [end - 1])
-            at = end
+        tokens = join([branch.tokens for branch in chunk])
+        ends = np.cumsum([len(branch.tokens) for branch in chunk])
         # All groups stand in one stack: the vision tower looks at each by itself.
-        stacks = [trunk.groups] if first else []
-        stacks += [branch.frames for branch in chunk]
-        video = [stack for stack in stacks if stack is not None]
+        video = [branch.frames for branch in chunk if branch.frames is not None]
         logits = backend.forward(
             torch.from_numpy(tokens.ids)[None],
             torch.from_numpy(tokens.positions)[:, None],
             [np.concatenate(video)] if video else (),
-            trunk.images if first else (),
-            mask=_mask(len(trunk.tokens), past, chunk).to(backend.device),
+            mask=_mask(past, chunk).to(backend.device),
             cache=cache,
-            rows=rows,
+            rows=range(len(tokens)) if every else [int(end) - 1 for end in ends],
         )[0]
-        if len(lead):
-            behind, logits = logits[0], logits[1:]
-        at = 0
-        for branch in chunk:
-            count = len(branch.tokens) if every else 1
-            found.append(logits[at : at + count])
-            at += count
-        past = len(trunk.tokens)
+        sizes = [len(branch.tokens) if every else 1 for branch in chunk]
+        found.extend(logits.split(sizes))
         crop(cache, past)
     return behind, found
 
@@ -222,17 +215,15 @@ def _chunks(branches: Sequence[Branch], limit: int) -> list[list[Branch]]:
     return chunks
 
 
-def _mask(trunk: int, past: int, chunk: Sequence[Branch]) -> torch.Tensor:
-    """What sees what: ``[1, 1, tokens of this pass, past + tokens of this pass]`` bool."""
-    own = trunk - past
-    total = own + sum(len(branch.tokens) for branch in chunk)
-    mask = torch.zeros(total, past + total, dtype=torch.bool)
-    mask[:own, :trunk] = torch.ones(own, trunk, dtype=torch.bool).tril(past)
-    at = own
+def _mask(trunk: int, chunk: Sequence[Branch]) -> torch.Tensor:
+    """What sees what: ``[1, 1, tokens of the branches, trunk + tokens of the branches]`` bool."""
+    total = sum(len(branch.tokens) for branch in chunk)
+    mask = torch.zeros(total, trunk + total, dtype=torch.bool)
+    at = 0
     for branch in chunk:
         count = len(branch.tokens)
         mask[at : at + count, : branch.sees] = True
         block = torch.ones(count, count, dtype=torch.bool).tril()
-        mask[at : at + count, past + at : past + at + count] = block
+        mask[at : at + count, trunk + at : trunk + at + count] = block
         at += count
     return mask[None, None]
