@@ -198,7 +198,7 @@ def _run(
             rows=range(len(tokens)) if every else [int(end) - 1 for end in ends],
         )[0]
         sizes = [len(branch.tokens) if every else 1 for branch in chunk]
-        found.extend(logits.split(sizes))
+        found.extend(torch.split(logits, sizes))
         crop(cache, past)
     return behind, found
 

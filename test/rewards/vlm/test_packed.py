@@ -131,7 +131,7 @@ def test_what_all_instructions_begin_with_is_computed_once(plain, monkeypatch):
     assert_equal(same, wanted[:1] * 3)
 
 
-def test_one_pass_is_enough_for_short_questions(plain, monkeypatch):
+def test_the_video_and_all_short_questions_take_one_pass_each(plain, monkeypatch):
     passes = []
     forward = plain.forward
 
@@ -144,5 +144,5 @@ def test_one_pass_is_enough_for_short_questions(plain, monkeypatch):
     before, after = "<|vision_start|>", "<|vision_end|>"
     prompts = [f"{before}<|video_pad|>{after}{task}" for task in TASKS]
     score_instructions(plain, prompts, clip)
-    assert len(passes) == 1
+    assert len(passes) == 2
     assert torch.is_inference_mode_enabled() is False
