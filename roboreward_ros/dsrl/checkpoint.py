@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -36,8 +37,11 @@ from roboreward_ros.types import (
     ScoreScale,
 )
 
-LEARNER_FORMAT = 1
-_ROWS = ("features", "remaining", "noise", "rewards", "masks", "returns", "members")
+LEARNER_FORMAT = 2
+_ROWS = (
+    "features", "remaining", "noise", "known_noise", "actions", "rewards", "masks", "returns",
+    "members",
+)  # fmt: skip
 
 
 def save_learner(learner: Learner, path: Path) -> str:
@@ -168,7 +172,8 @@ def _replay_tensors(replay: ReplayView) -> dict[str, Tensor]:
     tensors = {
         f"replay.{name}": torch.from_numpy(getattr(replay, name)[:used].copy()) for name in _ROWS
     }
-    tensors["replay.trainable"] = torch.from_numpy(replay.trainable_rows().copy())
+    tensors["replay.own"] = torch.from_numpy(replay.trainable_rows())
+    tensors["replay.prior"] = torch.from_numpy(replay.trainable_rows(prior=True))
     return tensors
 
 
@@ -181,8 +186,9 @@ def _restore_replay(
     for name in _ROWS:
         saved = tensors[f"replay.{name}"].numpy()
         getattr(replay, name)[: len(saved)] = saved
-    rows: np.ndarray[tuple[int], np.dtype[np.int64]] = tensors["replay.trainable"].numpy()
-    replay.restore(episodes, rows, next_row, len(tensors["replay.features"]))
+    own: npt.NDArray[np.int64] = tensors["replay.own"].numpy()
+    prior: npt.NDArray[np.int64] = tensors["replay.prior"].numpy()
+    replay.restore(episodes, own, prior, next_row, len(tensors["replay.features"]))
 
 
 def _episode(value: dict[str, object]) -> StoredEpisode:
@@ -208,4 +214,5 @@ def _episode(value: dict[str, object]) -> StoredEpisode:
         rows=int(str(value["rows"])),
         decisions=Decisions(**{**decisions, "end_cause": EndCause(decisions["end_cause"])}),
         score=label,
+        prior=bool(value["prior"]),
     )

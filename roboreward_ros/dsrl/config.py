@@ -94,6 +94,8 @@ class DsrlConfig:
         critic_only_updates: first updates that leave the actor alone.
         actor_period: critic updates per actor update.
         capacity: decisions kept.
+        prior_share: share of every batch that is prior data (demonstrations, earlier runs), while
+            there are any.
         feature_clip: bound of a normalised feature.
         weight_decay: decoupled decay of the critics' weights.
 
@@ -133,6 +135,7 @@ class DsrlConfig:
     critic_only_updates: int = 100
     actor_period: int = 1
     capacity: int = 50_000
+    prior_share: float = 0.5
     feature_clip: float = 5.0
     weight_decay: float = 0.0
 
@@ -148,7 +151,8 @@ class DsrlConfig:
             self._require(name, getattr(self, name) > 0, "above 0")
         for name in ("gamma", "tau", "success_threshold", "bootstrap"):
             self._require(name, 0 < getattr(self, name) <= 1, "in (0, 1]")
-        self._require("monte_carlo", 0 <= self.monte_carlo <= 1, "in [0, 1]")
+        for name in ("monte_carlo", "prior_share"):
+            self._require(name, 0 <= getattr(self, name) <= 1, "in [0, 1]")
         for name in ("pessimism", "alpha_lr", "weight_decay", "potential_weight"):
             self._require(name, getattr(self, name) >= 0, "0 or more")
         for name in ("warmup_updates", "critic_only_updates", "updates_per_episode"):

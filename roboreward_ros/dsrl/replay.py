@@ -5,12 +5,15 @@
 Rows of an episode are contiguous in a ring, so the next state of a row is the next row and is
 stored once. A late or corrected label recomputes reward, mask, return and trainability of its
 rows; nothing else moves, and the episode on disk is never touched. Sampling is uniform over
-trainable rows in constant time.
+trainable rows in constant time, from two pools: what the run collected, and prior data
+(demonstrations, earlier runs), which make up a fixed share of every batch and are never evicted.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import zlib
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,8 +21,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from roboreward_ros.dsrl.config import DsrlConfig
-from roboreward_ros.dsrl.shaping import Decisions, shape
+from roboreward_ros.dsrl.config import CriticForm, DsrlConfig
+from roboreward_ros.dsrl.row_set import RowSet
+from roboreward_ros.dsrl.shaping import Decisions, Shaped, shape
 from roboreward_ros.errors import LearnerError
 from roboreward_ros.types import (
     Chunk,
@@ -55,12 +59,14 @@ class StoredEpisode:
         rows: rows taken, the state after the last step included where it is known.
         decisions: input of ``shaping.shape``.
         score: present label; None while unlabelled.
+        prior: prior data, not collected by this run.
     """
 
     start: int
     rows: int
     decisions: Decisions
     score: Score | None
+    prior: bool = False
 
 
 def remaining_fraction(step: int, max_steps: int) -> float:
@@ -92,41 +98,56 @@ class ReplayView:
     Attributes:
         features: frozen conditioning ``[capacity, F]`` float32.
         remaining: fraction of the time limit left ``[capacity]`` float32.
-        noise: latents ``[capacity, P * 7]`` float32.
+        noise: latents ``[capacity, P * 7]`` float32; 0 where not known.
+        known_noise: whether the latent of a row is known ``[capacity]`` bool; it is not where a
+            person demonstrated and the sampler could not be inverted.
+        actions: first C decoded actions, unclipped, physical units ``[capacity, C * 7]`` float32;
+            no columns unless asked for.
         rewards, masks, returns: see ``shaping.Shaped``, ``[capacity]`` float32.
-        members: 1 where a critic learns from the row's episode ``[capacity, E]`` float32.
+        members: whether a critic learns from the row's episode ``[capacity, E]`` bool.
         episodes: what is stored, oldest first, by id.
 
     Args:
-        config: capacity and shaping.
+        config: capacity, shaping and the share of prior data.
         feature_dim: F.
         noise_dim: P * 7.
+        action_dim: C * 7 to keep the executed chunks too (an action critic needs them), or 0.
     """
 
-    def __init__(self, config: DsrlConfig, feature_dim: int, noise_dim: int) -> None:
+    def __init__(
+        self, config: DsrlConfig, feature_dim: int, noise_dim: int, action_dim: int = 0
+    ) -> None:
         capacity = config.capacity
         self._config = config
         self.capacity = capacity
         self.features = np.zeros((capacity, feature_dim), dtype=np.float32)
         self.remaining = np.zeros(capacity, dtype=np.float32)
         self.noise = np.zeros((capacity, noise_dim), dtype=np.float32)
+        self.known_noise = np.zeros(capacity, dtype=np.bool_)
+        self.actions = np.zeros((capacity, action_dim), dtype=np.float32)
         self.rewards = np.zeros(capacity, dtype=np.float32)
         self.masks = np.zeros(capacity, dtype=np.float32)
-        self.returns = np.full(capacity, np.nan, dtype=np.float32)
-        self.members = np.zeros((capacity, config.ensemble), dtype=np.float32)
-        self.episodes: dict[str, StoredEpisode] = {}
+        self.returns = np.zeros(capacity, dtype=np.float32)
+        self.members = np.zeros((capacity, config.ensemble), dtype=np.bool_)
+        self.episodes: dict[str, StoredEpisode] = OrderedDict()  # a dict is slow at its front
         self.next_row = 0
         self.high_water = 0  # rows ever written
-        self._trainable = np.zeros(capacity, dtype=np.int64)  # rows, in no order
-        self._place = np.full(capacity, -1, dtype=np.int64)  # row -> place in _trainable
-        self._count = 0
+        self.labelled = 0  # episodes that have a label
+        self._own = RowSet(capacity)
+        self._prior = RowSet(capacity)
+        self._kept: dict[str, tuple[int, int]] = {}  # prior episodes: start and rows
 
     def __len__(self) -> int:
         """Trainable transitions."""
-        return self._count
+        return len(self._own) + len(self._prior)
 
-    def add(self, episode: EpisodeData, score: Score | None) -> bool:
+    def add(self, episode: EpisodeData, score: Score | None, *, prior: bool = False) -> bool:
         """Take an episode in, or relabel it if it is known.
+
+        Args:
+            episode: reader of a committed episode. Latents that are not known are NaN.
+            score: its label; None while unlabelled.
+            prior: prior data: sampled by its share, never evicted.
 
         Returns:
             Whether it is stored; discarded, tainted and incomplete episodes are not.
@@ -146,52 +167,71 @@ class ReplayView:
         decisions = decisions_of(episode)
         if not decisions.steps:
             return False
-        self._check(episode_id, chunks)
-        start = self._reserve(len(chunks))
-        rows = self._rows(start, len(chunks))
+        self._check(episode_id, chunks, prior)
+        shaped = self._shape(episode_id, decisions, score)
+        rows = self._rows(self._reserve(len(chunks)), len(chunks))
         self.features[rows] = np.stack([chunk.features for chunk in chunks])
-        self.noise[rows] = np.stack([chunk.noise.reshape(-1) for chunk in chunks])
+        noise = np.stack([chunk.noise.reshape(-1) for chunk in chunks])
+        self.known_noise[rows] = np.isfinite(noise).all(axis=1)
+        self.noise[rows] = np.where(self.known_noise[rows, None], noise, np.float32(0))
+        if self.actions.shape[1]:
+            size = summary.meta.chunk_size
+            self.actions[rows] = np.stack([chunk.actions[:size].reshape(-1) for chunk in chunks])
         limit = summary.meta.max_steps
         self.members[rows] = self._members(episode_id)
         self.remaining[rows] = [remaining_fraction(chunk.step, limit) for chunk in chunks]
-        self.episodes[episode_id] = StoredEpisode(start, len(chunks), decisions, None)
-        self.relabel(episode_id, score)
+        self.episodes[episode_id] = StoredEpisode(int(rows[0]), len(chunks), decisions, None, prior)
+        if prior:
+            self._kept[episode_id] = (int(rows[0]), len(chunks))
+        self._apply(episode_id, shaped, score)
         return True
 
     def relabel(self, episode_id: str, score: Score | None) -> None:
-        """Recompute rewards of a stored episode from its new label; None takes the label back."""
-        stored = self.episodes[episode_id]
-        shaped = shape(self._config, stored.decisions, score)
-        rows = self._rows(stored.start, len(shaped.rewards))
-        self.rewards[rows] = shaped.rewards
-        self.masks[rows] = shaped.masks
-        self.returns[rows] = shaped.returns
-        for row, trains in zip(rows, shaped.trainable, strict=True):
-            self._mark(int(row), bool(trains))
-        self.episodes[episode_id] = StoredEpisode(
-            stored.start, stored.rows, stored.decisions, score
-        )
+        """Recompute rewards of a stored episode from its new label; None takes the label back.
+
+        Raises:
+            LearnerError: the label cannot be used; the episode is then unlabelled.
+        """
+        decisions = self.episodes[episode_id].decisions
+        try:
+            shaped = self._shape(episode_id, decisions, score)
+        except LearnerError:
+            self._apply(episode_id, self._shape(episode_id, decisions, None), None)
+            raise
+        self._apply(episode_id, shaped, score)
 
     def forget(self, episode_id: str) -> None:
         """Drop an episode, for instance because the operator discarded it; idempotent."""
         stored = self.episodes.pop(episode_id, None)
+        self._kept.pop(episode_id, None)
         if stored is not None:
-            for row in self._rows(stored.start, stored.rows):
-                self._mark(int(row), False)
+            self.labelled -= stored.score is not None
+            pool = self._prior if stored.prior else self._own
+            for row in self._rows(stored.start, stored.rows).tolist():
+                pool.mark(row, False)
 
     def sample(self, rng: np.random.Generator, size: int) -> npt.NDArray[np.int64]:
         """``size`` trainable rows, uniformly with replacement; constant time per row.
 
+        ``prior_share`` of them are prior data while both pools have any.
+
         Raises:
             LearnerError: nothing may train yet.
         """
-        if not self._count:
+        if not len(self):
             raise LearnerError(
                 "no transition has a known reward yet",
                 got=f"{len(self.episodes)} episodes",
                 next_step="Wait for the first label.",
             )
-        return self._trainable[rng.integers(0, self._count, size=size)]
+        prior = round(size * self._config.prior_share) if len(self._prior) else 0
+        if not len(self._own):
+            prior = size
+        if prior == 0:
+            return self._own.draw(rng, size)
+        if prior == size:
+            return self._prior.draw(rng, size)
+        return np.concatenate([self._own.draw(rng, size - prior), self._prior.draw(rng, prior)])
 
     def next_rows(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Row of the next decision; meaningful only where the mask is 1."""
@@ -202,39 +242,55 @@ class ReplayView:
         rows = [self._rows(e.start, e.rows) for e in self.episodes.values()]
         return self.features[np.concatenate(rows)] if rows else self.features[:0]
 
-    def trainable_rows(self) -> npt.NDArray[np.int64]:
-        """Rows that may train, in the order that sampling indexes them."""
-        return self._trainable[: self._count]
+    def trainable_rows(self, *, prior: bool = False) -> npt.NDArray[np.int64]:
+        """Rows of a pool that may train, in the order that sampling indexes them."""
+        return (self._prior if prior else self._own).rows()
 
     def restore(
         self,
         episodes: Mapping[str, StoredEpisode],
-        trainable: npt.NDArray[np.int64],
+        own: npt.NDArray[np.int64],
+        prior: npt.NDArray[np.int64],
         next_row: int,
         high_water: int,
     ) -> None:
         """Take over the bookkeeping of a saved replay; its arrays are already in place."""
-        self.episodes = dict(episodes)
+        self.episodes = OrderedDict(episodes)
+        self.labelled = sum(stored.score is not None for stored in self.episodes.values())
+        self._kept = {k: (e.start, e.rows) for k, e in self.episodes.items() if e.prior}
         self.next_row = next_row
         self.high_water = high_water
-        self._count = len(trainable)
-        self._trainable[: self._count] = trainable
-        self._place[:] = -1
-        self._place[trainable] = np.arange(self._count)
+        self._own.restore(own)
+        self._prior.restore(prior)
 
-    @property
-    def labelled(self) -> int:
-        """Episodes that have a label."""
-        return sum(stored.score is not None for stored in self.episodes.values())
+    def _shape(self, episode_id: str, decisions: Decisions, score: Score | None) -> Shaped:
+        shaped = shape(self._config, decisions, score)
+        if not np.isfinite(shaped.rewards).all():
+            raise LearnerError(f"the rewards of episode {episode_id} are not finite")
+        return shaped
 
-    def _members(self, episode_id: str) -> Float32Array:
+    def _apply(self, episode_id: str, shaped: Shaped, score: Score | None) -> None:
+        stored = self.episodes[episode_id]
+        rows = self._rows(stored.start, len(shaped.rewards))
+        self.rewards[rows] = shaped.rewards
+        self.masks[rows] = shaped.masks
+        self.returns[rows] = shaped.returns
+        trains = shaped.trainable
+        if self._config.critic is CriticForm.LATENT:
+            trains = trains & self.known_noise[rows]  # a latent critic needs the latent
+        pool = self._prior if stored.prior else self._own
+        for row, member in zip(rows.tolist(), trains.tolist(), strict=True):
+            pool.mark(row, member)
+        self.labelled += (score is not None) - (stored.score is not None)
+        self.episodes[episode_id] = dataclasses.replace(stored, score=score)
+
+    def _members(self, episode_id: str) -> npt.NDArray[np.bool_]:
         """Which critics ``[E]`` learn from an episode: a function of its id, at least one."""
         rng = np.random.default_rng(zlib.crc32(episode_id.encode()))
         draws = rng.random(self._config.ensemble)
-        chosen = draws < max(self._config.bootstrap, draws.min() + 1e-12)
-        return np.asarray(chosen, dtype=np.float32)
+        return np.asarray(draws < max(self._config.bootstrap, draws.min() + 1e-12))
 
-    def _check(self, episode_id: str, chunks: Sequence[Chunk]) -> None:
+    def _check(self, episode_id: str, chunks: Sequence[Chunk], prior: bool) -> None:
         want = (self.features.shape[1], self.noise.shape[1])
         for chunk in chunks:
             have = (chunk.features.size, chunk.noise.size)
@@ -245,8 +301,15 @@ class ReplayView:
                     allowed=f"{want[0]} features and {want[1]} latents",
                     next_step="Use the run's own policy, or a new run_dir.",
                 )
-            if not (np.isfinite(chunk.features).all() and np.isfinite(chunk.noise).all()):
-                raise LearnerError(f"episode {episode_id} holds features that are not finite")
+            finite = np.isfinite(chunk.features).all()
+            if not prior:
+                finite &= np.isfinite(chunk.noise).all()
+            if self.actions.shape[1]:
+                finite &= np.isfinite(chunk.actions).all()
+            if not finite:
+                raise LearnerError(
+                    f"episode {episode_id} holds features, latents or actions that are not finite"
+                )
         if len(chunks) > self.capacity:
             raise LearnerError(
                 "an episode is longer than the replay", got=len(chunks), allowed=self.capacity
@@ -256,28 +319,34 @@ class ReplayView:
         return (start + np.arange(count, dtype=np.int64)) % self.capacity
 
     def _reserve(self, count: int) -> int:
-        """Free ``count`` rows from the write position on by forgetting the oldest episodes."""
-        start = self.next_row
-        for episode_id, stored in list(self.episodes.items()):
-            ahead = (stored.start - start) % self.capacity
-            if ahead < count or ahead + stored.rows > self.capacity:
-                self.forget(episode_id)
+        """``count`` free rows from the write position on, behind prior data that lie there.
+
+        The oldest episodes in their place are forgotten; the work does not grow with the replay.
+        """
+        kept = list(self._kept.values())
+        first, skipped = self.next_row, 0
+        while blocker := next((k for k in kept if self._meet(first + skipped, count, *k)), None):
+            skipped += (blocker[0] + blocker[1] - first - skipped - 1) % self.capacity + 1
+            if skipped > self.capacity:
+                raise LearnerError(
+                    "prior data fill the replay",
+                    got=f"{sum(rows for _, rows in kept)} of {self.capacity} rows",
+                    next_step="Raise capacity, or give fewer demonstrations.",
+                )
+        old = []
+        for episode_id, stored in self.episodes.items():
+            if not stored.prior:
+                if not self._meet(first, skipped + count, stored.start, stored.rows):
+                    break  # in ring order: what comes later in the dict lies further ahead
+                old.append(episode_id)
+        for episode_id in old:
+            self.forget(episode_id)
+        start = (first + skipped) % self.capacity
         self.next_row = (start + count) % self.capacity
         self.high_water = max(self.high_water, min(start + count, self.capacity))
         return start
 
-    def _mark(self, row: int, trains: bool) -> None:
-        """Move a row in or out of the sampled set by swapping with its last member."""
-        place = int(self._place[row])
-        if trains == (place >= 0):
-            return
-        if trains:
-            self._trainable[self._count] = row
-            self._place[row] = self._count
-            self._count += 1
-        else:
-            self._count -= 1
-            moved = self._trainable[self._count]
-            self._trainable[place] = moved
-            self._place[moved] = place
-            self._place[row] = -1
+    def _meet(self, start: int, count: int, other: int, rows: int) -> bool:
+        """Whether two stretches of the ring share a row."""
+        ahead = (other - start) % self.capacity
+        return ahead < count or ahead + rows > self.capacity

@@ -97,7 +97,7 @@ class Batch:
             reward=torch.from_numpy(replay.rewards[rows]),
             mask=torch.from_numpy(replay.masks[rows]),
             returns=torch.from_numpy(replay.returns[rows]),
-            taught=torch.from_numpy(replay.members[rows]).T,
+            taught=torch.from_numpy(replay.members[rows]).T.float(),
         )
 
 
