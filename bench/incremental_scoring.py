@@ -9,7 +9,8 @@ Run: python bench/incremental_scoring.py [--sizes 1m,30m] [--frames 8,16,32,64,1
 behind the video (packed shares it up to the task), the short one is what remains of the prompt when
 the rubric stands in front of it (stepwise), or a bare task sentence (packed). Weights are random:
 only speed and equality are shown. On a CPU, seconds are those of the process on one thread, so that
-other load does not count.
+waiting for other load does not count; what it does to the caches does, so that both ways take turns
+and the best time of each is kept.
 """
 
 from __future__ import annotations
@@ -60,6 +61,9 @@ SIZES = {
     ),
 }  # fmt: skip
 """The shapes of Qwen3-VL-4B and -8B need a GPU: --sizes 4b --device cuda --dtype bfloat16."""
+REPEATS = 4
+"""More measurements of a case, one where a case takes ``LONG_S`` and more."""
+LONG_S = 20.0  # s
 OBJECTS = ("drawer", "cup", "cloth", "cube", "pot", "lid", "spoon", "mushroom")
 TASKS = [f"{verb} the {thing}" for verb in ("open", "lift") for thing in OBJECTS]
 
@@ -148,6 +152,9 @@ def compare(backend: Backend, device: str, dtype: str, clip: Clip, mode: str, ca
     suffix, full, fast = case
     full_s, wanted = timed(device, full)
     fast_s, found = timed(device, fast)
+    for _ in range(REPEATS if full_s < LONG_S else 1):
+        full_s = min(full_s, timed(device, full)[0])
+        fast_s = min(fast_s, timed(device, fast)[0])
     gap = max(
         float(np.abs(np.array(a.logits) - np.array(b.logits)).max())
         for a, b in zip(found, wanted, strict=True)
