@@ -36,7 +36,7 @@ def unit_score(value: float, scale: ScoreScale) -> float:
 def value_bounds(config: DsrlConfig) -> tuple[float, float]:
     """Lowest and highest value that any policy can have; targets are clipped to them."""
     if config.reward is RewardForm.STEP_COST:
-        return -1.0 / (1.0 - config.gamma), 0.0
+        return -config.chunk_cost / (1.0 - config.chunk_gamma), 0.0
     if config.reward is RewardForm.PROGRESS:
         return -1.0, 1.0
     if config.reward is RewardForm.POTENTIAL:
@@ -87,7 +87,7 @@ def shape(config: DsrlConfig, decisions: Decisions, score: Score | None) -> Shap
 
     A cut chunk is no transition. Where the episode ends inside one, its steps belong to the
     environment's answer to the last whole chunk, which is then the one that is paid.
-    Without a score all but the last whole chunk have a known reward (0, or -1 with
+    Without a score all but the last whole chunk have a known reward (0, or the cost with
     ``step_cost``) and may train; dense forms need the score for every chunk.
 
     Args:
@@ -113,9 +113,10 @@ def shape(config: DsrlConfig, decisions: Decisions, score: Score | None) -> Shap
 
     terminal = True  # nothing comes after the last chunk
     if config.reward is RewardForm.STEP_COST:
-        rewards[:] = -1.0
-        rewards[last] = 0.0 if success else -1.0
-        terminal = success
+        rewards[:] = -config.chunk_cost
+        rewards[last] = 0.0 if success else -config.chunk_cost
+        ran_out = decisions.end_cause is EndCause.TIME and r01 is not None
+        terminal = success or (config.time_limit_ends and ran_out)
     elif config.reward is RewardForm.PROGRESS:
         terminal = decisions.end_cause is EndCause.SOURCE
     if config.reward in (RewardForm.TERMINAL_SCORE, RewardForm.POTENTIAL) and r01 is not None:
@@ -131,7 +132,7 @@ def shape(config: DsrlConfig, decisions: Decisions, score: Score | None) -> Shap
         trainable[last] = False
     if not terminal and not (decisions.has_final_state and last == n - 1):
         trainable[last] = False  # the state to bootstrap from was not recorded
-    returns = _returns(config.gamma, rewards, last, known=terminal and r01 is not None)
+    returns = _returns(config.chunk_gamma, rewards, last, known=terminal and r01 is not None)
     taken = np.flatnonzero(np.asarray(decisions.takeover, dtype=bool))
     if taken.size:
         returns[: taken[-1] + 1] = np.nan  # what a person achieved is not the policy's return
@@ -161,7 +162,7 @@ def _dense(config: DsrlConfig, decisions: Decisions, score: Score, last: int) ->
     if config.reward is RewardForm.PROGRESS:
         dense = phi[ends] - phi[starts]
     else:
-        after = config.gamma * phi[ends]
+        after = config.chunk_gamma * phi[ends]
         after[last] = 0.0
         dense = config.potential_weight * (after - phi[starts])
     dense[last + 1 :] = 0.0
