@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import pytest
+from rows import row
 
 from roboreward_ros.evaluation.benchmark import official
-from rows import row
 
 
 @pytest.mark.parametrize(

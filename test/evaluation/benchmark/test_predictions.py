@@ -7,10 +7,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from rows import one_hot, row
 
 from roboreward_ros.errors import ConfigError, FormatError
 from roboreward_ros.evaluation.benchmark.predictions import parse_row, read_predictions
-from rows import one_hot, row
 
 GOOD = {"id": 1, "subset": "bridge", "task": "lift", "reward": 3, "output": "ANSWER: 3"}
 

@@ -9,12 +9,12 @@ import math
 
 import numpy as np
 import pytest
+from rows import one_hot, row
 
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.evaluation.benchmark import official, progress, quality
 from roboreward_ros.evaluation.benchmark.page import Disagreement, render
 from roboreward_ros.evaluation.benchmark.result import judge, to_json
-from rows import one_hot, row
 
 
 def test_confusion_keeps_every_row():
