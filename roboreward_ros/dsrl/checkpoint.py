@@ -22,10 +22,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from roboreward_ros.dsrl.agent import Agent, UpdateMetrics
 from roboreward_ros.dsrl.config import DsrlConfig
 from roboreward_ros.dsrl.learner import Learner
 from roboreward_ros.dsrl.replay import ReplayView, StoredEpisode
-from roboreward_ros.dsrl.sac import Sac, UpdateMetrics
 from roboreward_ros.dsrl.shaping import Decisions
 from roboreward_ros.errors import CheckpointError, ConfigError
 from roboreward_ros.types import (
@@ -123,41 +123,28 @@ def load_learner(path: Path, spec: PolicySpec) -> Learner:
     return learner
 
 
-def _optimizers(sac: Sac) -> dict[str, torch.optim.Optimizer]:
-    return {
-        "actor": sac.actor_optimizer,
-        "critic": sac.critic_optimizer,
-        "alpha": sac.alpha_optimizer,
-    }
-
-
-def _sac_tensors(sac: Sac) -> dict[str, Tensor]:
-    tensors: dict[str, Tensor] = {
-        "sac.log_alpha": sac.log_alpha.detach(),
-        "sac.feature_mean": sac.feature_mean,
-        "sac.feature_scale": sac.feature_scale,
-        "sac.rng": sac.rng.get_state(),
-    }
-    for part, module in (("actor", sac.actor), ("critic", sac.critic), ("target", sac.target)):
+def _sac_tensors(sac: Agent) -> dict[str, Tensor]:
+    tensors: dict[str, Tensor] = {f"sac.{name}": v.detach() for name, v in sac.vectors().items()}
+    tensors["sac.rng"] = sac.rng.get_state()
+    for part, module in sac.modules().items():
         tensors |= {f"{part}.{name}": value for name, value in module.state_dict().items()}
-    for part, optimizer in _optimizers(sac).items():
+    for part, optimizer in sac.optimizers().items():
         for k, slots in optimizer.state_dict()["state"].items():
             tensors |= {f"{part}_optimizer.{k}.{name}": value for name, value in slots.items()}
     return {name: value.clone().contiguous() for name, value in tensors.items()}
 
 
-def _restore_sac(sac: Sac, tensors: Mapping[str, Tensor], steps: int) -> None:
+def _restore_sac(sac: Agent, tensors: Mapping[str, Tensor], steps: int) -> None:
     sac.steps = steps
-    sac.log_alpha.data.copy_(tensors["sac.log_alpha"])
-    sac.feature_mean = tensors["sac.feature_mean"]
-    sac.feature_scale = tensors["sac.feature_scale"]
+    for name, vector in sac.vectors().items():
+        vector.data.copy_(tensors[f"sac.{name}"])
     sac.rng.set_state(tensors["sac.rng"])
-    for part, module in (("actor", sac.actor), ("critic", sac.critic), ("target", sac.target)):
+    for part, module in sac.modules().items():
         prefix = f"{part}."
         module.load_state_dict(
             {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
         )
-    for part, optimizer in _optimizers(sac).items():
+    for part, optimizer in sac.optimizers().items():
         state: dict[int, dict[str, Tensor]] = {}
         prefix = f"{part}_optimizer."
         for name, value in tensors.items():

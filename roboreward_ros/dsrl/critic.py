@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from roboreward_ros.dsrl.actor_network import uniform
+from roboreward_ros.dsrl.actor_network import ACTIVATIONS, uniform
 from roboreward_ros.dsrl.config import Combine, DsrlConfig
 
 
@@ -38,6 +38,7 @@ class CriticEnsemble(nn.Module):
         self.head_weight = uniform((e, sizes[-1], 1), sizes[-1], rng)
         self.head_bias = nn.Parameter(torch.zeros(e, 1, 1))
         self._ensemble = e
+        self._activate = ACTIVATIONS[config.activation]
         # The same tensors once more: walking ParameterLists costs as much as a small layer.
         self._layers = tuple(zip(self.weight, self.bias, self.gain, self.shift, strict=True))
 
@@ -57,7 +58,7 @@ class CriticEnsemble(nn.Module):
         for weight, bias, gain, shift in self._layers:
             h = torch.baddbmm(fixed(bias), h, fixed(weight))
             h = functional.layer_norm(h, h.shape[-1:])
-            h = functional.silu(torch.addcmul(fixed(shift), h, fixed(gain)))
+            h = self._activate(torch.addcmul(fixed(shift), h, fixed(gain)))
         return torch.baddbmm(fixed(self.head_bias), h, fixed(self.head_weight)).squeeze(-1)
 
 

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 
 from roboreward_ros.dsrl.actor import SteeringActor
+from roboreward_ros.dsrl.agent import UpdateMetrics
 from roboreward_ros.dsrl.config import DsrlConfig
 from roboreward_ros.dsrl.replay import EpisodeData, ReplayView
-from roboreward_ros.dsrl.sac import Sac, UpdateMetrics
+from roboreward_ros.dsrl.sac import Sac
 from roboreward_ros.errors import LearnerError
 from roboreward_ros.types import ACTION_DIM, PolicySpec, Score
 
@@ -113,7 +114,7 @@ class Learner:
             self.owed += self.config.updates_per_episode if fresh else 0
         elif self.replay.labelled >= self.config.warmup_episodes:
             self.warm = True
-            self.sac.fit_normaliser(self.replay.known_features())
+            self.sac.fit(self.replay)
             self.owed += self.config.warmup_updates + self.config.updates_per_episode
 
     def update(self, n: int | None = None) -> int:
@@ -135,13 +136,7 @@ class Learner:
         if self.sac.steps != self.version_steps:
             self.version += 1
             self.version_steps = self.sac.steps
-        return self.sac.actor.export(
-            self.config,
-            self.version,
-            self.spec.policy_id,
-            self.sac.feature_mean,
-            self.sac.feature_scale,
-        )
+        return self.sac.snapshot(self.version, self.spec.policy_id)
 
     def metrics(self) -> LearnerMetrics:
         """Where the learner stands."""

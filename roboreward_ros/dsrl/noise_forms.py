@@ -84,7 +84,7 @@ class NoiseMap:
         return np.eye(self.horizon * ACTION_DIM, dtype=np.float32)
 
     def latents(self, w: Float32Array) -> Float32Array:
-        """z ``[..., Z]`` of noise ``w [..., P * 7]``."""
+        """Latents ``[..., Z]`` of noise ``w [..., P * 7]``."""
         if self.form is NoiseForm.FULL:
             return w
         if self.form is NoiseForm.REPEAT:

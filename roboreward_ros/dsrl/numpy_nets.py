@@ -46,8 +46,8 @@ def forward(
 def combine(values: Float32Array, how: Combine, pessimism: float) -> Float32Array:
     """One value ``[B]`` from an ensemble's ``[E, B]``; every member counts for ``subset``."""
     if how in (Combine.MIN, Combine.SUBSET):
-        return values.min(axis=0)
-    mean = values.mean(axis=0)
+        return np.asarray(values.min(axis=0))
+    mean = np.asarray(values.mean(axis=0))
     if how is Combine.MEAN or len(values) == 1:
         return mean
     return np.asarray(mean - pessimism * values.std(axis=0, ddof=1))

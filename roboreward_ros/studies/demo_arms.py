@@ -112,7 +112,4 @@ class DemoArms:
             control_hz=0.0,
         )
         learner = Learner(load_profile(self.profile), spec, self.run_seed)
-        sac = learner.sac
-        return sac.actor.export(
-            learner.config, 0, spec.policy_id, sac.feature_mean, sac.feature_scale
-        )
+        return learner.sac.snapshot(0, spec.policy_id)

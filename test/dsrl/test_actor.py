@@ -12,6 +12,7 @@ from scipy import stats
 from roboreward_ros.dsrl.actor import SteeringActor, load_actor
 from roboreward_ros.dsrl.actor_network import ActorNetwork
 from roboreward_ros.dsrl.config import DsrlConfig
+from roboreward_ros.dsrl.sac import Sac
 from roboreward_ros.errors import CheckpointError, ConfigError
 from roboreward_ros.policies.noise import prior_noise
 
@@ -30,7 +31,11 @@ def export(trained: bool, config: DsrlConfig | None = None) -> tuple[ActorNetwor
             net.head_weight.normal_(0, 0.5, generator=torch.Generator().manual_seed(1))
             net.head_bias.normal_(0, 0.5, generator=torch.Generator().manual_seed(2))
     mean, scale = torch.linspace(-1, 1, F), torch.linspace(0.5, 2, F)
-    return net, net.export(config, 3, "policy", mean, scale)
+    sac = Sac(config, F, P * 7, 0)
+    sac.actor.load_state_dict(net.state_dict())
+    sac.feature_mean.copy_(mean)
+    sac.feature_scale.copy_(scale)
+    return net, sac.snapshot(3, "policy")
 
 
 @pytest.mark.parametrize("actor", [SteeringActor.prior("policy", P), export(trained=False)[1]])
@@ -67,7 +72,7 @@ def test_the_numpy_actor_equals_the_trained_network():
         x = (features - actor.weights["features.mean"]) * actor.weights["features.scale"]
         state = torch.from_numpy(np.append(np.clip(x, -5, 5), 2 * 0.25 - 1).astype(np.float32))
         with torch.no_grad():
-            mean, log_std = net(state[None])
+            mean, log_std = net.distribution(state[None])
         got_mean, got_std = actor.distribution(features, 0.25)
         np.testing.assert_allclose(got_mean, mean[0], atol=1e-5)
         np.testing.assert_allclose(got_std, log_std[0].exp(), atol=1e-5)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from roboreward_ros.dsrl.actor import load_actor
+from roboreward_ros.dsrl.agent import UpdateMetrics
 from roboreward_ros.dsrl.config import DsrlConfig
 from roboreward_ros.dsrl.follow import RunFollower, actor_path
-from roboreward_ros.dsrl.sac import UpdateMetrics
 from roboreward_ros.episodes.ledger import Ledger
 from roboreward_ros.episodes.promoted import promote
 from roboreward_ros.episodes.store import EpisodeStore

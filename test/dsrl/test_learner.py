@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from roboreward_ros.dsrl.actor_network import kl_to_prior
+from roboreward_ros.dsrl.agent import Batch
 from roboreward_ros.dsrl.checkpoint import load_learner, save_learner
 from roboreward_ros.dsrl.config import Backup, Combine, DsrlConfig, RewardForm
 from roboreward_ros.dsrl.learner import Learner
-from roboreward_ros.dsrl.sac import Batch, kl_to_prior
 from roboreward_ros.dsrl.shaping import value_bounds
 from roboreward_ros.errors import CheckpointError, LearnerError
 from roboreward_ros.policies.noise import prior_noise
