@@ -5,28 +5,14 @@
 from __future__ import annotations
 
 import io
-from fractions import Fraction
 
-import av
 import numpy as np
 import pytest
 from PIL import Image
 
 from roboreward_ros.errors import ConfigError, RewardSourceError
 from roboreward_ros.rewards.video_file import VideoFileConfig, read_video
-
-
-def write_video(path, count, fps=20, size=(64, 48)):
-    """Frame k is grey of brightness 2k, so that a kept frame tells its index."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=Fraction(fps))
-        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
-        stream.bit_rate = 4_000_000
-        for k in range(count):
-            picture = np.full((size[1], size[0], 3), min(255, 2 * k), np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
-    return path
+from roboreward_ros.testing.grey_video import write_video
 
 
 def indices(request):
