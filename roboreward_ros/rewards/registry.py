@@ -13,6 +13,7 @@ from roboreward_ros.protocols import RewardSource
 from roboreward_ros.rewards.config import Option, Options, build_config, file_options
 
 SOURCES: Mapping[str, str] = {
+    "api": "roboreward_ros.rewards.api:ApiSource",
     "degraded": "roboreward_ros.rewards.degraded:DegradedSource",
     "ground_truth": "roboreward_ros.rewards.ground_truth:GroundTruthSource",
     "human": "roboreward_ros.rewards.human:ScriptedHumanSource",

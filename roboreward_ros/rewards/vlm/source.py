@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 from roboreward_ros.errors import RewardSourceError
 from roboreward_ros.rewards.config import config_hash
 from roboreward_ros.rewards.vlm.answers import Answer
-from roboreward_ros.rewards.vlm.parsers import OutOfRange, Parsed, Reading
+from roboreward_ros.rewards.vlm.parsers import Reading
 from roboreward_ros.rewards.vlm.prompt import Family
 from roboreward_ros.rewards.vlm.settings import ModelConfig
+from roboreward_ros.rewards.vlm.verdict import judge, printed
 from roboreward_ros.types import (
     Abstain,
-    AbstainReason,
     Provenance,
-    RewardFailure,
     RewardOutcome,
     RewardRequest,
     RewardSpec,
@@ -143,37 +142,8 @@ class ModelSource(ABC):
         per_step: tuple[float, ...] = (),
     ) -> Score | Abstain:
         """A score, unless the distribution says that the model does not know."""
-        config = self._settings
-        reason: AbstainReason | None = None
-        detail = ""
-        if answer.off_answer_mass > config.max_off_answer_mass:
-            reason = AbstainReason.OFF_ANSWER_MASS
-            detail = f"{answer.off_answer_mass:.3f} of the mass is on no answer"
-            detail += f" (limit {config.max_off_answer_mass:g})"
-        elif answer.entropy > config.max_entropy:
-            reason = AbstainReason.ENTROPY
-            detail = f"entropy {answer.entropy:.3f} nats (limit {config.max_entropy:g})"
-        if reason is not None:
-            return Abstain(reason, provenance, detail, answer.levels, answer.probabilities)
-        return Score(
-            answer.value(config.estimate),
-            self._spec.scale,
-            kind,
-            provenance,
-            answer.levels,
-            answer.probabilities,
-            answer.off_answer_mass,
-            per_step=per_step,
-        )
+        return judge(answer, self._settings, self._spec.scale, kind, provenance, per_step)
 
     def _printed(self, text: str, reading: Reading, provenance: Provenance) -> RewardOutcome:
         """What a printed answer amounts to; the text is kept."""
-        if isinstance(reading, Parsed):
-            return Score(reading.value, self._spec.scale, ScoreKind.NONE, provenance, text=text)
-        if isinstance(reading, OutOfRange):
-            return RewardFailure(
-                f"the model answered out of range: {reading.got} (allowed: {reading.allowed}); "
-                f"it printed {text!r}",
-                provenance,
-            )
-        return Abstain(AbstainReason.UNPARSABLE, provenance, reading.why, text=text)
+        return printed(text, reading, self._spec.scale, provenance)
