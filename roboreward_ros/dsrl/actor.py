@@ -36,6 +36,8 @@ ACTOR_FORMAT = 2
 """1 knew the full noise form and residual actors only; such files are read as what they are."""
 SQUASHED_LOG_STD = (-20.0, 2.0)
 """Range of log sigma of a squashed actor, as in SAC's own code."""
+EDIT_LOG_STD = -2.0
+"""Log sigma of an untrained edit before its tanh: an eighth of its bound."""
 
 
 @dataclass(frozen=True, slots=True)

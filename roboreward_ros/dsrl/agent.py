@@ -8,6 +8,7 @@ Q_W(s, w)) and ``edit`` (Q(s, a) over edited chunks).
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ from torch.nn import functional
 
 from roboreward_ros.dsrl.actor import SteeringActor
 from roboreward_ros.dsrl.actor_network import ActorNetwork, Draw, arrays
-from roboreward_ros.dsrl.config import ActorForm, Backup, Combine, DsrlConfig
+from roboreward_ros.dsrl.config import Acting, ActorForm, Backup, Combine, DsrlConfig
 from roboreward_ros.dsrl.critic import CriticEnsemble, combine
 from roboreward_ros.dsrl.noise_forms import NoiseMap
 from roboreward_ros.dsrl.replay import ReplayView
@@ -159,7 +160,7 @@ class Agent(ABC):
     def fit(self, replay: ReplayView) -> None:
         """Fix the normalisation by what the warm-up saw; constant features are switched off."""
         x = torch.from_numpy(replay.known_features())
-        mean, scale = _moments(x)
+        mean, scale = moments(x)
         self.feature_mean.copy_(mean)
         self.feature_scale.copy_(scale)
 
@@ -266,6 +267,14 @@ class Agent(ABC):
             losses = 0.5 * functional.mse_loss(raw, goal, reduction="none")
         return (losses * taught).sum(dim=1) / taught.sum(dim=1).clamp_min(1.0)
 
+    def best_of_prior(self, state: Tensor, critic: CriticEnsemble, how: Combine) -> Tensor:
+        """The best of ``candidates`` prior latents by a latent critic ``[B, Z]``."""
+        n, dim = self.config.candidates, self.noise_map.latent_dim
+        z = torch.randn(len(state), n, dim, generator=self.rng)
+        x = torch.cat([state.unsqueeze(1).expand(-1, n, -1), z], dim=-1).flatten(0, 1)
+        best = self.combined(critic(x), how).view(-1, n).argmax(dim=1)
+        return z[torch.arange(len(state)), best]
+
     def actor_turn(self) -> bool:
         """Whether the actor learns in this step."""
         config = self.config
@@ -287,6 +296,10 @@ class Agent(ABC):
     ) -> SteeringActor:
         """The file's contents around ``weights``."""
         config = self.config
+        if not config.time_input:  # its numpy copy always sees the time: it must not matter
+            state_dim = len(self.feature_mean) + 1
+            for name in (n for n in weights if n.endswith("hidden.0.weight")):
+                weights[name][..., state_dim - 1, :] = 0.0
         weights["features.mean"] = self.feature_mean.numpy().copy()
         weights["features.scale"] = self.feature_scale.numpy().copy()
         return SteeringActor(
@@ -304,16 +317,22 @@ class Agent(ABC):
             activation=config.activation,
         )
 
+    def latent_actor_file(
+        self, version: int, policy_id: str, actor: ActorNetwork, latent_critic: CriticEnsemble
+    ) -> SteeringActor:
+        """The file of an actor that chooses latents, or of the critic that does it in its place."""
+        config = self.config
+        if config.acting is Acting.ACTOR:
+            return self.actor_file(version, policy_id, arrays(actor))
+        return dataclasses.replace(
+            self.actor_file(version, policy_id, arrays(latent_critic, "critic.")),
+            candidates=config.candidates,
+            combine=config.actor_combine,
+            pessimism=config.pessimism,
+        )
 
-def latent_actor_weights(actor: ActorNetwork, time_input: bool) -> dict[str, Float32Array]:
-    """An actor's arrays; without ``time_input`` its numpy copy must not see the time either."""
-    weights = arrays(actor)
-    if not time_input:
-        weights["hidden.0.weight"][-1] = 0.0
-    return weights
 
-
-def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
+def moments(x: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and inverse spread ``[D]`` of ``x [n, D]``; 0 for what does not vary."""
     std, mean = torch.std_mean(x, dim=0)
     alive = std > 1e-4 * (1.0 + mean.abs())

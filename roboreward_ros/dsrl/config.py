@@ -251,7 +251,7 @@ class DsrlConfig:
         if self.bounded:
             self._require("clip_targets", self.clip_targets, "true with bounded critics")
         if self.acting is Acting.BEST_OF_PRIOR:
-            self._require("critic", self.critic is CriticForm.LATENT, "latent for best_of_prior")
+            self._require("critic", self.critic is not CriticForm.EDITED, "latent or aliased here")
 
     @property
     def chunk_gamma(self) -> float:

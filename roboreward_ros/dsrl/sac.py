@@ -21,14 +21,12 @@ critic, and so does the target.
 
 from __future__ import annotations
 
-import dataclasses
-
 import torch
 from torch import Tensor
 
 from roboreward_ros.dsrl.actor import SteeringActor
-from roboreward_ros.dsrl.actor_network import ActorNetwork, arrays
-from roboreward_ros.dsrl.agent import Agent, Batch, latent_actor_weights
+from roboreward_ros.dsrl.actor_network import ActorNetwork
+from roboreward_ros.dsrl.agent import Agent, Batch
 from roboreward_ros.dsrl.config import Acting, DsrlConfig
 from roboreward_ros.dsrl.critic import CriticEnsemble
 from roboreward_ros.dsrl.replay import ReplayView
@@ -70,11 +68,9 @@ class Sac(Agent):
         """V(s') ``[B]``: the target critics on the latent that would run there, SAC eq. 3."""
         config = self.config
         if config.acting is Acting.BEST_OF_PRIOR:
-            n, dim = config.candidates, self.noise_map.latent_dim
-            z = torch.randn(len(batch.following) * n, dim, generator=self.rng)
-            state = batch.following.repeat_interleave(n, dim=0)
-            values = self.values(self.target(torch.cat([state, z], dim=1)))
-            return self.combined(values, config.target_combine).view(-1, n).amax(dim=1)
+            z = self.best_of_prior(batch.following, self.critic, config.actor_combine)
+            values = self.values(self.target(torch.cat([batch.following, z], dim=1)))
+            return self.combined(values, config.target_combine)
         draw = self.actor.draw(batch.following, self.rng)
         values = self.values(self.target(torch.cat([batch.following, draw.latent], dim=1)))
         return self.combined(values, config.target_combine) - self.price(draw)
@@ -124,14 +120,4 @@ class Sac(Agent):
         return seen
 
     def snapshot(self, version: int, policy_id: str) -> SteeringActor:
-        config = self.config
-        if config.acting is Acting.ACTOR:
-            return self.actor_file(
-                version, policy_id, latent_actor_weights(self.actor, config.time_input)
-            )
-        return dataclasses.replace(
-            self.actor_file(version, policy_id, arrays(self.critic, "critic.")),
-            candidates=config.candidates,
-            combine=config.actor_combine,
-            pessimism=config.pessimism,
-        )
+        return self.latent_actor_file(version, policy_id, self.actor, self.critic)

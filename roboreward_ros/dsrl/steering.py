@@ -17,6 +17,7 @@ import numpy as np
 
 from roboreward_ros.clock import Clock
 from roboreward_ros.dsrl.actor import SteeringActor, load_actor
+from roboreward_ros.dsrl.edit_actor import steered_chunk
 from roboreward_ros.errors import CheckpointError, RoboRewardError
 from roboreward_ros.policies.noise import prior_noise
 from roboreward_ros.protocols import Policy
@@ -54,14 +55,16 @@ def decide(
     features = policy.encode([image], proprio[None], [task])[0]
     if actor is None:
         noise = prior_noise(seed, index, spec.prediction_horizon)
+        actions = policy.decode(features[None], noise[None])[0]
     else:
-        noise = actor.steer(features, (max_steps - step) / max_steps, seed, index)
+        remaining = (max_steps - step) / max_steps
+        noise, actions = steered_chunk(policy.decode, actor, features, remaining, seed, index)
     return Chunk(
         index=index,
         step=step,
         noise=noise,
         features=features,
-        actions=policy.decode(features[None], noise[None])[0],
+        actions=actions,
         policy_version=0 if actor is None else actor.version,
         steered=actor is not None,
     )

@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from roboreward_ros.dsrl.actor import SteeringActor
+from roboreward_ros.dsrl.edit_actor import steered_chunk
 from roboreward_ros.dsrl.replay import remaining_fraction
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.policies.chunking import ChunkPlayer
@@ -44,10 +45,16 @@ class NoiseChooser(Protocol):
     def steered(self) -> bool:
         """Whether an actor chooses."""
 
-    def choose(
-        self, features: Float32Array, remaining: float, seed: int, chunk: int, horizon: int
-    ) -> Float32Array:
-        """Latent ``[horizon, 7]`` float32 from features ``[F]`` and the share of time left."""
+    def decide(
+        self, policy: Policy, features: Float32Array, remaining: float, seed: int, chunk: int
+    ) -> tuple[Float32Array, Float32Array]:
+        """Noise and actions ``[P, 7]`` from features ``[F]`` and the share of time left."""
+
+
+def _decoded(
+    policy: Policy, features: Float32Array, w: Float32Array
+) -> tuple[Float32Array, Float32Array]:
+    return w, policy.decode(features[None], w[None])[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +65,12 @@ class PriorNoise:
     version: int = 0
     steered: bool = False
 
-    def choose(
-        self, features: Float32Array, remaining: float, seed: int, chunk: int, horizon: int
-    ) -> Float32Array:
-        del features, remaining
-        return np.float32(self.scale) * prior_noise(seed, chunk, horizon)
+    def decide(
+        self, policy: Policy, features: Float32Array, remaining: float, seed: int, chunk: int
+    ) -> tuple[Float32Array, Float32Array]:
+        del remaining
+        w = np.float32(self.scale) * prior_noise(seed, chunk, policy.spec.prediction_horizon)
+        return _decoded(policy, features, w)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +81,14 @@ class ConstantNoise:
     version: int = 0
     steered: bool = False
 
-    def choose(
-        self, features: Float32Array, remaining: float, seed: int, chunk: int, horizon: int
-    ) -> Float32Array:
-        del features, remaining, seed, chunk
-        if self.w is None:
-            return np.zeros((horizon, ACTION_DIM), dtype=np.float32)
-        require_shape("ConstantNoise.w", self.w, (horizon, ACTION_DIM))
-        return self.w
+    def decide(
+        self, policy: Policy, features: Float32Array, remaining: float, seed: int, chunk: int
+    ) -> tuple[Float32Array, Float32Array]:
+        del remaining, seed, chunk
+        shape = (policy.spec.prediction_horizon, ACTION_DIM)
+        w = np.zeros(shape, dtype=np.float32) if self.w is None else self.w
+        require_shape("ConstantNoise.w", w, shape)
+        return _decoded(policy, features, w)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +106,17 @@ class SteeredNoise:
     def steered(self) -> bool:
         return True
 
-    def choose(
-        self, features: Float32Array, remaining: float, seed: int, chunk: int, horizon: int
-    ) -> Float32Array:
+    def decide(
+        self, policy: Policy, features: Float32Array, remaining: float, seed: int, chunk: int
+    ) -> tuple[Float32Array, Float32Array]:
+        horizon = policy.spec.prediction_horizon
         if horizon != self.actor.horizon:
             raise ConfigError(
                 "the actor steers another horizon", got=self.actor.horizon, allowed=horizon
             )
-        return self.actor.steer(features, remaining, seed, chunk, self.deterministic)
+        return steered_chunk(
+            policy.decode, self.actor, features, remaining, seed, chunk, self.deterministic
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +204,9 @@ class Rollout:
                 image = self._camera.read(timeout_s=5.0).image
                 features = self._policy.encode([image], state.proprio[None], [task])[0]
                 k = player.schedule.index(step)
-                w = chooser.choose(
-                    features, remaining_fraction(step, max_steps), seed, k, spec.prediction_horizon
+                w, actions = chooser.decide(
+                    self._policy, features, remaining_fraction(step, max_steps), seed, k
                 )
-                actions = self._policy.decode(features[None], w[None])[0]
                 player.load(step, actions)
                 executed = min(spec.chunk_size, max_steps - step)
                 chunks.append(
