@@ -35,6 +35,15 @@ def test_a_run_passes_by_gain_and_by_errors(gain: float, errors: int, passes: bo
     assert SeedResult.of(summary(0, gain, errors)).passes is passes
 
 
+def test_a_run_that_a_constant_explains_does_not_pass() -> None:
+    made = summary(0, gain=0.5)
+    constant = replace(made.arms[str(Arm.CONSTANT)], success=0.7)
+    result = SeedResult.of(replace(made, arms={**made.arms, str(Arm.CONSTANT): constant}))
+    assert result.gain == 0.5
+    assert result.gain_looking == pytest.approx(0.2)
+    assert not result.passes
+
+
 def test_both_tables_are_there_after_every_seed(tmp_path: Path) -> None:
     class StoppedError(Exception):
         pass
