@@ -16,6 +16,7 @@ from roboreward_ros.robot.frames import pose_from_proprio
 from roboreward_ros.robot.kinematics import Kinematics
 from roboreward_ros.types import FloatArray, require_shape
 
+VIRTUAL_RANGE_RAD = 1e-4
 _VECTORS = ("q_min", "q_max", "velocity_limit", "effort_limit", "sleep_q", "neutral_q")
 
 
@@ -64,6 +65,8 @@ class RobotProfile:
         delta_rotation: bound of each rotation of an action, rad.
         workspaces: boxes by name.
         workspace: name of the box in force.
+        virtual_joints: joints that this arm does not have: an arm of five joints is one of six
+            whose missing hinge stays at zero.
     """
 
     name: str
@@ -83,6 +86,7 @@ class RobotProfile:
     delta_rotation: float
     workspaces: Mapping[str, Workspace]
     workspace: str
+    virtual_joints: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.joint_names) != 6 or len(set(self.joint_names)) != 6:
@@ -101,6 +105,18 @@ class RobotProfile:
             q = getattr(self, name)
             if not ((q >= self.q_min) & (q <= self.q_max)).all():
                 raise ConfigError(f"{name} is outside the joint limits", got=q)
+        if not set(self.virtual_joints) < set(self.joint_names):
+            raise ConfigError(
+                "virtual_joints are not joints", got=self.virtual_joints, allowed=self.joint_names
+            )
+        for index, joint in enumerate(self.joint_names):
+            range_rad = float(self.q_max[index] - self.q_min[index])
+            if joint in self.virtual_joints and range_rad > VIRTUAL_RANGE_RAD:
+                raise ConfigError(
+                    f"virtual joint {joint} can move",
+                    got=f"{range_rad:g} rad",
+                    allowed=f"limits {VIRTUAL_RANGE_RAD:g} rad apart or less",
+                )
         if not 0.0 <= self.finger_min < self.finger_max:
             raise ConfigError(
                 "finger range out of order", got=f"{self.finger_min} .. {self.finger_max}"
@@ -119,6 +135,11 @@ class RobotProfile:
     def box(self) -> Workspace:
         """The workspace in force."""
         return self.workspaces[self.workspace]
+
+    @property
+    def driven_joints(self) -> tuple[str, ...]:
+        """The joints that have a motor, base to gripper."""
+        return tuple(joint for joint in self.joint_names if joint not in self.virtual_joints)
 
     def with_workspace(self, name: str) -> RobotProfile:
         """The same arm kept within another of its boxes; ConfigError if there is none so named."""
@@ -163,14 +184,12 @@ class RobotProfile:
         names = {field.name for field in fields(cls)}
         if unknown := sorted(set(values) - names):
             raise ConfigError("unknown key in a robot profile", got=unknown, allowed=sorted(names))
-        if missing := sorted(names - set(values)):
+        if missing := sorted(names - {"virtual_joints"} - set(values)):
             raise ConfigError("missing key in a robot profile", got=missing)
-        joints = values["joint_names"]
-        if not isinstance(joints, list):
-            raise ConfigError("joint_names must be a list", got=joints)
         return cls(
             name=str(values["name"]),
-            joint_names=tuple(str(joint) for joint in joints),
+            joint_names=_names("joint_names", values["joint_names"]),
+            virtual_joints=_names("virtual_joints", values.get("virtual_joints", [])),
             q_min=_array("q_min", values["q_min"]),
             q_max=_array("q_max", values["q_max"]),
             velocity_limit=_array("velocity_limit", values["velocity_limit"]),
@@ -194,6 +213,12 @@ def _require_finite(name: str, array: FloatArray, shape: tuple[int, ...]) -> Non
     if not np.isfinite(array).all():
         raise ConfigError(f"{name} is not finite", got=array)
     array.setflags(write=False)
+
+
+def _names(name: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ConfigError(f"{name} must be a list", got=value)
+    return tuple(str(item) for item in value)
 
 
 def _array(name: str, value: object) -> FloatArray:

@@ -10,7 +10,7 @@ from enum import Enum
 import numpy as np
 
 from roboreward_ros.clock import Clock
-from roboreward_ros.errors import ConfigError
+from roboreward_ros.errors import ConfigError, RobotError
 from roboreward_ros.robot.profile import RobotProfile
 from roboreward_ros.types import RobotState
 
@@ -33,6 +33,18 @@ class Fault:
 
     kind: FaultKind
     message: str
+
+
+class ArmFaultError(RobotError):
+    """The arm must not go on; it holds.
+
+    Attributes:
+        faults: why; one or more.
+    """
+
+    def __init__(self, *faults: Fault, next_step: str | None = None) -> None:
+        self.faults = faults
+        super().__init__("; ".join(fault.message for fault in faults), next_step=next_step)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,51 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The driver over simulated servos."""
+
+from collections.abc import Callable
+
+import pytest
+
+from roboreward_ros.clock import FakeClock
+from roboreward_ros.protocols import Robot
+from roboreward_ros.robot.interrupt import Interrupt
+from roboreward_ros.robot.profile import load_profile
+from roboreward_ros.robot.xs_arm import XsArm, XsArmConfig
+from roboreward_ros.testing.conformance_robot import RobotConformance
+from roboreward_ros.testing.fake_xs_arm import FakeXsArm
+from roboreward_ros.testing.fake_xs_bus import FakeXsBus
+
+PROFILE = load_profile("wx250s")
+
+
+class Bench:
+    """A driver, its servos and their clock."""
+
+    def __init__(self, profile=PROFILE, gripper_mode="pwm", **config) -> None:
+        self.clock = FakeClock()
+        self.servos = FakeXsArm(profile, gripper_mode)
+        self.interrupt = Interrupt()
+        self.bus = FakeXsBus(self.servos, self.clock, self.interrupt)
+        made = XsArmConfig(gripper_mode=gripper_mode, **config)
+        self.arm = XsArm(self.bus, profile, made, self.clock, self.interrupt)
+
+    def ready(self) -> "Bench":
+        self.arm.connect()
+        self.arm.reset("", 0)
+        return self
+
+    @property
+    def last(self):
+        return self.servos.commands[-1]
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench().ready()
+
+
+@pytest.mark.parametrize("gripper_mode", ["pwm", "linear_position"])
+class TestConformance(RobotConformance):
+    @pytest.fixture
+    def make_robot(self, gripper_mode: str) -> Callable[[], Robot]:
+        return lambda: Bench(gripper_mode=gripper_mode).arm
