@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from roboreward_ros.dsrl.actor import SQUASHED_LOG_STD
+from roboreward_ros.dsrl.compute import Network
 from roboreward_ros.dsrl.config import Activation, ActorForm, DsrlConfig
 from roboreward_ros.types import Float32Array
 
@@ -53,7 +54,7 @@ class Draw:
     entropy: Tensor
 
 
-class Mlp(nn.Module):
+class Mlp(Network):
     """Linear, LayerNorm, activation; then a linear head.
 
     Args:
@@ -92,10 +93,11 @@ class Mlp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, output_dim]`` of ``x [B, input_dim]``."""
+        x = x.to(self._layers[0][0].dtype)
         for weight, bias, gain, shift in self._layers:
             x = torch.addmm(bias, x, weight)
             x = self._activate(functional.layer_norm(x, x.shape[-1:], gain, shift))
-        return torch.addmm(self.head_bias, x, self.head_weight)
+        return torch.addmm(self.head_bias, x.to(self.head_weight.dtype), self.head_weight)
 
 
 class ActorNetwork(Mlp):

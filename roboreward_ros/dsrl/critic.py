@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from roboreward_ros.dsrl.actor_network import ACTIVATIONS, uniform
+from roboreward_ros.dsrl.compute import Network
 from roboreward_ros.dsrl.config import Combine, DsrlConfig
 
 
-class CriticEnsemble(nn.Module):
+class CriticEnsemble(Network):
     """Q_i(s, w) for i = 1..E, as logits or values ``[E, B]``.
 
     Args:
@@ -39,7 +40,6 @@ class CriticEnsemble(nn.Module):
         self.head_bias = nn.Parameter(torch.zeros(e, 1, 1))
         self._ensemble = e
         self._activate = ACTIVATIONS[config.activation]
-        # The same tensors once more: walking ParameterLists costs as much as a small layer.
         self._layers = tuple(zip(self.weight, self.bias, self.gain, self.shift, strict=True))
 
     def forward(self, x: Tensor, *, frozen: bool = False) -> Tensor:
@@ -54,11 +54,12 @@ class CriticEnsemble(nn.Module):
         def fixed(parameter: Tensor) -> Tensor:
             return parameter.detach() if frozen else parameter
 
-        h = x.expand(self._ensemble, *x.shape)
+        h = x.to(self._layers[0][0].dtype).expand(self._ensemble, *x.shape)
         for weight, bias, gain, shift in self._layers:
             h = torch.baddbmm(fixed(bias), h, fixed(weight))
             h = functional.layer_norm(h, h.shape[-1:])
             h = self._activate(torch.addcmul(fixed(shift), h, fixed(gain)))
+        h = h.to(self.head_weight.dtype)
         return torch.baddbmm(fixed(self.head_bias), h, fixed(self.head_weight)).squeeze(-1)
 
 

@@ -4,18 +4,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
 from roboreward_ros.dsrl.actor import SteeringActor
-from roboreward_ros.dsrl.agent import UpdateMetrics
-from roboreward_ros.dsrl.config import DsrlConfig
+from roboreward_ros.dsrl.agent import Agent, UpdateMetrics
+from roboreward_ros.dsrl.chunk_decoder import ChunkDecoder
+from roboreward_ros.dsrl.compute import Compute, equip
+from roboreward_ros.dsrl.config import ActorForm, CriticForm, DsrlConfig
+from roboreward_ros.dsrl.edit import Edit
+from roboreward_ros.dsrl.edit_actor import Decode
+from roboreward_ros.dsrl.noise_aliased import NoiseAliased
+from roboreward_ros.dsrl.noise_forms import NoiseMap
 from roboreward_ros.dsrl.replay import EpisodeData, ReplayView
 from roboreward_ros.dsrl.sac import Sac
 from roboreward_ros.errors import LearnerError
 from roboreward_ros.types import ACTION_DIM, PolicySpec, Score
+
+_PLAIN = Compute()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,32 +50,68 @@ class LearnerMetrics:
     last: UpdateMetrics = field(default_factory=UpdateMetrics)
 
 
+def new_agent(config: DsrlConfig, spec: PolicySpec, seed: int, decode: Decode | None) -> Agent:
+    """The algorithm that ``config.critic`` names.
+
+    Raises:
+        LearnerError: it needs the frozen policy and there is none.
+    """
+    noise_dim = spec.prediction_horizon * ACTION_DIM
+    if config.critic is CriticForm.LATENT:
+        return Sac(config, spec.feature_dim, noise_dim, seed)
+    if decode is None:
+        raise LearnerError(
+            f"critic '{config.critic}' decodes noise in its updates and has no policy",
+            got="decode=None",
+            next_step="Hand in the policy's decode, or take a profile with critic: latent.",
+        )
+    chunks = ChunkDecoder(decode, spec.chunk_size)
+    kind = NoiseAliased if config.critic is CriticForm.ALIASED else Edit
+    return kind(config, spec.feature_dim, noise_dim, seed, chunks)
+
+
 class Learner:
-    """DSRL-SAC over one run.
+    """DSRL over one run, by the algorithm of its configuration.
 
     The quota of updates depends on the episodes alone, never on time: nothing is owed until
     ``warmup_episodes`` are labelled, then ``warmup_updates`` at once and ``updates_per_episode``
-    for each later one. Until the first update the actor is the prior, version 0.
+    (or ``updates_per_decision``) for each later one. Until the first update the actor is the
+    prior, version 0; a form whose latents cannot be the prior's starts as version 1.
 
     Args:
         config: every knob.
         spec: of the frozen policy.
         seed: of weights and sampling.
+        compute: precision and compilation of the updates.
+        decode: of the frozen policy; needed unless the critic is latent.
+
+    Raises:
+        LearnerError: the algorithm needs ``decode`` and there is none.
     """
 
-    def __init__(self, config: DsrlConfig, spec: PolicySpec, seed: int = 0) -> None:
+    def __init__(
+        self,
+        config: DsrlConfig,
+        spec: PolicySpec,
+        seed: int = 0,
+        compute: Compute = _PLAIN,
+        decode: Decode | None = None,
+    ) -> None:
         torch.set_num_threads(1)
+        self.compute = compute
         self.config = config
         self.spec = spec
         self.seed = seed
         noise_dim = spec.prediction_horizon * ACTION_DIM
-        self.replay = ReplayView(config, spec.feature_dim, noise_dim)
-        self.sac = Sac(config, spec.feature_dim, noise_dim, seed)
+        chunk_dim = 0 if config.critic is CriticForm.LATENT else spec.chunk_size * ACTION_DIM
+        self.replay = ReplayView(config, spec.feature_dim, noise_dim, chunk_dim)
+        self.sac = new_agent(config, spec, seed, decode)
+        equip(self.sac.modules().values(), self.sac.optimizers().values(), compute)
         self.rng = np.random.default_rng((seed, 2))
         self.seen: dict[str, bool] = {}  # id -> stored for training
         self.warm = False
         self.owed = 0
-        self.version = 0
+        self.version = 0 if self._starts_as_prior() else 1
         self.version_steps = 0  # grad steps that the newest version has seen
         self.last = UpdateMetrics()
 
@@ -94,7 +139,7 @@ class Learner:
         fresh = meta.episode_id not in self.seen
         stored = self.replay.add(episode, reward)
         self.seen[meta.episode_id] = stored
-        self._charge(fresh)
+        self._charge(len(episode.chunks()) if fresh else 0)
         return stored
 
     def relabel(self, episode_id: str, reward: Score | None) -> None:
@@ -107,15 +152,27 @@ class Learner:
             raise LearnerError("label of an episode that was not observed", got=episode_id)
         if episode_id in self.replay.episodes:
             self.replay.relabel(episode_id, reward)
-            self._charge(fresh=False)
+            self._charge(0)
 
-    def _charge(self, fresh: bool) -> None:
+    def _charge(self, decisions: int) -> None:
+        """Owe the updates of a fresh episode with so many decisions; 0 is no fresh one."""
+        config = self.config
+        quota = config.updates_per_episode
+        if config.updates_per_decision > 0:
+            quota = round(config.updates_per_decision * decisions)
         if self.warm:
-            self.owed += self.config.updates_per_episode if fresh else 0
-        elif self.replay.labelled >= self.config.warmup_episodes:
+            self.owed += quota if decisions else 0
+        elif self.replay.labelled >= config.warmup_episodes:
             self.warm = True
             self.sac.fit(self.replay)
-            self.owed += self.config.warmup_updates + self.config.updates_per_episode
+            self.owed += config.warmup_updates + quota
+
+    def _starts_as_prior(self) -> bool:
+        """Whether the warm-up's latents are those of the base policy."""
+        config = self.config
+        noise_map = NoiseMap(config.noise, self.spec.prediction_horizon, config.basis)
+        clipped = config.actor is ActorForm.SQUASHED and config.critic is CriticForm.LATENT
+        return noise_map.preserves_prior and not clipped
 
     def update(self, n: int | None = None) -> int:
         """Do up to ``n`` of the owed updates (all by default); returns how many were done.
@@ -132,7 +189,13 @@ class Learner:
     def actor_snapshot(self) -> SteeringActor:
         """The present actor, frozen; a new version if updates were done since the last one."""
         if self.sac.steps == 0:
-            return SteeringActor.prior(self.spec.policy_id, self.spec.prediction_horizon)
+            prior = SteeringActor.prior(self.spec.policy_id, self.spec.prediction_horizon)
+            config = self.config
+            if self.version == 0:
+                return prior
+            return dataclasses.replace(
+                prior, version=1, form=config.noise, noise_bound=config.latent_bound
+            )
         if self.sac.steps != self.version_steps:
             self.version += 1
             self.version_steps = self.sac.steps
