@@ -89,7 +89,7 @@ def pick_script(
     start = source[:3, 3]
     yaw = grasp_yaw(source, plan.symmetry)
     jaws = np.array([-np.sin(yaw), np.cos(yaw), 0.0])
-    bias = style.grasp_bias * np.tanh(start[1] / style.turn)
+    bias = style.grasp_bias * np.tanh((start[1] - style.middle) / style.turn)
     error = (bias + style.grasp_spread * rng.standard_normal()) * jaws
     error[:2] += 0.5 * style.grasp_spread * rng.standard_normal(2)
     grasp = start + error

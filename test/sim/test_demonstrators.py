@@ -43,18 +43,35 @@ def test_the_default_style_fails_and_succeeds(twin, key):
     assert 3 <= sum(results) <= 13
 
 
-def test_the_drawer_s_error_can_turn_with_the_layout(twin):
-    """With a bias no constant shift repairs both sides: it is outwards on the left and right."""
-    exact = {"lateral_spread": 0.0, "depth_spread": 0.0, "height_spread": 0.0}
-    style = DemoStyle(drawer=DrawerStyle(lateral_offset=0.0, lateral_bias=0.045, **exact))
+def exact_drawer(offset: float) -> DemoStyle:
+    """The default style's mean error, shifted by ``offset``, without any spread."""
+    spread = {"lateral_spread": 0.0, "depth_spread": 0.0, "height_spread": 0.0}
+    return DemoStyle(drawer=DrawerStyle(lateral_offset=offset, **spread))
+
+
+def test_the_drawer_s_error_points_outwards_on_both_sides(twin):
     sides = {True: [], False: []}
     for index in range(12):
         twin.reset("drawer", demo_seed(index))
         handle = twin.object_state()["handle"]
-        episode = demo(twin, "drawer", index, style=style)
+        episode = demo(twin, "drawer", index, style=exact_drawer(0.0))
         hooked = episode.proprio[np.argmax(episode.proprio[:, 2] < 0.08), :3]
         sides[bool(handle[1, 3] > 0)].append(float((hooked - handle[:3, 3]) @ handle[:3, 1]))
     assert min(sides[True]) > 0.0 > max(sides[False])
+
+
+@pytest.mark.parametrize("offset", [-0.03, 0.0, 0.03])
+def test_no_constant_shift_repairs_the_drawer(twin, offset):
+    style = exact_drawer(offset)
+    results = [demo(twin, "drawer", index, style=style).success for index in range(24)]
+    assert 6 <= sum(results) <= 16
+
+
+def test_a_block_pressed_on_the_table_does_not_spin_up(twin):
+    """Without the joint's own inertia the physics of this demonstration diverged."""
+    rng = np.random.default_rng((2, 50))
+    episode = demonstrate(twin, "stack", demo_seed(50), rng)
+    assert len(episode.actions) == 56
 
 
 def test_a_demonstration_is_a_function_of_its_seeds(twin):
@@ -85,6 +102,7 @@ def test_actions_stay_within_the_profile_s_bounds(twin):
         lambda: DrawerStyle(lateral_spread=-1.0),
         lambda: DrawerStyle(lateral_turn=0.0),
         lambda: PickStyle(turn=0.0),
+        lambda: PickStyle(grasp_spread=-1.0),
     ],
 )
 def test_a_style_out_of_range_is_refused(bad):

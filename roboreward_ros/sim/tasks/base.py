@@ -160,8 +160,20 @@ def drawn(
     )
 
 
-def free_body(spec: mujoco.MjSpec, name: str) -> mujoco.MjsBody:
-    """A body with a free joint of the same name and enough damping to come to rest."""
+def free_body(spec: mujoco.MjSpec, name: str, armature: float = 0.0) -> mujoco.MjsBody:
+    """A body with a free joint of the same name and enough damping to come to rest.
+
+    Args:
+        spec: the scene.
+        name: of body and joint.
+        armature: inertia added to every axis of the joint, kg and kg m^2. A light body that the
+            fingers press on the table spins up within one time step unless its turning has some.
+    """
     body = spec.worldbody.add_body(name=name, pos=(0, 0, 0.05))
-    body.add_joint(name=name, type=mujoco.mjtJoint.mjJNT_FREE, damping=[1e-4, 1e-4, 1e-4])
+    body.add_joint(
+        name=name,
+        type=mujoco.mjtJoint.mjJNT_FREE,
+        damping=[1e-4, 1e-4, 1e-4],
+        armature=armature,
+    )
     return body

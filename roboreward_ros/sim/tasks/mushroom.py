@@ -69,7 +69,7 @@ class MushroomScene(PickPlaceScene):
 
 
 def _add_mushroom(spec: mujoco.MjSpec) -> None:
-    mushroom = free_body(spec, "mushroom")
+    mushroom = free_body(spec, "mushroom", armature=2e-5)
     stem, cap, gill = (0.95, 0.91, 0.82, 1), (0.72, 0.20, 0.13, 1), (0.86, 0.74, 0.62, 1)
     solid(mushroom, CYLINDER, (0.011, 0.012), stem, pos=(0, 0, -0.008), mass=0.02, friction=1.0)
     rim = solid(

@@ -30,7 +30,7 @@ class StackScene(PickPlaceScene):
     @staticmethod
     def build(spec: mujoco.MjSpec) -> None:
         for name, colour in COLOURS:
-            block = free_body(spec, name)
+            block = free_body(spec, name, armature=2e-5)
             solid(block, BOX, (HALF, HALF, HALF), colour, mass=0.027, friction=1.0)
             red, green, blue, _ = (0.8 * part + 0.2 for part in colour)
             paler: Rgba = (red, green, blue, 1.0)
