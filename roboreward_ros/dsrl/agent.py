@@ -55,6 +55,36 @@ class UpdateMetrics:
     q_spread: float = 0.0
 
 
+class States:
+    """States of replay rows as ``SteeringActor`` sees them; the cost is that of the rows asked for.
+
+    Args:
+        replay: holds features and remaining time.
+        mean, scale: of the features ``[F]``.
+        bound: of a normalised feature.
+        timed: whether the networks see the remaining time.
+    """
+
+    def __init__(
+        self, replay: ReplayView, mean: Tensor, scale: Tensor, bound: float, timed: bool
+    ) -> None:
+        self._features = torch.from_numpy(replay.features)
+        self._remaining = torch.from_numpy(replay.remaining)
+        self._size = replay.high_water
+        self._mean, self._scale, self._bound, self._timed = mean, scale, bound, timed
+
+    def __len__(self) -> int:
+        """Rows ever written."""
+        return self._size
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        """Normalised features and remaining time ``[B, F + 1]`` of ``rows`` int64 ``[B]``."""
+        x = self._features[rows].sub_(self._mean).mul_(self._scale)
+        x.clamp_(-self._bound, self._bound)
+        time = self._remaining[rows].mul_(2.0).sub_(1.0) if self._timed else x.new_zeros(len(x))
+        return torch.cat([x, time.unsqueeze(1)], dim=1)
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Rows of the replay as tensors; B rows.
@@ -80,8 +110,8 @@ class Batch:
     taught: Tensor
 
     @classmethod
-    def of(cls, replay: ReplayView, states: Tensor, rows: Rows) -> Batch:
-        """Gather ``rows``; ``states`` are those of all rows (``Agent.states``)."""
+    def of(cls, replay: ReplayView, states: States, rows: Rows) -> Batch:
+        """Gather ``rows``; ``states`` as of ``Agent.states``."""
         following = np.minimum(replay.next_rows(rows), len(states) - 1)
         return cls(
             rows=rows,
@@ -151,7 +181,7 @@ class Agent(ABC):
     def snapshot(self, version: int, policy_id: str) -> SteeringActor:
         """A frozen copy of what acts, for the policy node."""
 
-    def between(self, replay: ReplayView, states: Tensor, rng: np.random.Generator) -> None:
+    def between(self, replay: ReplayView, states: States, rng: np.random.Generator) -> None:
         """What an algorithm does between two steps; the step's number decides, not the call."""
         del replay, states, rng
 
@@ -164,19 +194,12 @@ class Agent(ABC):
         self.feature_mean.copy_(mean)
         self.feature_scale.copy_(scale)
 
-    def states(self, replay: ReplayView) -> Tensor:
-        """Normalised features and remaining time ``[rows, F + 1]``, as ``SteeringActor`` sees them.
-
-        Of all rows ever written at once: normalising a batch at a time costs more.
-        """
-        used = replay.high_water
-        x = torch.from_numpy(replay.features[:used])
-        bound = self.config.feature_clip
-        x = ((x - self.feature_mean) * self.feature_scale).clamp_(-bound, bound)
-        time = torch.from_numpy(2.0 * replay.remaining[:used] - 1.0)
-        if not self.config.time_input:
-            time = torch.zeros_like(time)
-        return torch.cat([x, time.unsqueeze(1)], dim=1)
+    def states(self, replay: ReplayView) -> States:
+        """The states of ``replay``, normalised as they are asked for."""
+        config = self.config
+        return States(
+            replay, self.feature_mean, self.feature_scale, config.feature_clip, config.time_input
+        )
 
     def update(self, replay: ReplayView, rng: np.random.Generator, n: int) -> UpdateMetrics | None:
         """Run ``n`` gradient steps on uniform batches of ``replay``.

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from roboreward_ros.dsrl.actor import SteeringActor
 from roboreward_ros.dsrl.actor_network import ActorNetwork, Draw
-from roboreward_ros.dsrl.agent import Agent, Batch
+from roboreward_ros.dsrl.agent import Agent, Batch, States
 from roboreward_ros.dsrl.chunk_decoder import ChunkDecoder
 from roboreward_ros.dsrl.config import Acting, DsrlConfig
 from roboreward_ros.dsrl.critic import CriticEnsemble
@@ -149,7 +149,7 @@ class NoiseAliased(Agent):
             torch._foreach_lerp_(self._target_tensors, self._critic_tensors, config.tau)
         return seen
 
-    def between(self, replay: ReplayView, states: Tensor, rng: np.random.Generator) -> None:
+    def between(self, replay: ReplayView, states: States, rng: np.random.Generator) -> None:
         """Step 4, when its turn has come."""
         config = self.config
         if self.steps % config.distil_every == 0:
