@@ -22,10 +22,12 @@ import numpy as np
 import numpy.typing as npt
 
 from roboreward_ros.dsrl.config import CriticForm, DsrlConfig
+from roboreward_ros.dsrl.noise_forms import NoiseMap
 from roboreward_ros.dsrl.row_set import RowSet
 from roboreward_ros.dsrl.shaping import Decisions, Shaped, shape
 from roboreward_ros.errors import LearnerError
 from roboreward_ros.types import (
+    ACTION_DIM,
     Chunk,
     EpisodeSummary,
     Float32Array,
@@ -119,6 +121,7 @@ class ReplayView:
     ) -> None:
         capacity = config.capacity
         self._config = config
+        self._noise_map = NoiseMap(config.noise, noise_dim // ACTION_DIM, config.basis)
         self.capacity = capacity
         self.features = np.zeros((capacity, feature_dim), dtype=np.float32)
         self.remaining = np.zeros(capacity, dtype=np.float32)
@@ -172,7 +175,7 @@ class ReplayView:
         rows = self._rows(self._reserve(len(chunks)), len(chunks))
         self.features[rows] = np.stack([chunk.features for chunk in chunks])
         noise = np.stack([chunk.noise.reshape(-1) for chunk in chunks])
-        self.known_noise[rows] = np.isfinite(noise).all(axis=1)
+        self.known_noise[rows] = np.isfinite(noise).all(axis=1) & self._noise_map.fits(noise)
         self.noise[rows] = np.where(self.known_noise[rows, None], noise, np.float32(0))
         if self.actions.shape[1]:
             size = summary.meta.chunk_size

@@ -99,4 +99,4 @@ def chooser_of(learner: Learner) -> NoiseChooser:
 
 def new_learner(config: DsrlConfig, rollout: Rollout, run_seed: int) -> Learner:
     """A fresh learner for the policy of ``rollout``."""
-    return Learner(config, rollout.policy.spec, run_seed)
+    return Learner(config, rollout.policy.spec, run_seed, decode=rollout.policy.decode)

@@ -9,6 +9,7 @@ successes among its decisions. A prior draw rarely points there, w = 0 never doe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -29,6 +30,8 @@ from roboreward_ros.types import (
 
 Choose = Callable[[Float32Array, float, int, int], Float32Array]
 """(features, remaining, seed, chunk) -> noise ``[P, 7]``."""
+Decide = Callable[[Float32Array, float, int, int], tuple[Float32Array, Float32Array]]
+"""(features, remaining, seed, chunk) -> noise and actions ``[P, 7]``."""
 
 
 class ToyEpisode:
@@ -70,11 +73,19 @@ class SteeringToy:
         horizon: P, latents per decision.
         decisions: per episode.
         needed: successes for the full score.
-        threshold: how far along the good direction the noise must point (the prior: N(0, 1)).
+        threshold: how far along the good direction the actions must point (the prior: N(0, 1)).
+        reach: largest action that any noise decodes to, softly; infinite decodes noise to itself.
+        graded: a decision counts by how far along it points, not only past the threshold.
     """
 
     def __init__(
-        self, horizon: int = 4, decisions: int = 12, needed: int = 4, threshold: float = 0.8
+        self,
+        horizon: int = 4,
+        decisions: int = 12,
+        needed: int = 4,
+        threshold: float = 0.8,
+        reach: float = math.inf,
+        graded: bool = False,
     ) -> None:
         rng = np.random.default_rng(7)
         directions = rng.standard_normal((2, horizon * ACTION_DIM))
@@ -82,6 +93,8 @@ class SteeringToy:
         self._needed = needed
         self._decisions = decisions
         self._threshold = threshold
+        self._reach = reach
+        self._graded = graded
         self.spec = PolicySpec("toy", horizon, 4, 16, 32, 5.0)
 
     def best_noise(self, side: int) -> Float32Array:
@@ -93,23 +106,41 @@ class SteeringToy:
         """0 or 1, a property of the layout."""
         return int(np.random.default_rng((seed, 11)).integers(2))
 
+    def decode(self, features: Float32Array, noise: Float32Array) -> Float32Array:
+        """The toy's frozen policy: chunks ``[B, P, 7]`` of noise ``[B, P, 7]``."""
+        del features
+        if math.isinf(self._reach):
+            return noise.astype(np.float32)
+        return np.asarray(self._reach * np.tanh(noise / self._reach), dtype=np.float32)
+
     def run(self, seed: int, choose: Choose, version: int = 0) -> ToyEpisode:
+        """Play one episode whose actions are decoded noise."""
+
+        def decide(
+            features: Float32Array, remaining: float, seed: int, chunk: int
+        ) -> tuple[Float32Array, Float32Array]:
+            w = choose(features, remaining, seed, chunk)
+            return w, self.decode(features[None], w[None])[0]
+
+        return self.play(seed, decide, version)
+
+    def play(self, seed: int, decide: Decide, version: int = 0) -> ToyEpisode:
         """Play one episode."""
         rng = np.random.default_rng((seed, 12))
         side = self.side(seed)
         limit = self._decisions * self.spec.chunk_size
         chunks: list[Chunk] = []
-        done = 0
+        done = 0.0
         for k in range(self._decisions):
             step = k * self.spec.chunk_size
             features = rng.normal(0.0, 0.3, self.spec.feature_dim).astype(np.float32)
             features[0] += 1.0 if side else -1.0
             features[1] += done / self._needed
-            w = choose(features, (limit - step) / limit, seed, k)
-            done += int(float(w.reshape(-1) @ self._directions[side]) > self._threshold)
-            actions = np.zeros((self.spec.prediction_horizon, ACTION_DIM), np.float32)
+            w, actions = decide(features, (limit - step) / limit, seed, k)
+            share = float(actions.reshape(-1) @ self._directions[side]) / self._threshold
+            done += min(max(share, 0.0), 1.0) if self._graded else float(share > 1.0)
             chunks.append(Chunk(k, step, w, features, actions, version, True, 4))
-        score = 1 + min(4, (4 * done) // self._needed)
+        score = 1 + min(4, int(4 * done / self._needed))
         meta = EpisodeMeta(
             f"ep_{seed:06d}", seed, "toy", seed, limit, 5.0, "toy", "toy", self.spec.chunk_size, 0
         )
