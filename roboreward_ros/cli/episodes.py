@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""``roboreward episodes ls | show | verify RUN``."""
+"""``roboreward episodes ls | show | verify | export | import RUN``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from roboreward_ros.cli.episodes_exchange import add_verbs
 from roboreward_ros.episodes.promoted import read_promoted
 from roboreward_ros.episodes.reader import StoredEpisode
 from roboreward_ros.episodes.run import read_run
@@ -27,7 +28,9 @@ RUN_HELP = "folder of a run, such as runs/demo"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = subparsers.add_parser("episodes", help="list, show and verify stored episodes")
+    parser = subparsers.add_parser(
+        "episodes", help="list, show, verify, export and import episodes"
+    )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     ls = verbs.add_parser("ls", help="one line an episode")
     ls.add_argument("run_dir", type=Path, metavar="RUN", help=RUN_HELP)
@@ -42,6 +45,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     verify.add_argument("run_dir", type=Path, metavar="RUN", help=RUN_HELP)
     verify.add_argument("--json", action="store_true", help="a JSON list of damages on stdout")
     verify.set_defaults(run=_verify)
+    add_verbs(verbs, RUN_HELP)
 
 
 def _view(run_dir: Path) -> RewardView:

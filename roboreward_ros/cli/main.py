@@ -19,7 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("roboreward_ros.cli.demo", "fine-tune on the twin, evaluate, write a report"),
     "score": ("roboreward_ros.cli.score", "score one video or episode"),
     "report": ("roboreward_ros.cli.report", "page and plots of a run"),
-    "episodes": ("roboreward_ros.cli.episodes", "list, show and verify stored episodes"),
+    "episodes": ("roboreward_ros.cli.episodes", "list, show, verify, export and import episodes"),
     "rescore": ("roboreward_ros.cli.rescore", "score a run's episodes again"),
     "policy": ("roboreward_ros.cli.policy", "train and evaluate diffusion policies"),
     "bench": ("roboreward_ros.cli.bench", "benchmarks of reward models"),

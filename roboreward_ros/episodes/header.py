@@ -22,6 +22,8 @@ from roboreward_ros.errors import FormatError
 from roboreward_ros.types import EpisodeSummary
 
 EPISODE_FORMAT = 1
+IMPORTED = "import:"
+"""Prefix of ``EpisodeMeta.policy_id`` in episodes that another recorder made: nobody's policy."""
 NAME = "meta.json"
 
 

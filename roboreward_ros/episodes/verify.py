@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from roboreward_ros.episodes.arrays import Array, read_array
-from roboreward_ros.episodes.header import NAME, Header, file_digests, read_header
+from roboreward_ros.episodes.header import IMPORTED, NAME, Header, file_digests, read_header
 from roboreward_ros.episodes.ledger import OPERATOR, SCORES, Ledger, ledger_path
 from roboreward_ros.episodes.lines import decode_line
 from roboreward_ros.episodes.marks import Marks
@@ -24,7 +24,8 @@ from roboreward_ros.errors import FormatError, RoboRewardError
 _PER_STEP = ("action_raw", "action_executed", "flags", "target_pose", "q_command", "effort", "dq")
 _PER_OBSERVATION = ("stamps_ns", "proprio", "q")
 _PER_CHUNK = ("step", "executed", "policy_version", "steered", "noise", "actions", "features")
-_FINITE = ("proprio", "q", "action_raw", "action_executed", "target_pose", "q_command")
+_FINITE = ("proprio", "action_raw", "action_executed")
+_FINITE_OF_AN_ARM = ("q", "target_pose", "q_command")  # imported episodes hold no joints
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,9 @@ def _contents(folder: Path, header: Header) -> Iterator[tuple[str, str]]:
     for name in _PER_CHUNK:
         if f"chunks/{name}/zarr.json" in header.files:
             lengths[f"chunks/{name}"] = -1
+    finite: tuple[str, ...] = _FINITE
+    if not header.summary.meta.policy_id.startswith(IMPORTED):
+        finite += _FINITE_OF_AN_ARM
     for name, length in lengths.items():
         array, problem = _read(folder / name)
         if array is None:
@@ -112,7 +116,7 @@ def _contents(folder: Path, header: Header) -> Iterator[tuple[str, str]]:
             length = decisions
         if len(array) != length:
             yield name, f"has {len(array)} rows instead of {length}"
-        if name in _FINITE and not np.isfinite(np.asarray(array, dtype=np.float64)).all():
+        if name in finite and not np.isfinite(np.asarray(array, dtype=np.float64)).all():
             yield name, "holds values that are not finite"
     yield from _frames(folder, n_steps + 1)
 

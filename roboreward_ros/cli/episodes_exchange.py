@@ -1,0 +1,113 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``roboreward episodes export | import``: LeRobot data sets and folders of labelled videos."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from roboreward_ros.cli.progress import make_display
+from roboreward_ros.clock import SystemClock
+from roboreward_ros.episodes.exchange.labelled_videos import LabelledEpisode, export_videos
+from roboreward_ros.episodes.exchange.lerobot_import import ImportConfig, import_lerobot
+from roboreward_ros.episodes.exchange.lerobot_layout import ACTION, STATE
+from roboreward_ros.episodes.exchange.lerobot_read import LeRobotDataset
+from roboreward_ros.episodes.exchange.lerobot_write import export_lerobot
+from roboreward_ros.episodes.promoted import read_promoted
+from roboreward_ros.episodes.run import open_run
+from roboreward_ros.episodes.store import EpisodeStore
+from roboreward_ros.episodes.views import RewardView, ViewConfig
+from roboreward_ros.errors import ConfigError, FormatError
+from roboreward_ros.types import ImageU8
+
+LEROBOT, VIDEOS = "lerobot", "videos"
+JPEG_QUALITY = 95
+
+
+def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser], run_help: str) -> None:
+    export = verbs.add_parser("export", help="as a LeRobot data set, or as labelled videos")
+    export.add_argument("run_dir", type=Path, metavar="RUN", help=run_help)
+    export.add_argument("out", type=Path, metavar="OUT", help="folder of the export")
+    export.add_argument(
+        "--format", choices=(LEROBOT, VIDEOS), default=LEROBOT,
+        help="lerobot: version 3.0, for policies; videos: RoboReward's layout, for reward models",
+    )  # fmt: skip
+    export.add_argument("--split", default="train", help="of labelled videos (default: train)")
+    export.add_argument(
+        "--source", default="", help="whose labels; default: people's, then the promoted source's"
+    )
+    export.set_defaults(run=_export)
+    bring = verbs.add_parser("import", help="demonstrations from a LeRobot data set (2.x, 3.0)")
+    bring.add_argument("run_dir", type=Path, metavar="RUN", help="run to add to; made if absent")
+    bring.add_argument("dataset", type=Path, metavar="DATASET", help="folder with meta/info.json")
+    bring.add_argument("--camera", default="", help="feature; default: the only one")
+    bring.add_argument("--state", default=STATE, help=f"column (default: {STATE})")
+    bring.add_argument("--action", default=ACTION, help=f"column (default: {ACTION})")
+    bring.add_argument("--robot", default="wx250s", help="profile of the arm")
+    bring.set_defaults(run=_import)
+
+
+def _decode(jpeg: bytes) -> ImageU8:
+    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise FormatError(
+            "a stored frame cannot be decoded", next_step="roboreward episodes verify"
+        )
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _encode(image: ImageU8) -> bytes:
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    return bytes(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1])
+
+
+def _export(args: argparse.Namespace) -> int:
+    store = EpisodeStore(args.run_dir)
+    kept = [
+        episode
+        for episode in (store.open(episode_id) for episode_id in store.ids())
+        if episode.summary.complete and not episode.summary.discarded
+    ]
+    left_out = len(store.ids()) - len(kept)
+    display = make_display()
+    display.stage("export", len(kept))
+    try:
+        if args.format == LEROBOT:
+            done = export_lerobot(kept, _decode, args.out, display.update)
+            said = f"{done.episodes} episodes, {done.rows} rows"
+        else:
+            config = read_promoted(args.run_dir) or ViewConfig(source="")
+            if args.source:
+                config = ViewConfig(source=args.source, scale=config.scale)
+            view = RewardView.of_run(args.run_dir, config)
+            scored = ((episode, view.label(episode.summary.meta.episode_id)) for episode in kept)
+            labelled = [LabelledEpisode(episode, score) for episode, score in scored if score]
+            rows = export_videos(labelled, _decode, args.out, args.split, display.update)
+            said = f"{len(labelled)} labelled videos ({rows} rows in the table)"
+            left_out += len(kept) - len(labelled)
+    finally:
+        display.close()
+    print(f"{args.out}: {said}; left out: {left_out} incomplete, discarded or unlabelled")
+    return 0
+
+
+def _import(args: argparse.Namespace) -> int:
+    dataset = LeRobotDataset(args.dataset)
+    if not dataset.episodes:
+        raise ConfigError("the data set holds no episode", got=str(args.dataset))
+    config = ImportConfig(args.camera, args.state, args.action, args.robot, SystemClock().now_ns())
+    open_run(args.run_dir, {"imported_from": str(args.dataset)}, fixed=())
+    store = EpisodeStore(args.run_dir, "w")
+    display = make_display()
+    display.stage("import", len(dataset.episodes))
+    try:
+        added = import_lerobot(dataset, store, _encode, config, display.update)
+    finally:
+        display.close()
+        store.close()
+    print(f"{args.run_dir}: {added} of {len(dataset.episodes)} episodes added")
+    return 0
