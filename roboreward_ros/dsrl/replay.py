@@ -144,6 +144,15 @@ class ReplayView:
         """Trainable transitions."""
         return len(self._own) + len(self._prior)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays at full capacity."""
+        arrays = (
+            self.features, self.remaining, self.noise, self.known_noise, self.actions,
+            self.rewards, self.masks, self.returns, self.members,
+        )  # fmt: skip
+        return sum(array.nbytes for array in arrays) + self._own.nbytes + self._prior.nbytes
+
     def add(self, episode: EpisodeData, score: Score | None, *, prior: bool = False) -> bool:
         """Take an episode in, or relabel it if it is known.
 

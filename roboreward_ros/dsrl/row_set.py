@@ -25,6 +25,11 @@ class RowSet:
     def __len__(self) -> int:
         return self._count
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of both arrays."""
+        return self._rows.nbytes + self._place.nbytes
+
     def mark(self, row: int, member: bool) -> None:
         """Put a row in or take it out; idempotent."""
         place = int(self._place[row])
