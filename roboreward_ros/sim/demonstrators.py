@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,6 +21,8 @@ PATIENCE = 6  # control periods without coming closer, then the next move
 MAX_TURN = 0.15  # rad per control period
 
 Pictures = Literal["none", "all"]
+Script = Callable[[Twin, np.random.Generator], Iterator[Move]]
+"""What a demonstrator does in a scene that has just been laid out."""
 
 MUSHROOM_PICK = PickPlace("mushroom", "cloth", grasp_z=0.004, carry_z=0.11, place_z=0.022)
 CARROT_PICK = PickPlace(
@@ -71,6 +73,7 @@ def demonstrate(
     pictures: Pictures = "none",
     image_size: int = 64,
     max_steps: int | None = None,
+    script: Script | None = None,
 ) -> DemoEpisode:
     """Reset the twin to (task, seed) and demonstrate for the task's full length.
 
@@ -84,6 +87,7 @@ def demonstrate(
         pictures: ``all`` renders every state at ``image_size``.
         image_size: side of the pictures in pixels.
         max_steps: length of the episode; default the task's.
+        script: what to do instead of the task; moves with the style's errors.
     """
     spec = find_task(task)
     kind = DemoStyle.ideal() if ideal else style or DemoStyle()
@@ -92,7 +96,8 @@ def demonstrate(
     states, truths = [state.proprio], [twin.truth()]
     images = [twin.render(image_size, image_size)] if pictures == "all" else []
     actions: list[FloatArray] = []
-    for action in _actions(twin, _script(twin, spec, kind, style_rng), kind.motion, style_rng):
+    moves = script(twin, style_rng) if script else _script(twin, spec, kind, style_rng)
+    for action in _actions(twin, moves, kind.motion, style_rng):
         report = twin.step(action)
         actions.append(action)
         states.append(report.state.proprio)
