@@ -28,6 +28,8 @@ from roboreward_ros.types import (
     RobotState,
     SessionView,
     StepReport,
+    VerbAnswer,
+    VerbRequest,
 )
 
 
@@ -203,5 +205,5 @@ class SessionClient(Protocol):
     def view(self) -> SessionView:
         """The session's present state."""
 
-    def send(self, verb: str, **arguments: str | float) -> str:
-        """Ask for a verb; returns the session's one-line answer, raises SessionError."""
+    def send(self, request: VerbRequest) -> VerbAnswer:
+        """Ask for a verb; blocks for a bounded time, raises SessionError."""

@@ -35,7 +35,7 @@ class OperatorDesk:
         """What a key says, on disk.
 
         Args:
-            episode_id: a committed episode; ignored when taking back.
+            episode_id: a committed episode; when taking back, "" for whichever was last.
             key: ``s``, ``f``, ``1``..``5``, or ``u``: take the last one back.
             operator: who; "" for anybody.
 
@@ -46,7 +46,7 @@ class OperatorDesk:
         """
         now_ns = self._clock.now_ns()
         if key == UNDO:
-            record = undo_record(self._ledger.records(), now_ns, operator)
+            record = undo_record(self._ledger.records(), now_ns, operator, episode_id)
         else:
             record = key_record(key, episode_id, now_ns, operator)
             self.store.open(episode_id)

@@ -7,16 +7,17 @@ Usage::
     python -m roboreward_ros.nodes.session_node --ros-args -p run_dir:=runs/first \
         -p task:="open the drawer" -p episodes:=100
 
-Serves ``run_episode`` and ``~/start ~/stop ~/confirm_reset ~/label ~/discard``; publishes the
-latched ``session``. The state machine (``roboreward_ros.session``) decides; everything here happens
-on one loop, which hears of the other nodes and never waits for them.
+Serves ``run_episode``, ``~/verb`` (for consoles) and ``~/start ~/stop ~/confirm_reset ~/hold ~/undo
+~/quit ~/label ~/discard``; publishes the latched ``session``. The state machine
+(``roboreward_ros.session``) decides; everything here happens on one loop, which hears of the other
+nodes and never waits for them.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import roboreward_ros.msg as msg
@@ -24,20 +25,19 @@ from roboreward_ros.episodes.desk import OperatorDesk
 from roboreward_ros.episodes.tally import Tally
 from roboreward_ros.episodes.views import LabelStatus
 from roboreward_ros.errors import ConfigError
-from roboreward_ros.ros import convert
 from roboreward_ros.ros.episode_driver import EpisodeDriver
-from roboreward_ros.ros.leftovers import Leftovers
+from roboreward_ros.ros.leftovers import UNKNOWN, Leftovers
 from roboreward_ros.ros.lifecycle import HostNode
 from roboreward_ros.ros.loop import Loop
 from roboreward_ros.ros.operator import EpisodeReport, OperatorServices
 from roboreward_ros.ros.params import HostConfig, option
 from roboreward_ros.ros.peers import Peer, PeerWatch
-from roboreward_ros.ros.qos import EVENT, LATCHED
+from roboreward_ros.ros.qos import LATCHED
+from roboreward_ros.ros.session_board import SessionBoard
 from roboreward_ros.ros.spin import run
 from roboreward_ros.session import events as ev
 from roboreward_ros.session.account import Account
 from roboreward_ros.session.director import Director
-from roboreward_ros.session.events import Phase
 from roboreward_ros.session.machine import MachineConfig, SessionMachine
 from roboreward_ros.session.memory import load_memory
 from roboreward_ros.session.plan import PlanConfig, episode_id
@@ -45,7 +45,6 @@ from roboreward_ros.sim.tasks import default_max_steps
 
 TICK_S = 0.2
 _ANSWERED = (LabelStatus.LABELLED, LabelStatus.ABSTAINED, LabelStatus.FAILED)
-PUBLISH_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +56,8 @@ class SessionConfig(HostConfig):
     max_steps: int = option(0, "time limit of an episode in control steps; 0: the task's own")
     seed: int = option(0, "seed of the run: layouts and noise")
     canary_every: int = option(0, "every n-th episode runs with plain noise; 0: none")
+    more_tasks: tuple[str, ...] = option(("",), "sentences that take turns with task")
+    rotate_every: int = option(1, "episodes of one task before the next has its turn")
     auto_start: bool = option(True, "begin as soon as all nodes are there")
     auto_reset: bool = option(True, "the scene resets itself (twin); else the operator confirms")
     wait_for_learner: bool = option(False, "go on only when the learner's quota is finished")
@@ -70,7 +71,13 @@ class SessionConfig(HostConfig):
         HostConfig.__post_init__(self)
         if self.max_steps < 0:
             raise ConfigError("max_steps", got=self.max_steps, allowed="0 or more")
-        PlanConfig(self.task or "-", self.seed, self.episodes, self.canary_every)
+        self.plan()
+
+    def plan(self, task: str = "-") -> PlanConfig:
+        """The run's plan; a ROS parameter cannot be an empty list, so "" stands for none."""
+        first, *more = (self.task or task, *filter(None, self.more_tasks))
+        turns = tuple(more), self.rotate_every
+        return PlanConfig(first, self.seed, self.episodes, self.canary_every, *turns)
 
 
 class SessionNode(HostNode[SessionConfig]):
@@ -99,18 +106,17 @@ class SessionNode(HostNode[SessionConfig]):
                 max_retries=config.max_retries,
                 motion_peers=frozenset({owner, "policy_node", "recorder_node"}),
             ),
-            PlanConfig(config.task, config.seed, config.episodes, config.canary_every),
+            config.plan(task=""),
             task=memory.task,
         )
         self._machine.adopt(self._store.ids(), self._tally.answered)
+        self._machine.missing = UNKNOWN
         self._director = Director(
             self._machine, Account(self.clock, memory.idle), config.run_dir, self
         )
+        self._waits = memory.waits
         self._policy_version = 0
-        self._sent, self._sent_ns = (Phase.DONE, ""), 0
-        self._state = self.create_publisher(msg.SessionState, "session", LATCHED)
-        self._events = self.create_publisher(msg.EpisodeEvent, "episode", EVENT)
-        self._rewards = self.create_publisher(msg.Reward, "reward", EVENT)
+        self._board = SessionBoard(self)
         self._loop = Loop("session worker", self._broken, self.clock)
         self._driver = EpisodeDriver(self, self._loop, self._director, self)
         self._director.driver = self._driver
@@ -146,7 +152,7 @@ class SessionNode(HostNode[SessionConfig]):
             self._desk.close()
         self._loop = self._operator = self._desk = None
 
-    # What the driver asks.
+    # What driver and director ask.
 
     def max_steps(self, task: str) -> int:
         return self.config.max_steps or default_max_steps(task)
@@ -157,19 +163,15 @@ class SessionNode(HostNode[SessionConfig]):
     def uri(self, episode_id: str) -> str:
         return self._store.open(episode_id).uri
 
-    # What the director asks.
-
     def write_label(self, episode_id: str, key: str, operator: str) -> tuple[str, int]:
         assert self._desk is not None
         record = self._desk.label(episode_id, key, operator)
-        self._rewards.publish(convert.record_to_msg(record))
+        self._board.labelled(record)
         return record.episode_id, record.seq
 
     def mark_discarded(self, episode_id: str, reason: str) -> None:
         assert self._desk is not None
-        summary = self._desk.discard(episode_id, reason)
-        event = convert.discard_to_event(summary, self.uri(episode_id), self.clock.now_ns())
-        self._events.publish(event)
+        self._board.discarded(self._desk.discard(episode_id, reason), self.uri(episode_id))
 
     def later(self, delay_s: float, job: Callable[[], None]) -> None:
         assert self._loop is not None
@@ -208,7 +210,8 @@ class SessionNode(HostNode[SessionConfig]):
         assert self._loop is not None
         missing = self._leftovers.block(self._peers.missing(), episode_id(self._machine.committed))
         self._director.feed(ev.Peers(missing))
-        if not self._director.begun and not missing and self.config.auto_start:
+        wanted = self.config.auto_start and not self._waits
+        if wanted and not self._director.begun and not missing:
             self._director.start()
         self._loop.after(TICK_S, self._tick)
 
@@ -221,24 +224,22 @@ class SessionNode(HostNode[SessionConfig]):
             self._loop.post(heard)
 
     def changed(self) -> None:
-        """At once when phase or message changed, else twice a second."""
-        machine, now_ns = self._machine, self.clock.steady_ns()
-        mark = (machine.phase, machine.message)
-        if mark == self._sent and now_ns - self._sent_ns < PUBLISH_S * 1e9:
+        machine = self._machine
+        if not self._board.due(machine.phase, machine.message):
             return
-        self._sent, self._sent_ns = mark, now_ns
         counts = self._tally.counts(self._store.ids())
         last = self._tally.label(machine.last_id).score
         view = self._director.view(counts.labelled, counts.abstained, counts.errors)
-        details = convert.SessionDetails(
-            index=machine.committed,
-            max_steps=self.max_steps(view.task),
-            claimed_successes=counts.claimed_successes,
-            reward_source=counts.source,
-            last_reward=None if last is None else last.value,
-            policy_version=self._policy_version,
+        self._board.show(
+            replace(
+                view,
+                max_steps=self.max_steps(view.task),
+                claimed_successes=counts.claimed_successes,
+                reward_source=counts.source,
+                last_reward=None if last is None else last.value,
+                policy_version=self._policy_version,
+            )
         )
-        self._state.publish(convert.session_to_msg(view, details, self.clock.now_ns()))
 
 
 def main() -> int:

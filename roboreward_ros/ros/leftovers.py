@@ -19,6 +19,8 @@ from roboreward_ros.srv import EndEpisode
 from roboreward_ros.types import EndCause
 
 NAME = "the episode of an earlier session"
+UNKNOWN = frozenset({NAME})
+"""What is missing before anybody has looked."""
 SERVICE_S = 5.0
 SETTLE_S = 0.2
 """An episode that was being committed when its cancel came becomes visible meanwhile."""
@@ -66,7 +68,7 @@ class Leftovers:
         if not self._asked:
             self._asked = True
             self._cancel(0, episode_id)
-        return frozenset({NAME})
+        return UNKNOWN
 
     def _cancel(self, k: int, episode_id: str) -> None:
         """Cancel every goal of action ``k``: a request without id and time means all of them."""

@@ -16,7 +16,8 @@ from roboreward_ros.action import RunEpisode
 from roboreward_ros.errors import ConfigError, RoboRewardError, SessionError, StoreError
 from roboreward_ros.ros.loop import Loop
 from roboreward_ros.ros.work import Goal, WorkServer
-from roboreward_ros.srv import Discard, Label
+from roboreward_ros.srv import Discard, Label, Verb
+from roboreward_ros.types import VerbAnswer, VerbRequest
 
 if TYPE_CHECKING:
     from roboreward_ros.ros.lifecycle import HostNode
@@ -48,21 +49,18 @@ class EpisodeReport:
 class Desk(Protocol):
     """What the operator may ask for; on the loop, raising RoboRewardError where it cannot be."""
 
-    def start(self) -> str: ...
+    def ask(self, request: VerbRequest) -> VerbAnswer: ...
 
-    def halt(self) -> str: ...
-
-    def confirm_reset(self) -> str: ...
-
-    def label(self, key: str, episode_id: str, operator: str) -> int: ...
-
-    def discard(self, episode_id: str, reason: str) -> None: ...
+    def halt(self) -> None: ...
 
     def run_one(self, task: str, seed: int, canary: bool) -> None: ...
 
     def progress(self) -> tuple[str, int, bool]:
         """Phase, step, and whether the session has come to rest."""
 
+
+TRIGGERS = ("start", "stop", "confirm_reset", "hold", "undo", "quit")
+"""Verbs that need no words, for the command line and for tools that call services only."""
 
 _FAILED = {
     "robot": RunEpisode.Result.ROBOT_FAILED,
@@ -72,7 +70,9 @@ _FAILED = {
 
 
 class OperatorServices:
-    """``~/start ~/stop ~/confirm_reset ~/label ~/discard`` and ``run_episode``.
+    """``~/verb``, a service for each of its verbs, and ``run_episode``.
+
+    Consoles use ``~/verb``: it carries what their person saw. The others act on the present state.
 
     Args:
         node: host; services answer as soon as the loop has decided.
@@ -92,22 +92,26 @@ class OperatorServices:
         self._loop = loop
         self._desk = desk
         self._wake = threading.Event()
-        verbs = {"start": desk.start, "stop": desk.halt, "confirm_reset": desk.confirm_reset}
-        for name, verb in verbs.items():
-            node.create_service(Trigger, f"~/{name}", self._trigger(verb))
+        for name in TRIGGERS:
+            node.create_service(Trigger, f"~/{name}", self._trigger(name))
         node.create_service(Label, "~/label", self._label)
         node.create_service(Discard, "~/discard", self._discard)
+        node.create_service(Verb, "~/verb", self._verb)
         self.server: WorkServer[RunEpisode.Goal, RunEpisode.Result] = WorkServer(
             node, RunEpisode, "run_episode", self._run
         )
 
+    def _ask(self, verb: str, text: str = "", episode_id: str = "", **seen: str) -> VerbAnswer:
+        request = VerbRequest(verb, text, episode_id, **seen)
+        return self._loop.ask(lambda: self._desk.ask(request))
+
     def _trigger(
-        self, verb: Callable[[], str]
+        self, verb: str
     ) -> Callable[[Trigger.Request, Trigger.Response], Trigger.Response]:
         def answer(request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
             del request
             try:
-                response.message = self._loop.ask(verb)
+                response.message = self._ask(verb).message
                 response.success = True
             except RoboRewardError as error:
                 response.success, response.message = False, str(error)
@@ -115,23 +119,43 @@ class OperatorServices:
 
         return answer
 
-    def _label(self, request: Label.Request, response: Label.Response) -> Label.Response:
-        key, episode_id, who = request.key, request.episode_id, request.operator_name
+    def _verb(self, request: Verb.Request, response: Verb.Response) -> Verb.Response:
         try:
-            response.seq = int(self._loop.ask(lambda: self._desk.label(key, episode_id, who)))
+            answer = self._ask(
+                request.verb,
+                request.text,
+                request.episode_id,
+                phase=request.phase,
+                operator=request.operator_name,
+            )
+            response.message, response.seq = answer.message, int(answer.seq)
+        except RoboRewardError as error:
+            response.error_msg = str(error)
+            response.error_code = Verb.Response.NOT_NOW
+            if isinstance(error, StoreError):
+                response.error_code = Verb.Response.NO_EPISODE
+            elif isinstance(error, ConfigError):
+                response.error_code = Verb.Response.BAD_KEY
+        return response
+
+    def _label(self, request: Label.Request, response: Label.Response) -> Label.Response:
+        undo = request.key == "u"
+        verb, key = ("undo", "") if undo else ("label", request.key)
+        try:
+            answer = self._ask(verb, key, request.episode_id, operator=request.operator_name)
+            response.seq = int(answer.seq)
         except ConfigError as error:
             response.error_code, response.error_msg = Label.Response.BAD_KEY, str(error)
         except RoboRewardError as error:
-            undo = key == "u" and isinstance(error, SessionError)
             none, nothing = Label.Response.NO_EPISODE, Label.Response.NOTHING_TO_UNDO
-            response.error_code = nothing if undo else none
+            response.error_code = nothing if undo and isinstance(error, SessionError) else none
             response.error_msg = str(error)
         return response
 
     def _discard(self, request: Discard.Request, response: Discard.Response) -> Discard.Response:
         try:
-            self._loop.ask(lambda: self._desk.discard(request.episode_id, request.reason))
-        except (SessionError, StoreError) as error:
+            self._ask("discard", request.reason, request.episode_id)
+        except RoboRewardError as error:
             response.error_code, response.error_msg = Discard.Response.NO_EPISODE, str(error)
         return response
 

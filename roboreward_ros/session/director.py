@@ -21,7 +21,8 @@ from roboreward_ros.session.machine import SessionMachine
 from roboreward_ros.session.memory import SessionMemory, save_memory
 from roboreward_ros.session.phases import cause_of
 from roboreward_ros.session.plan import PlannedEpisode
-from roboreward_ros.types import EndCause, SessionView
+from roboreward_ros.session.requests import require_current, verb_of
+from roboreward_ros.types import EndCause, SessionView, VerbAnswer, VerbRequest
 
 
 class Driver(Protocol):
@@ -101,6 +102,7 @@ class Director:
         self.last = LastEpisode()
         self._around = surroundings
         self._label_seq = 0
+        self._waits = False
 
     def feed(self, event: ev.Event) -> None:
         """Let the machine decide and carry out what it asks for."""
@@ -111,6 +113,10 @@ class Director:
             self._around.note(f"{machine.phase}: {machine.message}")
         if self.begun:
             self.account.switch(cause_of(machine))
+        waits = self.begun and (machine.held or machine.phase is Phase.IDLE)
+        if waits != self._waits:
+            self._waits = waits
+            self.remember()  # a crash must not start what a person had stopped
         for command in commands:
             self._carry_out(command)
         self._around.changed()
@@ -146,22 +152,25 @@ class Director:
 
     def remember(self) -> None:
         """Keep task and account for the next session of the run; raises StoreError."""
-        save_memory(self.run_dir, SessionMemory(self.machine.task, self.account.snapshot()))
+        memory = SessionMemory(self.machine.task, self.account.snapshot(), self._waits)
+        save_memory(self.run_dir, memory)
 
     def abandon(self) -> None:
         """The process ends: let a running episode go without a trace."""
         if self.machine.episode is not None:
             self.driver.abort(self.machine.episode.episode_id)
+        self._waits = False
         self.remember()
 
-    def view(self, labelled: int, abstained: int, errors: int) -> SessionView:
+    def view(self, labelled: int = 0, abstained: int = 0, errors: int = 0) -> SessionView:
         """The session as consoles see it, with counts that only the ledger knows."""
         machine, running = self.machine, self.machine.episode
+        planned = running or machine.plan.episode(machine.committed, machine.task)
         return SessionView(
             phase=machine.phase,
             message=machine.message,
             allowed=machine.allowed,
-            task=running.task if running is not None else machine.task,
+            task=planned.task,
             episode_id=running.episode_id if running is not None else "",
             step=self.step_now,
             committed=machine.committed,
@@ -169,6 +178,11 @@ class Director:
             abstained=abstained,
             errors=errors,
             idle=self.account.snapshot(),
+            last_episode_id=machine.last_id,
+            asked=machine.asked,
+            missing=tuple(sorted(machine.missing)),
+            canary=planned.canary,
+            index=planned.index,
         )
 
     # What the driver tells.
@@ -202,28 +216,32 @@ class Director:
 
     # What the operator asks for.
 
-    def start(self) -> str:
-        self.begun = True
-        return self._say(ev.Start())
+    def ask(self, request: VerbRequest) -> VerbAnswer:
+        """Carry out a person's wish.
 
-    def halt(self) -> str:
-        return self._say(ev.Stop())
+        Returns:
+            The answer; its place in the ledger is 0 where a label waits until the running episode
+            is on disk.
 
-    def confirm_reset(self) -> str:
-        return self._say(ev.ConfirmReset())
-
-    def _say(self, verb: ev.Verb) -> str:
-        self.feed(verb)
-        return self.machine.message
-
-    def label(self, key: str, episode_id: str, operator: str) -> int:
-        """Place in the ledger; 0 where the label waits until the running episode is on disk."""
+        Raises:
+            SessionError: not possible now, or overtaken by what happened since.
+            ConfigError: a key that is no label.
+            StoreError: no such episode, or the disk.
+        """
+        verb = verb_of(request)
+        require_current(request, self.machine.phase, self.view().episode_id)
+        self.begun = self.begun or isinstance(verb, ev.Start)
         self._label_seq = 0
-        self.feed(ev.Undo(operator) if key == "u" else ev.Judge(key, episode_id, operator))
-        return self._label_seq
+        self.feed(verb)
+        return VerbAnswer(self.machine.message, self._label_seq)
 
-    def discard(self, episode_id: str, reason: str) -> None:
-        self.feed(ev.Discard(episode_id, reason))
+    def start(self) -> None:
+        """Begin without a person."""
+        self.ask(VerbRequest("start"))
+
+    def halt(self) -> None:
+        """Stop without a person."""
+        self.ask(VerbRequest("stop"))
 
     def run_one(self, task: str, seed: int, canary: bool) -> None:
         self.last = LastEpisode()

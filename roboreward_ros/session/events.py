@@ -73,9 +73,10 @@ class Judge(Verb):
 
 @dataclass(frozen=True, slots=True)
 class Undo(Verb):
-    """Take back the operator's last label."""
+    """Take back the operator's last label, or the last one of an episode."""
 
     operator: str = ""
+    episode_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Hold(Verb):
 
 @dataclass(frozen=True, slots=True)
 class SetTask(Verb):
-    """The sentence of the next episodes."""
+    """The sentence of the next episodes; "" goes back to the plan's own."""
 
     task: str
 

@@ -125,7 +125,7 @@ def _quit_motion(m: SessionState, event: Event) -> Commands:
 
 def _task(m: SessionState, event: Event) -> Commands:
     assert isinstance(event, SetTask)
-    if not event.task.strip():
+    if not event.task.strip() and not m.plan.rotates:
         raise SessionError("the new task is empty", got=event.task, allowed="a sentence")
     m.task = event.task.strip()
     return m.plan_next() if m.phase is Phase.WAIT_RESET else []
@@ -153,7 +153,7 @@ def _judge(m: SessionState, event: Event) -> Commands:
 
 def _undo(m: SessionState, event: Event) -> Commands:
     assert isinstance(event, Undo)
-    return [WriteLabel("", "u", event.operator)]
+    return [WriteLabel(event.episode_id, "u", event.operator)]
 
 
 def _discard(m: SessionState, event: Event) -> Commands:

@@ -21,10 +21,18 @@ SESSION_FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class SessionMemory:
-    """Attributes: task: sentence of the next episode; idle: time spent so far."""
+    """What outlives the session's process.
+
+    Attributes:
+        task: sentence of the next episode.
+        idle: time spent so far.
+        waits: a person had stopped or held the session when its process died; an orderly end
+            leaves no such wish behind.
+    """
 
     task: str = ""
     idle: IdleAccount = field(default_factory=IdleAccount)
+    waits: bool = False
 
 
 def memory_path(run_dir: Path | str) -> Path:
@@ -43,7 +51,7 @@ def load_memory(run_dir: Path | str) -> SessionMemory:
         version = int(values["format"])
         names = [item.name for item in dataclasses.fields(IdleAccount)]
         idle = IdleAccount(**{name: float(values["idle"][name]) for name in names})
-        memory = SessionMemory(str(values["task"]), idle)
+        memory = SessionMemory(str(values["task"]), idle, bool(values.get("waits", False)))
     except FileNotFoundError:
         return SessionMemory()
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -74,6 +82,7 @@ def save_memory(run_dir: Path | str, memory: SessionMemory) -> None:
         "format": SESSION_FORMAT,
         "task": memory.task,
         "idle": dataclasses.asdict(memory.idle),
+        "waits": memory.waits,
     }
     try:
         with part.open("w", encoding="utf-8") as file:

@@ -70,12 +70,16 @@ class PlanConfig:
         seed: of the run.
         episodes: committed episodes to reach; 0 for no end.
         canary_every: every n-th episode is a canary (the n-th, 2n-th, ...); 0 for none.
+        more_tasks: sentences that take turns with ``task``.
+        rotate_every: episodes of one task before the next has its turn.
     """
 
     task: str
     seed: int = 0
     episodes: int = 100
     canary_every: int = 0
+    more_tasks: tuple[str, ...] = ()
+    rotate_every: int = 1
 
     def __post_init__(self) -> None:
         if not self.task.strip():
@@ -89,7 +93,23 @@ class PlanConfig:
             raise ConfigError("episodes", got=self.episodes, allowed=f"0..{SEEDS_PER_RUN}")
         if self.canary_every < 0:
             raise ConfigError("canary_every", got=self.canary_every, allowed="0 (never) or more")
+        if self.rotate_every < 1 or not all(task.strip() for task in self.more_tasks):
+            raise ConfigError(
+                "rotation of the tasks",
+                got=f"rotate_every={self.rotate_every}, tasks {self.more_tasks}",
+                allowed="rotate_every >= 1 and no empty sentence",
+            )
         training_seed(self.seed, max(self.episodes - 1, 0))
+
+    @property
+    def rotates(self) -> bool:
+        """Whether several tasks take turns."""
+        return bool(self.more_tasks)
+
+    def task_of(self, index: int) -> str:
+        """The sentence whose turn it is in episode ``index``."""
+        turns = (self.task, *self.more_tasks)
+        return turns[index // self.rotate_every % len(turns)]
 
     def reached(self, committed: int) -> bool:
         """Whether the target count is on disk."""
@@ -101,6 +121,6 @@ class PlanConfig:
             index=index,
             episode_id=episode_id(index),
             seed=training_seed(self.seed, index),
-            task=task or self.task,
+            task=task or self.task_of(index),
             canary=self.canary_every > 0 and (index + 1) % self.canary_every == 0,
         )

@@ -86,7 +86,7 @@ class SessionState:
         committed: episodes on disk, those of earlier sessions included.
         phase: present state.
         message: one line for the operator.
-        task: sentence of the next episode.
+        task: sentence of the next episodes; "" where the plan's rotation decides.
         episode: the episode that is being reset, armed or run.
         last_id: the last committed episode, "" before the first.
         outstanding: committed episodes whose score has not come.
@@ -115,7 +115,8 @@ class SessionState:
     verdict: Judge | None = field(default=None)
 
     def __post_init__(self) -> None:
-        self.task = self.task or self.plan.task
+        if not self.plan.rotates:
+            self.task = self.task or self.plan.task
 
     @property
     def closing(self) -> bool:

@@ -49,6 +49,8 @@ from roboreward_ros.types.robot import (
 from roboreward_ros.types.session import (
     IdleAccount,
     SessionView,
+    VerbAnswer,
+    VerbRequest,
 )
 
 __all__ = [
@@ -85,5 +87,7 @@ __all__ = [
     "StepAction",
     "StepFlag",
     "StepReport",
+    "VerbAnswer",
+    "VerbRequest",
     "require_shape",
 ]

@@ -32,7 +32,7 @@ from roboreward_ros.ros.convert.robot import (
     truth_from_msg,
     truth_to_msg,
 )
-from roboreward_ros.ros.convert.session import SessionDetails, session_to_msg
+from roboreward_ros.ros.convert.session import session_from_msg, session_to_msg
 from roboreward_ros.ros.convert.stamps import header, stamp_from_msg, stamp_to_msg
 from roboreward_ros.types import Beat, StepAction
 
@@ -41,7 +41,6 @@ __all__ = [
     "CAMERA_FRAME",
     "Beat",
     "Decision",
-    "SessionDetails",
     "StepAction",
     "action_from_msg",
     "action_to_msg",
@@ -62,6 +61,7 @@ __all__ = [
     "record_from_msg",
     "record_to_msg",
     "recording_to_event",
+    "session_from_msg",
     "session_to_msg",
     "stamp_from_msg",
     "stamp_to_msg",
