@@ -87,14 +87,21 @@ class WorkingCopies:
 
     def __init__(self, masters: Sequence[Tensor]) -> None:
         self.masters = list(masters)
+        self._gradients: dict[int, Tensor] = {}
         self.copies = [
             m.detach().to(torch.bfloat16).requires_grad_(m.requires_grad) for m in self.masters
         ]
 
     def collect(self) -> None:
         """Move the copies' gradients to the masters."""
-        for master, copy in zip(self.masters, self.copies, strict=True):
-            master.grad = None if copy.grad is None else copy.grad.float()
+        for k, (master, copy) in enumerate(zip(self.masters, self.copies, strict=True)):
+            if copy.grad is None:
+                master.grad = None
+                continue
+            # Fresh memory for gradients costs more than filling it: keep one buffer each.
+            if k not in self._gradients:
+                self._gradients[k] = torch.empty_like(master)
+            master.grad = self._gradients[k].copy_(copy.grad)
             copy.grad = None
 
     @torch.no_grad()
