@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 
 from roboreward_ros.errors import FormatError
 from roboreward_ros.evaluation.success import Arm, ArmResult, Trial
+from roboreward_ros.files import write_atomic
 
 ARMS_FILE = "arms.json"
 STAGES_FILE = "stages.json"
@@ -48,10 +49,7 @@ def read_stages(run_dir: Path) -> dict[str, float]:
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:
     """Write atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(json.dumps(content, indent=1) + "\n")
-    fresh.replace(path)
+    write_atomic(path, json.dumps(content, indent=1) + "\n")
 
 
 def _read_json(path: Path) -> dict[str, object]:

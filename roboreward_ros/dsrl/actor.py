@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from roboreward_ros.dsrl.config import Activation, Combine, NoiseForm
 from roboreward_ros.dsrl.noise_forms import NoiseMap
 from roboreward_ros.dsrl.numpy_nets import combine, forward
 from roboreward_ros.errors import CheckpointError
+from roboreward_ros.files import write_atomic
 from roboreward_ros.policies.noise import actor_rng
 from roboreward_ros.types import ACTION_DIM, Float32Array, require_shape
 
@@ -217,13 +217,7 @@ class SteeringActor:
     def save(self, path: Path) -> str:
         """Write atomically (temporary file, sync, rename); returns the file's sha256."""
         data = self.to_bytes()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        write_atomic(path, data)
         return hashlib.sha256(data).hexdigest()
 
 

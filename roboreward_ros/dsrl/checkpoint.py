@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from roboreward_ros.dsrl.learner import Learner
 from roboreward_ros.dsrl.replay import ReplayView, StoredEpisode
 from roboreward_ros.dsrl.shaping import Decisions
 from roboreward_ros.errors import CheckpointError, ConfigError
+from roboreward_ros.files import write_atomic
 from roboreward_ros.types import (
     EndCause,
     PolicySpec,
@@ -66,13 +66,7 @@ def save_learner(learner: Learner, path: Path) -> str:
     }
     tensors = {**_sac_tensors(learner.sac), **_replay_tensors(learner.replay)}
     data: bytes = save(tensors, {"learner": json.dumps(header)})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    write_atomic(path, data)
     return hashlib.sha256(data).hexdigest()
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 
 from roboreward_ros.errors import ConfigError
+from roboreward_ros.files import config_folders
 
 
 class CriticForm(StrEnum):
@@ -329,10 +330,7 @@ def _convert(name: str, value: object, default: object) -> object:
 
 def profile_dirs() -> list[Path]:
     """Where profiles may lie, nearest first: the checkout, then every installed share above us."""
-    here = Path(__file__).resolve()
-    checkout = here.parents[2] / "config" / "dsrl"
-    shares = [p / "share" / "roboreward_ros" / "config" / "dsrl" for p in here.parents]
-    return [folder for folder in (checkout, *shares) if folder.is_dir()]
+    return config_folders("dsrl")
 
 
 def load_profile(name: str) -> DsrlConfig:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from roboreward_ros.errors import FormatError
 from roboreward_ros.evaluation.success import Arm, ArmResult, paired_gain, strongest_baseline
+from roboreward_ros.files import write_atomic
 from roboreward_ros.types import IdleAccount
 
 FILE = "summary.json"
@@ -126,9 +127,7 @@ def _finite(values: Mapping[str, object]) -> dict[str, object]:
 def write_summary(run_dir: Path, summary: RunSummary) -> Path:
     """Write ``summary.json`` atomically; returns its path."""
     path = run_dir / FILE
-    fresh = path.with_name(f".{FILE}.new")
-    fresh.write_text(summary.to_json())
-    fresh.replace(path)
+    write_atomic(path, summary.to_json())
     return path
 
 

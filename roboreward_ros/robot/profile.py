@@ -12,6 +12,7 @@ import numpy as np
 import yaml
 
 from roboreward_ros.errors import ConfigError
+from roboreward_ros.files import config_folders
 from roboreward_ros.robot.frames import pose_from_proprio
 from roboreward_ros.robot.kinematics import Kinematics
 from roboreward_ros.types import FloatArray, require_shape
@@ -251,10 +252,7 @@ def _workspaces(value: object) -> dict[str, Workspace]:
 
 def profile_dirs() -> list[Path]:
     """Folders of robot profiles, nearest first: the checkout's, then installed shares above us."""
-    here = Path(__file__).resolve()
-    checkout = here.parents[2] / "config" / "robots"
-    shares = [p / "share" / "roboreward_ros" / "config" / "robots" for p in here.parents]
-    return [folder for folder in (checkout, *shares) if folder.is_dir()]
+    return config_folders("robots")
 
 
 def load_profile(name: str) -> RobotProfile:

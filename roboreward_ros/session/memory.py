@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from roboreward_ros.errors import FormatError, StoreError
+from roboreward_ros.files import write_atomic
 from roboreward_ros.types import IdleAccount
 
 SESSION_FORMAT = 1
@@ -77,7 +77,6 @@ def save_memory(run_dir: Path | str, memory: SessionMemory) -> None:
         StoreError: the disk is full or run_dir cannot be written.
     """
     path = memory_path(run_dir)
-    part = path.with_name(path.name + ".part")
     values = {
         "format": SESSION_FORMAT,
         "task": memory.task,
@@ -85,11 +84,7 @@ def save_memory(run_dir: Path | str, memory: SessionMemory) -> None:
         "waits": memory.waits,
     }
     try:
-        with part.open("w", encoding="utf-8") as file:
-            json.dump(values, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        write_atomic(path, json.dumps(values, indent=1))
     except OSError as error:
         raise StoreError(
             "the session's account could not be written",

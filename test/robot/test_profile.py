@@ -51,8 +51,8 @@ def test_an_installed_share_folder_is_looked_at(
 ) -> None:
     share = tmp_path / "share" / "roboreward_ros" / "config" / "robots"
     share.mkdir(parents=True)
-    module = tmp_path / "lib" / "python3.11" / "site-packages" / "roboreward_ros" / "robot"
-    monkeypatch.setattr("roboreward_ros.robot.profile.__file__", str(module / "profile.py"))
+    module = tmp_path / "lib" / "python3.11" / "site-packages" / "roboreward_ros"
+    monkeypatch.setattr("roboreward_ros.files.__file__", str(module / "files.py"))
     assert profile_dirs() == [share]
 
 

@@ -1,0 +1,48 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Files that appear whole or not at all, and where shipped configuration lies."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def write_atomic(path: Path, data: bytes | str) -> None:
+    """Write beside ``path``, sync and rename, so that a reader finds the old file or the new one.
+
+    One writer at a time. The folder is made and synced too: after a power cut the name is there.
+
+    Args:
+        path: what to write.
+        data: its contents; text as UTF-8.
+
+    Raises:
+        OSError: no space or no right to write.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+        file.write(data.encode("utf-8") if isinstance(data, str) else data)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def config_folders(kind: str) -> list[Path]:
+    """Existing folders of shipped configuration, nearest first.
+
+    The checkout's ``config/<kind>``, then those of every installed share above the package.
+
+    Args:
+        kind: name of the folder, such as ``dsrl`` or ``robots``.
+    """
+    here = Path(__file__).resolve()
+    folders = [here.parents[1] / "config" / kind]
+    folders += [p / "share" / "roboreward_ros" / "config" / kind for p in here.parents]
+    return [folder for folder in folders if folder.is_dir()]
