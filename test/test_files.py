@@ -13,7 +13,7 @@ def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
     write_atomic(path, "old")
     write_atomic(path, b"new")
     assert path.read_bytes() == b"new"
-    assert os.listdir(path.parent) == ["name.json"]
+    assert [item.name for item in path.parent.iterdir()] == ["name.json"]
 
 
 def test_a_write_that_fails_leaves_the_old_file(

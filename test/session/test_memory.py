@@ -34,5 +34,6 @@ def test_a_newer_memory_is_refused_by_name(tmp_path):
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_of_the_store(tmp_path):
+    (tmp_path / "gone").write_text("a file where the folder should be")
     with pytest.raises(StoreError, match=r"session\.json"):
         save_memory(tmp_path / "gone", MEMORY)
