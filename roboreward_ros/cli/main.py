@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "episodes": ("roboreward_ros.cli.episodes", "list, show, verify, export and import episodes"),
     "rescore": ("roboreward_ros.cli.rescore", "score a run's episodes again"),
     "policy": ("roboreward_ros.cli.policy", "train and evaluate diffusion policies"),
+    "reward": ("roboreward_ros.cli.reward", "train and evaluate reward models"),
     "bench": ("roboreward_ros.cli.bench", "benchmarks of reward models"),
     "study": ("roboreward_ros.cli.study", "the studies on the twin, as tables"),
     "doctor": ("roboreward_ros.cli.doctor", "what is missing here and what to do"),

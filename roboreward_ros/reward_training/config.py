@@ -73,6 +73,7 @@ class Stage:
         answer: weight of the loss on the answer tokens.
         facts: weight of the loss on what the hidden state at the answer tells of the question.
         freeze_tower: whether the vision tower rests.
+        shards: of the training clips that are used, from the first; 0 for all.
     """
 
     steps: int
@@ -84,6 +85,7 @@ class Stage:
     answer: float = 0.0
     facts: float = 0.0
     freeze_tower: bool = False
+    shards: int = 0
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.batch < 1 or self.lr <= 0:

@@ -84,7 +84,8 @@ class Trainer:
         self.weights: Weights = build(size, self.vocabulary.sentences, config.seed)
         self.backend = Backend(self.weights)
         self.packer = Packer(self.backend)
-        self.sampler = Sampler(clips, config)
+        self._samplers: dict[int, Sampler] = {}
+        self.clips = clips
         self.held_out = held_out
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed + 1)
@@ -144,9 +145,12 @@ class Trainer:
         self._schedule(stage, begun)
         self.weights.model.train()
         self.weights.model.model.visual.requires_grad_(not stage.freeze_tower)
-        rng = self.sampler.rng(self.step)
+        sampler = self._sampler(stage.shards)
+        rng = sampler.rng(self.step)
         loss, answer, position = (
-            self._judge(stage, rng) if stage.answer > 0 else self._look(stage, rng)
+            self._judge(stage, sampler, rng)
+            if stage.answer > 0
+            else self._look(stage, sampler, rng)
         )
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -156,23 +160,27 @@ class Trainer:
         self.step += 1
         return Progress(self.step, self.steps, float(loss.detach()), answer, position)
 
-    def _look(self, stage: Stage, rng: np.random.Generator) -> tuple[torch.Tensor, float, float]:
-        frames, states = self.sampler.pairs(rng, stage.batch)
+    def _look(
+        self, stage: Stage, sampler: Sampler, rng: np.random.Generator
+    ) -> tuple[torch.Tensor, float, float]:
+        frames, states = sampler.pairs(rng, stage.batch)
         rows = self.backend.patching.rows(frames)
         tokens = see(self.backend, rows, len(states), (frames.shape[1], frames.shape[2]))
         loss, error = look_loss(self.heads, tokens, states, self.vocabulary)
         return stage.look * loss, math.nan, error
 
-    def _judge(self, stage: Stage, rng: np.random.Generator) -> tuple[torch.Tensor, float, float]:
-        chosen, questions = self.sampler.draw(rng, stage.batch)
+    def _judge(
+        self, stage: Stage, sampler: Sampler, rng: np.random.Generator
+    ) -> tuple[torch.Tensor, float, float]:
+        chosen, questions = sampler.draw(rng, stage.batch)
         order = list(Order)[int(rng.integers(2))]
-        videos = [self.sampler.video(int(index)) for index in chosen]
+        videos = [sampler.video(int(index)) for index in chosen]
         sentences = self.vocabulary.sentences
         texts = [[sentences[k] for k in asked] for asked in questions]
         asked = ask(self.backend, self.packer, videos, texts, order)
         owners = np.repeat(np.arange(len(chosen)), [len(q) for q in questions])
         numbers = np.concatenate(questions)
-        clips = self.sampler.clips
+        clips = sampler.clips
         labels = clips.labels[chosen[owners], numbers].astype(np.int64)
         answer = answer_loss(self.backend, asked.states, labels)
         loss = stage.answer * answer
@@ -187,6 +195,13 @@ class Trainer:
             seen, error = look_loss(self.heads, asked.tokens, asked.looked, self.vocabulary)
             loss = loss + stage.look * seen
         return loss, float(answer.detach()), error
+
+    def _sampler(self, shards: int) -> Sampler:
+        """Draws from the first so many shards (0: all)."""
+        if shards not in self._samplers:
+            clips = ClipSet(self.clips.folder, shards) if shards else self.clips
+            self._samplers[shards] = Sampler(clips, self.config)
+        return self._samplers[shards]
 
     def _stage(self, ahead: int = 0) -> tuple[Stage, int]:
         """The stage of the last step (``ahead=1``: of the next), and its first step."""
