@@ -10,7 +10,7 @@ recovers it, at most so many times in a row before a person has to look.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -78,6 +78,11 @@ class ArmSupervisor:
         """State of the machine."""
         with self._lock:
             return self._status
+
+    @property
+    def temperatures(self) -> Mapping[str, int]:
+        """Newest, deg C by motor; empty where not measured."""
+        return self._driver.temperatures
 
     def stop(self) -> None:
         """Hold as soon as the arm's thread notices (50 ms) and let nothing move until release."""
@@ -157,6 +162,8 @@ class ArmSupervisor:
             RobotError: a fault; the arm holds.
         """
         self._serve()
+        if self.status.stopped:
+            raise MotionInterruptedError(self.status.refusal(ArmEvent.BEGIN))
         if not self.status.may_run:
             raise RobotError(self.status.refusal(ArmEvent.BEGIN))
         return self._moving(lambda: self._driver.step(action))
@@ -191,7 +198,7 @@ class ArmSupervisor:
             try:
                 self._driver.look()
             except MotionInterruptedError:
-                self._serve()
+                self._interrupted()
             except RobotError as error:
                 raise self._fault(error) from error
         return self._driver.state()
@@ -222,8 +229,7 @@ class ArmSupervisor:
         except SafetyError:
             raise
         except MotionInterruptedError:
-            self._serve()
-            self._try_hold()
+            self._interrupted()
             raise
         except RobotError as error:
             raise self._fault(error) from error
@@ -270,6 +276,12 @@ class ArmSupervisor:
         if due:
             self._try_hold()
             self._interrupt.clear()
+
+    def _interrupted(self) -> None:
+        """Somebody ended a motion; a latched stop stays in the status."""
+        self._serve()
+        self._try_hold()
+        self._interrupt.clear()
 
     def _fault(self, error: RoboRewardError) -> RoboRewardError:
         """Hold, then take the fault down; returns the error for ``raise``."""

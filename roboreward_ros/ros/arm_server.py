@@ -7,16 +7,19 @@ Shared by sim_node and robot_node. Callbacks only hand over to the arm's loop.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, wait
 from typing import TypeVar
 
 from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import JointState
+from std_srvs.srv import Trigger
 
 import roboreward_ros.msg as msg
 import roboreward_ros.srv as srv
 from roboreward_ros.action import ResetRobot
 from roboreward_ros.errors import ConfigError, RoboRewardError
+from roboreward_ros.robot.supervisor import ArmSupervisor
 from roboreward_ros.ros.arm_beat import Refusal
 from roboreward_ros.ros.arm_loop import ArmLoop
 from roboreward_ros.ros.convert import (
@@ -66,6 +69,34 @@ class StatePublisher:
     def idle(self, state: RobotState) -> None:
         """A state outside episodes."""
         self.publish(Beat("", 0, state))
+
+
+class PersonServices:
+    """``~/halt``, ``~/release`` and ``~/clear_fault`` of an arm that people stand beside.
+
+    Args:
+        node: host, in its ``_setup``.
+        arm: stopped and released; its methods return at once.
+    """
+
+    def __init__(self, node: HostNode[ConfigT], arm: ArmSupervisor) -> None:
+        self._arm = arm
+        verbs = {"halt": arm.stop, "release": arm.release, "clear_fault": arm.clear}
+        for name, verb in verbs.items():
+            node.create_service(Trigger, f"~/{name}", self._answer(verb))
+
+    def _answer(
+        self, verb: Callable[[], None]
+    ) -> Callable[[Trigger.Request, Trigger.Response], Trigger.Response]:
+        def answer(request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+            del request
+            verb()
+            status = self._arm.status
+            latched = ", the stop is latched" if status.stopped else ""
+            response.success, response.message = True, f"{status.state.value}{latched}"
+            return response
+
+        return answer
 
 
 class ArmServer:
@@ -159,12 +190,17 @@ class ArmServer:
         clock = self._node.clock
         began_ns = clock.steady_ns()
         future = self._loop.reset(request.task, int(request.seed))
+        cancelled = False
         while not future.done():
-            if goal.cancel_reason and future.cancel():
-                return goal.canceled(result)
+            if goal.cancel_reason and not cancelled:
+                if future.cancel():
+                    return goal.canceled(result)
+                cancelled = True
+                self._loop.cancel_reset()
             wait([future], _POLL_S)
             if (clock.steady_ns() - began_ns) * 1e-9 > self._reset_timeout_s:
                 future.cancel()
+                self._loop.cancel_reset()
                 result.error_code = result.TIMEOUT
                 result.error_msg = f"the reset took longer than {self._reset_timeout_s:g} s"
                 return result

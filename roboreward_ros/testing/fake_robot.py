@@ -41,6 +41,7 @@ class FakeRobot:
         control_hz: actions per second.
         clock: stamps states; each step takes one control period of it.
         faults: what goes wrong.
+        sticky_gripper: see EefController.
     """
 
     def __init__(
@@ -49,13 +50,15 @@ class FakeRobot:
         control_hz: float = 5.0,
         clock: Clock | None = None,
         faults: FakeFaults | None = None,
+        *,
+        sticky_gripper: int = 0,
     ) -> None:
         self.profile = profile or load_profile("wx250s")
         self.clock: Clock = clock or FakeClock()
         self.faults = faults or FakeFaults()
         self.steps = 0
         self._period_s = 1.0 / control_hz
-        self._controller = EefController(self.profile, control_hz)
+        self._controller = EefController(self.profile, control_hz, sticky_gripper)
         self._kinematics = self._controller.kinematics
         self._q: FloatArray = self.profile.sleep_q.copy()
         self._dq = np.zeros(6)

@@ -10,6 +10,7 @@ command.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +25,7 @@ FALL_SPEED = 1.0  # rad/s of a limp arm towards its sleep pose
 FINGER_SPEED = 0.10  # m/s at a PWM of 350
 TICK_S = 0.01
 SLEEP_TOLERANCE = 0.15
+HOLD_RAD = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class GroupCommand:
         measured: joints at that moment ``[6]`` rad.
         last: command before it ``[6]``; what was measured at first.
         moving_time_s: profile time of the motors then; 0 is full speed.
+        is_hold: it equals what was measured at some moment of the last half second.
     """
 
     time_s: float
@@ -43,6 +46,7 @@ class GroupCommand:
     measured: FloatArray
     last: FloatArray
     moving_time_s: float
+    is_hold: bool
 
 
 @dataclass(slots=True)
@@ -82,6 +86,7 @@ class FakeXsArm:
         self.object_width = 0.0  # m between the fingers; 0: nothing
         self.pwm = 0.0
         self.commands: list[GroupCommand] = []
+        self._history: deque[FloatArray] = deque([self.q], maxlen=round(0.5 / TICK_S))
         self.falls = 0
         self.modes = {ARM: ("position", "time"), GRIPPER: (mode, "time")}
         start = {"Profile_Velocity": 2000, "Profile_Acceleration": 300, "Torque_Enable": 1}
@@ -111,6 +116,7 @@ class FakeXsArm:
         before = self.q
         self.q = np.clip(self.q + step, low - 0.05, high + 0.05)
         self.dq = (self.q - before) / dt
+        self._history.append(self.q)
         self._move_finger(dt)
 
     def _move_finger(self, dt: float) -> None:
@@ -149,7 +155,8 @@ class FakeXsArm:
         time_s = min(self.registers[joint]["Profile_Velocity"] for joint in self.joints) / 1000.0
         last = self._goal if self.commands else self.q
         asked, measured, before = (self._full(v) for v in (np.asarray(command), self.q, last))
-        self.commands.append(GroupCommand(self.time_s, asked, measured, before, time_s))
+        is_hold = any(np.abs(asked - self._full(q)).max() < HOLD_RAD for q in self._history)
+        self.commands.append(GroupCommand(self.time_s, asked, measured, before, time_s, is_hold))
         self._goal, self._from = np.array(command, dtype=np.float64), self.q.copy()
         self._began_s, self._span_s = self.time_s, time_s
 

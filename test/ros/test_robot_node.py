@@ -146,17 +146,25 @@ def test_stopping_holds_last(ros, arm_client, arm):
     assert "step" in fake.log
 
 
-def test_the_real_driver_says_that_it_is_not_here(ros):
-    node = ros.add(RobotNode(context=ros.context, parameters={"driver": "xs_sdk"}))
+@pytest.mark.parametrize(
+    ("driver", "package"),
+    [("xs_sdk", "interbotix_xs_msgs"), ("interbotix_api", "interbotix_xs_modules")],
+)
+def test_a_driver_without_the_vendors_packages_says_what_to_install(
+    ros, monkeypatch, driver, package
+):
+    for name in ("", ".msg", ".srv", ".xs_robot", ".xs_robot.arm"):
+        monkeypatch.setitem(sys.modules, package + name, None)
+    node = ros.add(RobotNode(context=ros.context, parameters={"driver": driver}))
     assert not node.bring_up()
     assert isinstance(node.failure, ConfigError)
-    assert "xs_sdk" in str(node.failure)
-    assert "driver:=fake" in str(node.failure)
+    assert package in str(node.failure)
+    assert "docs/how-to/real-widowx.md" in str(node.failure)
 
 
 @pytest.mark.parametrize(
     ("parameters", "named"),
-    [({"driver": "magic"}, "xs_sdk, fake"), ({"control_hz": 0.1}, "1..50")],
+    [({"driver": "magic"}, "xs_sdk, interbotix_api, fake"), ({"control_hz": 0.1}, "1..50")],
 )
 def test_bad_parameters_are_refused(ros, parameters, named):
     with pytest.raises(ConfigError, match=named):
@@ -171,7 +179,7 @@ def test_an_unknown_profile_or_workspace_fails_the_configuration(ros):
 
 
 def start_process(environment, *parameters, wrapper=()):
-    words = [w for p in parameters for w in ("-p", p)]
+    words = [w for p in parameters for w in ("-p", *p.split())]
     command = [sys.executable, "-m", "roboreward_ros.nodes.robot_node", "--ros-args", *words]
     return subprocess.Popen(
         [*wrapper, *command],
@@ -248,7 +256,7 @@ def test_a_node_whose_launcher_died_holds_and_exits_within_5_s(ros, arm_client, 
 @pytest.mark.parametrize(
     ("parameter", "code", "named"),
     [
-        ("driver:=xs_sdk", 2, "not in this release"),
+        ("xs_namespace:=arm -r __ns:=/arm -p driver:=xs_sdk", 2, "cannot live in the namespace"),
         ("control_hz:=900.0", 2, "1..50"),
         ("contol_hz:=5.0", 2, "Did you mean control_hz"),
     ],

@@ -1,0 +1,184 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""One episode on the arm's thread: a beat a control period, and a hold at whatever end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from roboreward_ros.clock import Clock
+from roboreward_ros.errors import RoboRewardError
+from roboreward_ros.protocols import Robot
+from roboreward_ros.robot.interrupt import MotionInterruptedError
+from roboreward_ros.ros.arm_beat import ArmLoopConfig, BeatSink, PeriodClock
+from roboreward_ros.ros.arm_exchange import Episode, Exchange
+from roboreward_ros.ros.rates import TickStatistics
+from roboreward_ros.types import (
+    Beat,
+    EndCause,
+    FloatArray,
+    RobotState,
+    StepAction,
+    StepFlag,
+    StepReport,
+)
+
+
+class EpisodeRunner:
+    """Runs episodes one after the other.
+
+    Args:
+        exchange: where actions and ends come from.
+        sink: takes the beat.
+        config: see ArmLoopConfig.
+        clock: source of time.
+        driver_clock: the driver's; told when the period ends.
+        judge: reasons why a measured state is a fault.
+        log: takes warnings for people.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        sink: BeatSink,
+        config: ArmLoopConfig,
+        clock: Clock,
+        driver_clock: PeriodClock,
+        judge: Callable[[RobotState], str],
+        log: Callable[[str], None],
+    ) -> None:
+        self.ticks = TickStatistics(config.period_ns)
+        self._exchange = exchange
+        self._sink = sink
+        self._config = config
+        self._clock = clock
+        self._driver_clock = driver_clock
+        self._judge = judge
+        self._log = log
+        self._due_ns = 0
+
+    def run(self, robot: Robot, episode: Episode) -> None:
+        """From step 0 to the state after which no action is wanted."""
+        self._due_ns = self._clock.steady_ns() + self._config.period_ns
+        self.ticks.restart()
+        try:
+            state = robot.state()
+            self._publish(Beat(episode.episode_id, 0, state))
+            while True:
+                report, cause = self._step(robot, episode, state)
+                state = report.state
+                self._exchange.advance(episode)
+                if cause is None and episode.step >= episode.max_steps:
+                    cause = EndCause.TIME
+                if cause is not None and not report.flags & StepFlag.HOLD:
+                    self._rest(robot)
+                self._publish(Beat(episode.episode_id, episode.step, state, report, cause))
+                if cause is not None:
+                    return
+        except Exception as error:
+            # Rendering or transport failed: there is no state that could be published.
+            self._rest(robot)
+            self._fault(f"episode {episode.episode_id} broke off: {error}")
+        finally:
+            self._driver_clock.end_ns = None
+            self._exchange.finish()
+
+    def _rest(self, robot: Robot) -> None:
+        """Hold at once: an arm would go on to the target of its last action, however it ended.
+
+        The twin's time stands still between episodes.
+        """
+        if not self._config.paced:
+            return
+        self._driver_clock.end_ns = self._clock.steady_ns()
+        try:
+            robot.hold()
+        except RoboRewardError as error:
+            self._log(f"the arm could not hold: {error}")
+
+    def _publish(self, beat: Beat) -> None:
+        self.ticks.tick(self._clock.steady_ns())
+        self._sink.publish(beat)
+
+    def _step(
+        self, robot: Robot, episode: Episode, before: RobotState
+    ) -> tuple[StepReport, EndCause | None]:
+        """One control period: the report of its action or hold, and why the episode ends."""
+        action, cause = self._await_action(episode)
+        extra = StepFlag.NONE
+        self._driver_clock.end_ns = None if self._config.lock_step else self._due_ns
+        try:
+            if not self._config.paced:
+                self._sleep_to_period_end()
+            if action is not None:
+                report = robot.step(action.action)
+            else:
+                extra = StepFlag.HOLD if cause is not None else StepFlag.HOLD | StepFlag.LATE
+                report = robot.hold()
+            self._sleep_to_period_end()
+        except RoboRewardError as error:  # refused, link lost, physics diverged, interrupted
+            raw = action.action if action is not None else np.zeros(7)
+            if isinstance(error, MotionInterruptedError):
+                self._log(str(error))
+                return _held(robot, before, raw, StepFlag.TAKEOVER), EndCause.OPERATOR
+            self._fault(str(error))
+            return _held(robot, before, raw, StepFlag.FAULT), EndCause.FAULT
+        self._next_due()
+        if fault := self._judge(report.state):
+            self._fault(fault)
+            cause, extra = EndCause.FAULT, extra | StepFlag.FAULT
+        elif cause is EndCause.FAULT:
+            extra |= StepFlag.FAULT
+        return replace(report, flags=report.flags | extra), cause
+
+    def _await_action(self, episode: Episode) -> tuple[StepAction | None, EndCause | None]:
+        """The action of the present step, or None and why the episode ends (None: a hold)."""
+        limit_ns = episode.heard_ns + round(self._config.action_timeout_s * 1e9)
+        due_ns = limit_ns if self._config.lock_step else min(self._due_ns, limit_ns)
+        action, cause = self._exchange.await_action(episode, due_ns)
+        if action is not None or cause is not None or self._clock.steady_ns() < limit_ns:
+            return action, cause
+        self._fault(
+            f"no action for step {episode.step} of {episode.episode_id} within "
+            f"{self._config.action_timeout_s:g} s; is policy_node alive?"
+        )
+        return None, EndCause.FAULT
+
+    def _sleep_to_period_end(self) -> None:
+        if not self._config.lock_step:
+            self._driver_clock.sleep(0.0)
+
+    def _next_due(self) -> None:
+        """The next tick; ticks that were missed are left out, not caught up."""
+        if self._config.lock_step:
+            return
+        now_ns = self._clock.steady_ns()
+        self._due_ns += self._config.period_ns
+        if self._due_ns <= now_ns:
+            self.ticks.overrun()
+            self._due_ns = now_ns + self._config.period_ns
+
+    def _fault(self, message: str) -> None:
+        self._log(message)
+        self._exchange.update(fault=message)
+
+
+def _held(robot: Robot, before: RobotState, raw: FloatArray, why: StepFlag) -> StepReport:
+    """Report of a period whose action was refused: the driver has commanded a hold."""
+    try:
+        state = robot.state()
+    except RoboRewardError:
+        state = before
+    executed = np.zeros(7)
+    executed[6] = state.gripper
+    return StepReport(
+        action_raw=raw,
+        action_executed=executed,
+        target_pose=state.ee_pose,
+        q_command=state.q,
+        flags=StepFlag.HOLD | why,
+        state=state,
+    )
