@@ -104,6 +104,8 @@ def _coerce(value: Option, hint: object, where: str) -> object:
         if value not in list(hint):
             raise ConfigError(f"{where} is unknown", got=value, allowed=tuple(hint))
         return hint(value)
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint) and isinstance(value, dict):
+        return build_config(hint, value, where)
     raise ConfigError(f"{where} has the wrong type", got=repr(value), allowed=str(hint))
 
 

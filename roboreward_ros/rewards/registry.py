@@ -15,13 +15,16 @@ from roboreward_ros.rewards.config import Option, Options, build_config, file_op
 SOURCES: Mapping[str, str] = {
     "api": "roboreward_ros.rewards.api:ApiSource",
     "degraded": "roboreward_ros.rewards.degraded:DegradedSource",
+    "gvl": "roboreward_ros.rewards.gvl:GvlSource",
     "ground_truth": "roboreward_ros.rewards.ground_truth:GroundTruthSource",
     "human": "roboreward_ros.rewards.human:ScriptedHumanSource",
     "lrm_completion": "roboreward_ros.rewards.lrm_completion:LrmCompletionSource",
     "lrm_contrastive": "roboreward_ros.rewards.lrm_contrastive:LrmContrastiveSource",
+    "lrm_mix": "roboreward_ros.rewards.lrm_mix:LrmMixSource",
     "lrm_progress": "roboreward_ros.rewards.lrm_progress:LrmProgressSource",
     "qwen_base": "roboreward_ros.rewards.qwen_base:QwenBaseSource",
     "roboreward": "roboreward_ros.rewards.roboreward:RoboRewardSource",
+    "topreward": "roboreward_ros.rewards.topreward:TopRewardSource",
 }
 
 
@@ -68,7 +71,19 @@ def find_class(name: str) -> SourceClass:
 def merged_options(name: str, options: Options | None = None) -> dict[str, Option]:
     """The file's options with ``options`` over them."""
     stored = file_options(name) if name in SOURCES else {}
-    return {**stored, **(options or {})}
+    return _over(stored, options or {})
+
+
+def _over(stored: Options, options: Options) -> dict[str, Option]:
+    """Mappings are merged; everything else is replaced."""
+    merged = dict(stored)
+    for key, value in options.items():
+        old = merged.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            merged[key] = _over(old, value)
+        else:
+            merged[key] = value
+    return merged
 
 
 def build(name: str, options: Options | None = None) -> RewardSource:

@@ -75,7 +75,7 @@ class TinySize:
 
 
 @functools.cache
-def _vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
+def _vocabulary(more: tuple[str, ...] = ()) -> tuple[dict[str, int], list[tuple[str, str]]]:
     """Byte-pair vocabulary and merges over what our prompts say."""
     import json
 
@@ -91,6 +91,7 @@ def _vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
     )
     texts = [question(task, version) for task in TASKS for version in RUBRICS]
     texts += [f"<{k / 10:.1f} seconds> ANSWER: {k % 6}" for k in range(200)]
+    texts += [text for text in more for _ in range(200)]
     trainer = trainers.BpeTrainer(
         vocab_size=600,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
@@ -102,23 +103,30 @@ def _vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
 
 
 def make_tiny_vlm(
-    folder: Path, family: Family = Family.QWEN3_VL, size: TinySize | None = None, seed: int = 0
+    folder: Path,
+    family: Family = Family.QWEN3_VL,
+    size: TinySize | None = None,
+    seed: int = 0,
+    words: tuple[str, ...] = (),
 ) -> Path:
-    """Write model, tokenizer and preprocessing settings into ``folder``; returns it."""
+    """Write model, tokenizer and preprocessing settings into ``folder``; returns it.
+
+    ``words`` become tokens of their own, as they are of the real vocabulary.
+    """
     size = size or TinySize()
-    model, tokenizer = random_model(family, size, seed)
+    model, tokenizer = random_model(family, size, seed, words)
     model.save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))
     _save_processor(folder, family, tokenizer, size)
     return folder
 
 
-def make_tokenizer() -> PreTrainedTokenizerBase:
+def make_tokenizer(words: tuple[str, ...] = ()) -> PreTrainedTokenizerBase:
     """A byte-pair tokenizer by Qwen's rules over what our prompts say."""
     prepare_torchvision()
     from transformers import Qwen2Tokenizer
 
-    vocab, merges = _vocabulary()
+    vocab, merges = _vocabulary(words)
     tokenizer = Qwen2Tokenizer(
         vocab=vocab, merges=merges, eos_token="<|im_end|>", pad_token="<|endoftext|>"
     )
@@ -127,10 +135,10 @@ def make_tokenizer() -> PreTrainedTokenizerBase:
 
 
 def random_model(
-    family: Family, size: TinySize, seed: int = 0
+    family: Family, size: TinySize, seed: int = 0, words: tuple[str, ...] = ()
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """A model with random weights (on torch's default device and dtype), and its tokenizer."""
-    tokenizer = make_tokenizer()
+    tokenizer = make_tokenizer(words)
     import torch
     import transformers
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _FILE = "adapter_model.safetensors"
 
 
-def attach(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
-    """``model`` with the adapter of ``folder`` (files of PEFT).
+def attach(model: PreTrainedModel, folder: Path, name: str = "default") -> PreTrainedModel:
+    """``model`` with the adapter of ``folder`` (files of PEFT), beside those it has already.
 
     A loader that finds no weights for a LoRA layer leaves it at zero, and the base model answers
     under the adapter's name. Whatever is missing is therefore an error here.
@@ -26,25 +26,38 @@ def attach(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
     Raises:
         RewardSourceError: files missing or unreadable, weights missing, left over, or all zero.
     """
-    for name in ("adapter_config.json", _FILE):
-        if not (folder / name).is_file():
-            raise RewardSourceError(f"{folder} is not an adapter", got=f"no {name}")
+    for file_name in ("adapter_config.json", _FILE):
+        if not (folder / file_name).is_file():
+            raise RewardSourceError(f"{folder} is not an adapter", got=f"no {file_name}")
     _check_config(folder)
-    from peft import PeftConfig, PeftModel, get_peft_model_state_dict
-    from safetensors import safe_open
+    from peft import (
+        PeftConfig,
+        PeftModel,
+        get_peft_model_state_dict,
+        set_peft_model_state_dict,
+    )
+    from safetensors.torch import load_file
 
     try:
         config = PeftConfig.from_pretrained(str(folder))
         if config.modules_to_save:
             config.modules_to_save = _outermost(config.modules_to_save, model)
-        tuned = PeftModel.from_pretrained(model, str(folder), is_trainable=False, config=config)
-        with safe_open(str(folder / _FILE), framework="pt") as file:
-            stored = set(file.keys())
+        tensors = load_file(str(folder / _FILE))
+        stored = set(tensors)
+        if isinstance(model, PeftModel):
+            tuned = model
+            config.inference_mode = True
+            tuned.add_adapter(name, config)
+            set_peft_model_state_dict(tuned, tensors, adapter_name=name)
+        else:
+            tuned = PeftModel.from_pretrained(
+                model, str(folder), adapter_name=name, is_trainable=False, config=config
+            )
     except Exception as error:  # the library raises whatever its parsers raise
         raise RewardSourceError(
             f"adapter {folder} does not fit the model", got=f"{type(error).__name__}: {error}"
         ) from None
-    expected = get_peft_model_state_dict(tuned)
+    expected = get_peft_model_state_dict(tuned, adapter_name=name)
     if missing := sorted(set(expected) - stored):
         raise RewardSourceError(
             f"adapter {folder} lacks weights", got=f"{len(missing)}, such as {missing[0]}"

@@ -151,14 +151,17 @@ class Backend:
         writer.text(after + lead)
         return Feed(writer.finish(), clip.frames, (), writer.seconds_per_group)
 
-    def score(self, prompt: str, clip: Clip) -> Answer:
-        """The 1..5 distribution for one video."""
-        return self.score_batch([(prompt, clip)])[0]
+    def score(self, prompt: str, clip: Clip, choice: Choice | None = None) -> Answer:
+        """The distribution over ``choice`` (1..5 by default) for one video."""
+        return self.score_batch([(prompt, clip)], choice)[0]
 
-    def score_batch(self, items: Sequence[tuple[str, Clip]]) -> list[Answer]:
-        """The 1..5 distributions of several videos of any length, in one forward pass."""
-        feeds = [self.encode(prompt, clip, lead=self.rubric.lead) for prompt, clip in items]
-        return [self.read(logits, self.rubric) for logits in self.last_logits(feeds)]
+    def score_batch(
+        self, items: Sequence[tuple[str, Clip]], choice: Choice | None = None
+    ) -> list[Answer]:
+        """The distributions of several videos of any length, in one forward pass."""
+        choice = choice or self.rubric
+        feeds = [self.encode(prompt, clip, lead=choice.lead) for prompt, clip in items]
+        return [self.read(logits, choice) for logits in self.last_logits(feeds)]
 
     def read(self, logits: torch.Tensor, choice: Choice) -> Answer:
         """From the logits ``[vocabulary]`` at the place of the answer."""

@@ -18,7 +18,7 @@ import torch
 
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.rewards.vlm.answers import Answer
-from roboreward_ros.rewards.vlm.backend import Backend
+from roboreward_ros.rewards.vlm.backend import Backend, Choice
 from roboreward_ros.rewards.vlm.clips import Clip
 from roboreward_ros.rewards.vlm.layout import Tokens, Writer, join
 from roboreward_ros.types import ImageU8
@@ -74,15 +74,22 @@ class IncrementalScorer:
         self._frames.clear()
         self._times.clear()
 
-    def score(self, after: str, tail: ImageU8 | None = None, tail_time_s: float = 0.0) -> Answer:
-        """The 1..5 distribution for the frames so far.
+    def score(
+        self,
+        after: str,
+        tail: ImageU8 | None = None,
+        tail_time_s: float = 0.0,
+        choice: Choice | None = None,
+    ) -> Answer:
+        """The distribution for the frames so far.
 
         Args:
             after: prompt text behind the video; may differ from call to call.
             tail: true last frame where the grid has none, ``[H, W, 3]``.
             tail_time_s: its time.
+            choice: admissible answers; 1..5 by default.
         """
-        choice = self._backend.rubric
+        choice = choice or self._backend.rubric
         return self._backend.read(self.logits(after + choice.lead, tail, tail_time_s), choice)
 
     @torch.inference_mode()

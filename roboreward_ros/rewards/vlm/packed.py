@@ -17,7 +17,7 @@ import torch
 
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.rewards.vlm.answers import Answer, answer
-from roboreward_ros.rewards.vlm.backend import Backend, Feed, as_array
+from roboreward_ros.rewards.vlm.backend import Backend, Choice, Feed, as_array
 from roboreward_ros.rewards.vlm.clips import Clip
 from roboreward_ros.rewards.vlm.incremental import crop
 from roboreward_ros.rewards.vlm.layout import Tokens, join
@@ -52,9 +52,13 @@ def branch_logits(
 
 
 def score_instructions(
-    backend: Backend, prompts: Sequence[str], clip: Clip, chunk_tokens: int = CHUNK_TOKENS
+    backend: Backend,
+    prompts: Sequence[str],
+    clip: Clip,
+    chunk_tokens: int = CHUNK_TOKENS,
+    choice: Choice | None = None,
 ) -> list[Answer]:
-    """The 1..5 distributions of several prompts about one video.
+    """The distributions of several prompts about one video, 1..5 by default.
 
     Raises:
         ConfigError: the prompts differ in front of the video.
@@ -71,7 +75,7 @@ def score_instructions(
     backend.write_groups(writer, clip)
     writer.end_video()
     video = writer.take()
-    choice = backend.rubric
+    choice = choice or backend.rubric
     ends = []
     for _, after in parts:
         end = writer.fork()

@@ -11,6 +11,7 @@ from enum import StrEnum
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.rewards.vlm.answers import Estimate
 from roboreward_ros.rewards.vlm.clips import ClipConfig, Sampling
+from roboreward_ros.rewards.vlm.ensemble import check_templates
 from roboreward_ros.rewards.vlm.prompt import AUTO, Order, PromptConfig, VideoForm
 
 
@@ -100,6 +101,9 @@ class VideoConfig(ModelConfig):
         sampling, fps, min_frames, max_frames: see ``clips.ClipConfig``.
         order, rubric, video_form: see ``prompt.PromptConfig``.
         dense: also score every prefix of the episode; needs ``sampling: grid``.
+        paraphrases: templates such as "The robot should {task}." to ask in each; none asks the
+            task as it is.
+        max_spread: abstain where two of them differ by more, in the score's units.
     """
 
     sampling: Sampling = Sampling.UNIFORM_N
@@ -110,9 +114,18 @@ class VideoConfig(ModelConfig):
     rubric: str = "v2"
     video_form: VideoForm = VideoForm.AUTO
     dense: bool = False
+    paraphrases: tuple[str, ...] = ()
+    max_spread: float = 1.0
 
     def __post_init__(self) -> None:
         ModelConfig.__post_init__(self)
+        check_templates(self.paraphrases, self.max_spread)
+        if self.paraphrases and (self.dense or self.readout is not Readout.SCORED):
+            raise ConfigError(
+                "paraphrases need scored answers about whole episodes",
+                got=f"dense {self.dense}, readout {self.readout}",
+                allowed=f"dense False, readout {Readout.SCORED}",
+            )
         self.clip_config()
         self.prompt_config()
         if self.dense and (

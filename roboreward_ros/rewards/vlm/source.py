@@ -77,7 +77,7 @@ class ModelSource(ABC):
         from roboreward_ros.rewards.vlm.backend import Backend
         from roboreward_ros.rewards.vlm.weights import load
 
-        self._warm(Backend(load(self._settings)))
+        self.adopt(Backend(load(self._settings)))
 
     def require_weights(self) -> None:
         """Raises RewardSourceError, with the remedy, where no weights are configured; cheap."""
@@ -89,7 +89,8 @@ class ModelSource(ABC):
                 "reward:=human, or reward:=ground_truth on the twin.",
             )
 
-    def _warm(self, backend: Backend) -> None:
+    def adopt(self, backend: Backend) -> None:
+        """Use a model that is loaded already, and answer one question with it."""
         backend.self_check()
         template = self._template(backend.family)
         digest = hashlib.sha256((config_hash(self._settings) + template).encode())
@@ -142,7 +143,12 @@ class ModelSource(ABC):
         per_step: tuple[float, ...] = (),
     ) -> Score | Abstain:
         """A score, unless the distribution says that the model does not know."""
-        return judge(answer, self._settings, self._spec.scale, kind, provenance, per_step)
+        value = self._value(answer)
+        return judge(answer, self._settings, self._spec.scale, kind, provenance, per_step, value)
+
+    def _value(self, answer: Answer) -> float:
+        """Which number of a distribution is the score."""
+        return answer.value(self._settings.estimate)
 
     def _printed(self, text: str, reading: Reading, provenance: Provenance) -> RewardOutcome:
         """What a printed answer amounts to; the text is kept."""

@@ -40,9 +40,13 @@ def judge(
     kind: ScoreKind,
     provenance: Provenance,
     per_step: tuple[float, ...] = (),
+    value: float | None = None,
     text: str = "",
 ) -> Score | Abstain:
-    """A score, unless the distribution says that the model does not know."""
+    """A score, unless the distribution says that the model does not know.
+
+    ``value`` goes before the configured estimate.
+    """
     reason: AbstainReason | None = None
     detail = ""
     if answer.off_answer_mass > limits.max_off_answer_mass:
@@ -55,7 +59,7 @@ def judge(
     if reason is not None:
         return Abstain(reason, provenance, detail, answer.levels, answer.probabilities, text=text)
     return Score(
-        answer.value(limits.estimate),
+        answer.value(limits.estimate) if value is None else value,
         scale,
         kind,
         provenance,

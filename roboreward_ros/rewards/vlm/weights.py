@@ -193,20 +193,20 @@ def load(config: WeightsConfig) -> Weights:
         raise RewardSourceError(
             f"{folder} cannot be loaded", got=f"{type(error).__name__}: {error}"
         ) from None
-    identity = _identity(config.model, config.revision, folder)
+    identity = identity_of(config.model, config.revision, folder)
     if config.adapter:
         from roboreward_ros.rewards.vlm.adapter import attach
 
         adapter = locate(config.adapter, config.adapter_revision, config.offline)
         model = attach(model, adapter)
-        identity += "+" + _identity(config.adapter, config.adapter_revision, adapter)
+        identity += "+" + identity_of(config.adapter, config.adapter_revision, adapter)
     vision = settings.get("vision_config")
     patching = read_patching(folder, vision if isinstance(vision, dict) else {}, family)
     model = model.to(device).eval().requires_grad_(False)
     return Weights(model, tokenizer, family, patching, identity)
 
 
-def _identity(name: str, revision: str, folder: Path) -> str:
+def identity_of(name: str, revision: str, folder: Path) -> str:
     """Hub id and commit, or a folder's name and what its files hold, whatever was configured."""
     if Path(name).expanduser().is_dir():
         return f"{folder.resolve().name}@{fingerprint(folder)}"
