@@ -23,7 +23,7 @@ ParameterValue = bool | int | float | str
 PROMISED_REWARD = "roboreward"
 TWIN_REWARD = "ground_truth"
 SPEEDS = ("realtime", "max")
-DRIVERS = ("xs_sdk", "fake")
+DRIVERS = ("xs_sdk", "interbotix_api", "fake")
 FIXED_ON_RESUME = ("sim", "robot", "task", "policy", "profile")
 """Arguments that a resumed run keeps: episodes of two of them do not mix."""
 REFUSED_EXIT_CODE = 2
@@ -67,7 +67,11 @@ class StackArguments:
     device: str = _argument("cpu", "torch device of policy and learner: cpu, cuda, cuda:1")
     profile: str = _argument("widowx", "learner profile, config/dsrl/<profile>.yaml")
     driver: str = _argument("xs_sdk", "real arm's driver; fake moves nothing and needs no arm")
-    camera: str = _argument("/dev/video0", "real arm's camera: a device or a video file")
+    robot_name: str = _argument("", "real arm: namespace of its xs_sdk; empty: as robot")
+    workspace: str = _argument("", "real arm: box of the profile that it stays in; empty: its own")
+    camera: str = _argument(
+        "/dev/video0", "real arm's camera: a device, realsense[:SERIAL], ros:/TOPIC or a video file"
+    )
 
     def __post_init__(self) -> None:
         _one_of("speed", self.speed, SPEEDS)
@@ -289,6 +293,16 @@ def resolve(arguments: StackArguments, demo_task: str = "") -> tuple[StackArgume
     return dataclasses.replace(arguments, **changes), notes  # type: ignore[arg-type]
 
 
+def camera_parameter(camera: str) -> tuple[str, str]:
+    """Which parameter of camera_node a camera argument sets, and to what."""
+    kind, _, rest = camera.partition(":")
+    if kind == "realsense":
+        return "realsense", rest or "any"
+    if kind == "ros":
+        return "ros_topic", rest
+    return ("device" if camera.startswith("/dev/") else "file"), camera
+
+
 def describe(arguments: StackArguments, demo_task: str = "") -> Stack:
     """The stack of one session; see the module's text.
 
@@ -321,14 +335,18 @@ def describe(arguments: StackArguments, demo_task: str = "") -> Stack:
     if arguments.sim:
         nodes.append(node("sim_node", {"speed": arguments.speed}, stop_stage=2))
     else:
-        source = "device" if arguments.camera.startswith("/dev/") else "file"
         nodes += [
             node(
                 "robot_node",
-                {"profile": arguments.robot, "driver": arguments.driver},
+                {
+                    "profile": arguments.robot,
+                    "driver": arguments.driver,
+                    "xs_namespace": arguments.robot_name,
+                    "workspace": arguments.workspace,
+                },
                 stop_stage=2,
             ),
-            node("camera_node", {source: arguments.camera}),
+            node("camera_node", dict([camera_parameter(arguments.camera)])),
         ]
     nodes += [
         node("recorder_node", {"robot": arguments.robot}),

@@ -61,7 +61,7 @@ def test_arguments_are_read_from_text() -> None:
         ({"namespace": "arm one"}, "namespace"),
         ({"console_port": "0"}, "console_port"),
         ({"run_dir": ""}, "run_dir"),
-        ({"driver": "magic"}, "xs_sdk, fake"),
+        ({"driver": "magic"}, "xs_sdk, interbotix_api, fake"),
     ],
 )
 def test_a_bad_argument_is_refused_by_name(given: dict[str, str], named: str) -> None:

@@ -18,7 +18,7 @@ from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
-from roboreward_ros.cli import run_config
+from roboreward_ros.cli import arm_checks, run_config
 from roboreward_ros.cli.domain import own_domain
 from roboreward_ros.dsrl.config import load_profile as load_learner
 from roboreward_ros.errors import CheckpointError, RoboRewardError, StackError
@@ -102,17 +102,7 @@ def _twin_problems(stack: Stack) -> list[str]:
 def _arm_problems(stack: Stack) -> list[str]:
     arguments = stack.arguments
     problems = []
-    if arguments.driver == "xs_sdk":
-        problems.append(
-            "driver: this release has no driver for the arm (the xs_sdk client comes later); "
-            "driver:=fake runs the graph without one"
-        )
-    if not Path(arguments.camera).exists():
-        found = sorted(str(path) for path in Path("/dev").glob("video*"))
-        problems.append(
-            f"camera: no {arguments.camera} (found: {', '.join(found) or 'no /dev/video*'}); "
-            "plug it in, or give camera:=/dev/videoN or a video file"
-        )
+    problems += arm_checks.driver_problems(arguments) + arm_checks.camera_problems(arguments.camera)
     if not arguments.task:
         problems.append('task: none given; give task:="put the mushroom on the cloth" or yours')
     if arguments.policy:
@@ -174,7 +164,12 @@ def _reward_problems(reward: str) -> list[str]:
 def _profile_problems(stack: Stack) -> list[str]:
     arguments = stack.arguments
     return _problems_of("profile", lambda: load_learner(arguments.profile)) + _problems_of(
-        "robot", lambda: load_robot(arguments.robot)
+        "robot",
+        lambda: (
+            load_robot(arguments.robot).with_workspace(arguments.workspace)
+            if arguments.workspace
+            else load_robot(arguments.robot)
+        ),
     )
 
 
@@ -233,7 +228,13 @@ def _domain_problems(stack: Stack) -> list[str]:
     except StackError as error:
         return [f"domain: {error}"]
     wanted = {f"{node.namespace}/{node.name}" for node in stack.nodes}
-    taken = sorted(wanted & nodes_in_domain(wanted, stack.environment))
+    xs_sdk = arm_checks.vendor_node(stack.arguments)
+    if xs_sdk and f"/{stack.arguments.namespace.strip('/')}/xs_sdk" == xs_sdk:
+        return [f"namespace: {xs_sdk} lives in the same one; give another namespace:="]
+    found = nodes_in_domain(wanted, stack.environment)
+    taken = sorted(wanted & found)
+    if xs_sdk and xs_sdk not in found and not taken:
+        return [arm_checks.no_vendor_node(xs_sdk, stack.arguments, domain)]
     if not taken:
         return []
     others = "stop that stack, or set another ROS_DOMAIN_ID (0..101) or namespace:="
