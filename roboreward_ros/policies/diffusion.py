@@ -4,18 +4,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from roboreward_ros.errors import CheckpointError, ConfigError
 from roboreward_ros.policies.checkpoint import Checkpoint, load_checkpoint
 from roboreward_ros.policies.network import PolicyNetwork
-from roboreward_ros.policies.sampler import DdimSampler
+from roboreward_ros.policies.normalise import Statistics
+from roboreward_ros.policies.sampler import DdimSampler, Predictor
 from roboreward_ros.policies.text import Vocabulary
 from roboreward_ros.types import (
     ACTION_DIM,
@@ -27,6 +29,7 @@ from roboreward_ros.types import (
     require_shape,
 )
 
+Rows = npt.NDArray[np.int64] | None
 DEMO_POLICY = "demo"
 _SHIPPED = ("policies", "widowx_twin")
 
@@ -127,10 +130,27 @@ class DiffusionPolicy:
 
         Differentiable in both unless the caller is in inference mode.
         """
-        condition = self._network.condition(features)
-        return self._sampler.sample(
-            lambda x, step: self._network.predict(x, self._times[step], condition), noise
-        )
+        return self._sampler.sample(self.predictor(features)(None), noise)
+
+    def predictor(self, features: torch.Tensor) -> Callable[[Rows], Predictor]:
+        """The denoiser at features ``[B, F]``, for some of their rows or (None) for all."""
+        condition = self._network.condition(features.to(self._device))
+
+        def of(rows: Rows) -> Predictor:
+            mine = condition if rows is None else condition[rows]
+            return lambda x, step: self._network.predict(x, self._times[step], mine)
+
+        return of
+
+    @property
+    def sampler(self) -> DdimSampler:
+        """Noise to chunk, normalised units."""
+        return self._sampler
+
+    @property
+    def actions(self) -> Statistics:
+        """Mean and spread that normalise actions."""
+        return self._action
 
 
 def load_policy(source: str | Path, device: str = "cpu") -> DiffusionPolicy:

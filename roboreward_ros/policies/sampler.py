@@ -61,17 +61,28 @@ class DdimSampler:
     def sample(self, predict: Predictor, noise: Tensor) -> Tensor:
         """The chunk that ``noise`` ``[B, D]`` decodes to, normalised units."""
         x = noise
-        for index, step in enumerate(self.steps):
-            signal, sigma = self._signal[index], self._noise[index]
-            output = predict(x, step)
-            if self.config.prediction == "v":
-                clean = signal * x - sigma * output
-                eps = sigma * x + signal * output
-            else:
-                eps = output
-                clean = (x - sigma * eps) / signal
-            if self.config.clip_x0 > 0:
-                clean = clean.clamp(-self.config.clip_x0, self.config.clip_x0)
-                eps = (x - signal * clean) / sigma
-            x = self._signal[index + 1] * clean + self._noise[index + 1] * eps
+        for index in range(len(self.steps)):
+            x = self.step(predict, x, index)
         return x
+
+    def step(self, predict: Predictor, x: Tensor, index: int, clip: bool = True) -> Tensor:
+        """The chunk ``[B, D]`` after step ``index``, from the one before it.
+
+        Args:
+            predict: the network.
+            x: noisy chunk.
+            index: 0 takes the noise, the last gives the clean chunk.
+            clip: bound the predicted clean chunk as configured; without it the step is smooth.
+        """
+        signal, sigma = self._signal[index], self._noise[index]
+        output = predict(x, self.steps[index])
+        if self.config.prediction == "v":
+            clean = signal * x - sigma * output
+            eps = sigma * x + signal * output
+        else:
+            eps = output
+            clean = (x - sigma * eps) / signal
+        if clip and self.config.clip_x0 > 0:
+            clean = clean.clamp(-self.config.clip_x0, self.config.clip_x0)
+            eps = (x - signal * clean) / sigma
+        return self._signal[index + 1] * clean + self._noise[index + 1] * eps

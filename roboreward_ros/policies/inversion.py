@@ -1,0 +1,158 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which noise decodes to a given chunk: the deterministic sampler, run backwards.
+
+DDIM with eta = 0 is a composition of smooth maps x_k -> x_{k+1}; each is solved for x_k
+numerically, from the chunk back to the noise (the idea of flow reversal steering, arXiv 2606.13675,
+for a discrete sampler). The clamp on the clean chunk is off inside the solve, since it has no
+inverse; the answer is then judged by the policy's own decode, clamp included. A chunk that the
+policy would never make has no good noise: its residual is large, or |w| is far from the prior's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from roboreward_ros.policies.diffusion import DiffusionPolicy
+from roboreward_ros.types import ACTION_DIM, Float32Array, require_shape
+
+Step = Callable[[Tensor, npt.NDArray[np.int64]], Tensor]
+"""(x ``[B, D]``, its rows) -> the next x of these rows."""
+
+_TOLERANCE = 2e-6  # of a solved step, normalised units; float32 gives little more
+_SWEEPS = 40
+_NEWTON = 30
+_NEAR = 0.5  # a step moves a draw of the prior by less, root mean square
+
+
+@dataclass(frozen=True, slots=True)
+class Inversion:
+    """What was found for B chunks.
+
+    Attributes:
+        noise: ``[B, P, 7]`` float32.
+        residual: root mean square of ``pi(s, w) - a`` in spreads of the policy's actions ``[B]``.
+        norm: ``|w| / sqrt(P * 7)`` ``[B]``; about 1 for a draw of the prior.
+    """
+
+    noise: Float32Array
+    residual: Float32Array
+    norm: Float32Array
+
+    def usable(self, residual: float = 0.05, norm: float = 1.8) -> npt.NDArray[np.bool_]:
+        """Whether the noise says what the chunk did ``[B]``.
+
+        Args:
+            residual: largest; 0.05 spreads is far below what a millimetre is worth.
+            norm: largest; for 28 latents the prior exceeds 1.8 once in 1e12 draws.
+        """
+        finite = np.isfinite(self.noise).all(axis=(1, 2))
+        return np.asarray(finite & (self.residual <= residual) & (self.norm <= norm))
+
+
+def invert(policy: DiffusionPolicy, features: Float32Array, chunks: Float32Array) -> Inversion:
+    """Noise for each chunk.
+
+    Args:
+        policy: frozen policy with a deterministic sampler.
+        features: of the states, ``[B, F]`` float32.
+        chunks: what was done there, ``[B, P, 7]`` float32, physical units.
+    """
+    size, horizon = len(features), policy.spec.prediction_horizon
+    require_shape("chunks", chunks, (size, horizon, ACTION_DIM))
+    goal = torch.from_numpy(policy.actions.normalise(chunks)).flatten(1)
+    predict = policy.predictor(torch.from_numpy(np.ascontiguousarray(features)))
+    x = goal
+    for index in reversed(range(len(policy.sampler.steps))):
+
+        def step(x: Tensor, rows: npt.NDArray[np.int64], index: int = index) -> Tensor:
+            return policy.sampler.step(predict(rows), x, index, clip=False)
+
+        x = solve(step, x)
+    noise = x.numpy().reshape(chunks.shape)
+    residual = np.full(size, np.inf, dtype=np.float32)
+    good = np.isfinite(noise).all(axis=(1, 2))
+    if good.any():
+        made = policy.actions.normalise(policy.decode(features[good], noise[good]))
+        off = (made - policy.actions.normalise(chunks[good])).reshape(int(good.sum()), -1)
+        residual[good] = np.sqrt(np.square(off).mean(axis=1))
+    with np.errstate(invalid="ignore"):
+        norm = np.sqrt(np.square(noise.reshape(size, -1)).mean(axis=1))
+    return Inversion(noise, residual, norm)
+
+
+def solve(step: Step, goal: Tensor) -> Tensor:
+    """x with ``step(x) = goal``, both ``[B, D]``, near the goal; rows are independent.
+
+    A step moves x little, so x <- x + (goal - step(x)) converges mostly. Where it does not, or runs
+    off to a preimage far away (a policy maps much noise to almost one chunk), Levenberg and
+    Marquardt's method goes from the goal in damped steps, which prefer what is near. Rows that
+    nothing solves stay where they came closest.
+    """
+    x = _sweep(step, goal)
+    with torch.no_grad():
+        rows = np.arange(len(x))
+        open_ = (goal - step(x, rows)).abs().amax(dim=1) > _TOLERANCE
+        far = (x - goal).square().mean(dim=1).sqrt() > _NEAR
+    rows = rows[(open_ | far).numpy()]
+    if len(rows):
+        x[rows] = _damped_newton(step, goal, rows)
+    return x
+
+
+def _sweep(step: Step, goal: Tensor) -> Tensor:
+    x, rows = goal.clone(), np.arange(len(goal))
+    with torch.no_grad():
+        for _ in range(_SWEEPS):
+            rest = goal[rows] - step(x[rows], rows)
+            x[rows] += rest
+            error = rest.abs().amax(dim=1)
+            rows = rows[((error > 0.1 * _TOLERANCE) & (error < 1e3)).numpy()]
+            if not len(rows):
+                break
+    return torch.where(x.isfinite(), x, goal)
+
+
+def _damped_newton(step: Step, goal: Tensor, rows: npt.NDArray[np.int64]) -> Tensor:
+    """Least squares of ``goal - step(x)`` for some rows, from the goal on."""
+    goal = goal[rows]
+    x = goal.clone()
+    damping = torch.full((len(x), 1, 1), 1e-2)
+    eye = torch.eye(x.shape[1])
+    with torch.no_grad():
+        rest = goal - step(x, rows)
+    for _ in range(_NEWTON):
+        error = rest.abs().amax(dim=1)
+        live = torch.nonzero(error > _TOLERANCE).squeeze(1)
+        if not len(live):
+            break
+        own = rows[live.numpy()]
+        jacobian = _jacobian(step, x[live], own)
+        with torch.no_grad():
+            normal = jacobian.mT @ jacobian + damping[live] * eye
+            move = torch.linalg.solve(normal, jacobian.mT @ rest[live].unsqueeze(-1)).squeeze(-1)
+            there = x[live] + move
+            after = goal[live] - step(there, own)
+            better = after.square().sum(dim=1) < rest[live].square().sum(dim=1)
+            x[live[better]], rest[live[better]] = there[better], after[better]
+            scale = torch.where(better, 0.1, 10.0).view(-1, 1, 1)
+            damping[live] = (damping[live] * scale).clamp(1e-9, 1e3)
+    return x
+
+
+def _jacobian(step: Step, x: Tensor, rows: npt.NDArray[np.int64]) -> Tensor:
+    """D step / d x ``[B, D, D]``, a column of outputs at a time."""
+    x = x.detach().requires_grad_()
+    with torch.enable_grad():
+        out = step(x, rows)
+        columns = [
+            torch.autograd.grad(out[:, k].sum(), x, retain_graph=True)[0]
+            for k in range(out.shape[1])
+        ]
+    return torch.stack(columns, dim=1).detach()
