@@ -38,7 +38,7 @@ class ToyEpisode:
     """One finished episode; has what ``dsrl.replay.EpisodeData`` asks for."""
 
     def __init__(
-        self, summary: EpisodeSummary, chunks: Sequence[Chunk], flags: Sequence[int], score: int
+        self, summary: EpisodeSummary, chunks: Sequence[Chunk], flags: Sequence[int], score: float
     ) -> None:
         self._summary = summary
         self._chunks = tuple(chunks)
@@ -58,7 +58,7 @@ class ToyEpisode:
     @property
     def label(self) -> Score:
         """The true score as a reward source would give it."""
-        return rubric(float(self.score))
+        return rubric(self.score)
 
 
 def rubric(value: float) -> Score:
@@ -75,7 +75,8 @@ class SteeringToy:
         needed: successes for the full score.
         threshold: how far along the good direction the actions must point (the prior: N(0, 1)).
         reach: largest action that any noise decodes to, softly; infinite decodes noise to itself.
-        graded: a decision counts by how far along it points, not only past the threshold.
+        graded: a decision counts by how far along it points, not only past the threshold, and the
+            score takes every value from 1 to 5.
     """
 
     def __init__(
@@ -140,7 +141,8 @@ class SteeringToy:
             share = float(actions.reshape(-1) @ self._directions[side]) / self._threshold
             done += min(max(share, 0.0), 1.0) if self._graded else float(share > 1.0)
             chunks.append(Chunk(k, step, w, features, actions, version, True, 4))
-        score = 1 + min(4, int(4 * done / self._needed))
+        steps = 4 * done / self._needed
+        score = 1.0 + min(4.0, steps if self._graded else float(int(steps)))
         meta = EpisodeMeta(
             f"ep_{seed:06d}", seed, "toy", seed, limit, 5.0, "toy", "toy", self.spec.chunk_size, 0
         )
