@@ -22,6 +22,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from roboreward_ros.dsrl.agent import Agent, UpdateMetrics
+from roboreward_ros.dsrl.chunk_decoder import Decode
+from roboreward_ros.dsrl.compute import Compute
 from roboreward_ros.dsrl.config import DsrlConfig
 from roboreward_ros.dsrl.learner import Learner
 from roboreward_ros.dsrl.replay import ReplayView, StoredEpisode
@@ -37,7 +39,7 @@ from roboreward_ros.types import (
     ScoreScale,
 )
 
-LEARNER_FORMAT = 2
+LEARNER_FORMAT = 3
 _ROWS = (
     "features", "remaining", "noise", "known_noise", "actions", "rewards", "masks", "returns",
     "members",
@@ -51,7 +53,9 @@ def save_learner(learner: Learner, path: Path) -> str:
         "policy_id": learner.spec.policy_id,
         "config": learner.config.to_mapping(),
         "seed": learner.seed,
+        "computed_by": computed_by(learner.compute),
         "seen": learner.seen,
+        "prints": learner.prints,
         "warm": learner.warm,
         "owed": learner.owed,
         "version": learner.version,
@@ -70,15 +74,38 @@ def save_learner(learner: Learner, path: Path) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def load_learner(path: Path, spec: PolicySpec) -> Learner:
+def computed_by(compute: Compute) -> dict[str, str]:
+    """What the last bits of an update depend on besides its inputs."""
+    return {
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "device": compute.device,
+        "precision": str(compute.precision),
+        "compile": str(compute.compile),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "threads": str(torch.get_num_threads()),
+    }
+
+
+def load_learner(
+    path: Path,
+    spec: PolicySpec,
+    compute: Compute | None = None,
+    decode: Decode | None = None,
+    *,
+    exact: bool = True,
+) -> Learner:
     """Read a learner back, with the configuration it was saved with.
 
     Args:
         path: file written by ``save_learner``.
         spec: of the frozen policy of the run.
+        compute: how it is to go on.
+        decode: of the frozen policy, for algorithms that need it.
+        exact: refuse a resume that cannot equal the uninterrupted run to the bit.
 
     Raises:
-        CheckpointError: missing, damaged, newer, or of another policy.
+        CheckpointError: missing, damaged, newer, of another policy, or not exact and ``exact``.
     """
     if not path.is_file():
         raise CheckpointError("no such learner checkpoint", got=str(path))
@@ -94,6 +121,16 @@ def load_learner(path: Path, spec: PolicySpec) -> Learner:
             got=header["format"],
             allowed=LEARNER_FORMAT,
         )
+    compute = compute or Compute()
+    now = computed_by(compute)
+    other = {k: (v, now.get(k)) for k, v in header["computed_by"].items() if v != now.get(k)}
+    if exact and other:
+        raise CheckpointError(
+            f"learner checkpoint {path} cannot be resumed exactly",
+            got=", ".join(f"{name} {new} now, {old} then" for name, (old, new) in other.items()),
+            next_step="Go on as it was saved, or accept a run that differs in its last bits: "
+            "exact_resume:=false.",
+        )
     if header["policy_id"] != spec.policy_id:
         raise CheckpointError(
             f"learner checkpoint {path} steers another policy",
@@ -101,8 +138,10 @@ def load_learner(path: Path, spec: PolicySpec) -> Learner:
             allowed=spec.policy_id,
         )
     try:
-        learner = Learner(DsrlConfig.from_mapping(header["config"]), spec, header["seed"])
+        config = DsrlConfig.from_mapping(header["config"])
+        learner = Learner(config, spec, header["seed"], compute, decode)
         learner.seen = header["seen"]
+        learner.prints = header["prints"]
         learner.warm = header["warm"]
         learner.owed = header["owed"]
         learner.version = header["version"]
@@ -112,6 +151,8 @@ def load_learner(path: Path, spec: PolicySpec) -> Learner:
         episodes = {name: _episode(value) for name, value in header["episodes"].items()}
         _restore_replay(learner.replay, tensors, episodes, header["next_row"])
         _restore_sac(learner.sac, tensors, header["steps"])
+        for copies in learner.copies:
+            copies.refresh()
     except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:
         raise CheckpointError("damaged learner checkpoint", got=f"{path}: {error}") from error
     return learner

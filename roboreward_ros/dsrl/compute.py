@@ -135,18 +135,22 @@ class Network(nn.Module):
 
 def equip(
     modules: Iterable[nn.Module], optimizers: Iterable[torch.optim.Optimizer], compute: Compute
-) -> None:
+) -> list[WorkingCopies]:
     """Let networks compute as ``compute`` says; their algorithm does not notice.
 
     An optimiser's step collects the gradients of what it steps and refreshes its copies; a network
     that no optimiser steps (a target) refreshes before it is asked.
+
+    Returns:
+        The copies, for whoever writes the weights otherwise and must refresh them.
     """
-    steppers = list(optimizers)
+    steppers, made = list(optimizers), []
     for module in modules:
         if not isinstance(module, Network):
             continue
         if compute.lowers(module.weight[-1].shape[-1]):
             copies = module.lower()
+            made.append(copies)
             ids = {id(master) for master in copies.masters}
             owners = [
                 o
@@ -160,6 +164,7 @@ def equip(
                 module.register_forward_pre_hook(_calling(copies.refresh))
         if compute.compile:
             module.compile(dynamic=False)
+    return made
 
 
 def _calling(job: Callable[[], None]) -> Callable[..., None]:

@@ -4,22 +4,25 @@
 
 What it does depends on the stores alone: the same episodes and labels give the same weights. An
 episode is taken in once its outcome is known (label, abstention or failure) or a later episode's
-is; each calls for a fixed quota of updates. Knows nothing about ROS; one thread.
+is; each calls for a fixed quota of updates. Whoever watches the steering may hold publishing back
+or fall back to the prior; training goes on. Knows nothing about ROS; one thread.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import logging
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from roboreward_ros.dsrl.actor import SteeringActor
+from roboreward_ros.dsrl.actor_files import ActorFiles, PublishedActor, actor_path
 from roboreward_ros.dsrl.checkpoint import load_learner, save_learner
+from roboreward_ros.dsrl.chunk_decoder import Decode
+from roboreward_ros.dsrl.compute import Compute
 from roboreward_ros.dsrl.config import DsrlConfig
-from roboreward_ros.dsrl.learner import Learner, LearnerMetrics
+from roboreward_ros.dsrl.learner import Learner, LearnerMetrics, fingerprint
 from roboreward_ros.episodes.promoted import read_promoted
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.episodes.views import LabelStatus, RewardView, ViewConfig
@@ -27,27 +30,10 @@ from roboreward_ros.errors import CheckpointError, FormatError, LearnerError
 from roboreward_ros.protocols import EpisodeReader
 from roboreward_ros.types import ACTION_DIM, PolicySpec
 
+__all__ = ["FollowStatus", "PublishedActor", "RunFollower", "actor_path", "spec_of"]
+
 _LOG = logging.getLogger(__name__)
 CHECKPOINT = "learner.safetensors"
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedActor:
-    """A version of the actor on disk.
-
-    Attributes:
-        version: counts from 1.
-        path: safetensors file below ``run_dir/policies``.
-        sha256: of the file.
-        policy_id: frozen policy that it steers.
-        grad_steps: updates behind it.
-    """
-
-    version: int
-    path: Path
-    sha256: str
-    policy_id: str
-    grad_steps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +53,6 @@ class FollowStatus:
     metrics: LearnerMetrics = field(default_factory=LearnerMetrics)
     actor: PublishedActor | None = None
     message: str = "waiting for the first episode"
-
-
-def actor_path(run_dir: Path, version: int) -> Path:
-    """Where the actor of a version lies."""
-    return run_dir / "policies" / f"actor_{version:06d}.safetensors"
 
 
 def spec_of(episode: EpisodeReader) -> PolicySpec:
@@ -102,12 +83,31 @@ class RunFollower:
         config: of the learner; a resumed run keeps the configuration of its checkpoint.
         seed: of weights and sampling.
         source: reward source to learn from; "" follows the run's promoted one.
+        compute: device, precision and compilation of the updates.
+        decode: of the frozen policy, for algorithms that decode noise in their updates.
+        exact: refuse a resume that cannot equal the uninterrupted run to the bit.
+        keep_actors: newest actor files that stay; of the older ones every tenth does. 0 keeps all.
     """
 
     def __init__(
-        self, run_dir: Path | str, config: DsrlConfig, seed: int = 0, source: str = ""
+        self,
+        run_dir: Path | str,
+        config: DsrlConfig,
+        seed: int = 0,
+        source: str = "",
+        *,
+        compute: Compute | None = None,
+        decode: Decode | None = None,
+        exact: bool = True,
+        keep_actors: int = 0,
     ) -> None:
         self.run_dir = Path(run_dir)
+        self.compute = compute or Compute()
+        self._decode = decode
+        self._exact = exact
+        self._files = ActorFiles(self.run_dir, keep_actors)
+        self._held = ""
+        self._unpublished = False
         self.config = config
         self.seed = seed
         self.status = FollowStatus()
@@ -130,7 +130,8 @@ class RunFollower:
         """Take over the run's checkpoint, if it has one that fits its episodes.
 
         Raises:
-            CheckpointError: it is damaged, newer, or of another policy.
+            CheckpointError: it is damaged, newer, of another policy, task or run, or cannot be
+                resumed exactly.
         """
         if not self.checkpoint.is_file():
             return
@@ -141,23 +142,70 @@ class RunFollower:
                 got=str(self.checkpoint),
                 next_step="Restore episodes/, or start a new run_dir.",
             )
-        self._learner = load_learner(self.checkpoint, spec_of(self._store.open(ids[0])))
-        self._order = list(self._learner.seen)
+        spec = spec_of(self._store.open(ids[0]))
+        learner = load_learner(self.checkpoint, spec, self.compute, self._decode, exact=self._exact)
+        self._refuse_foreign(learner, set(ids))
+        self._learner = learner
+        self._order = list(learner.seen)
         self._saved_steps = self._learner.sac.steps
-        path = actor_path(self.run_dir, self._learner.version)
-        if self._learner.version and path.is_file():
-            self.status = dataclasses.replace(self.status, actor=self._publish_again(path))
+        actor = self._files.find(
+            learner.version, learner.spec.policy_id, max(0, learner.version_steps)
+        )
+        self.status = dataclasses.replace(self.status, actor=actor)
         self._settle(publish=False)
 
-    def _publish_again(self, path: Path) -> PublishedActor:
-        assert self._learner is not None
-        return PublishedActor(
-            self._learner.version,
-            path,
-            hashlib.sha256(path.read_bytes()).hexdigest(),
-            self._learner.spec.policy_id,
-            self._learner.version_steps,
-        )
+    def _refuse_foreign(self, learner: Learner, ids: set[str]) -> None:
+        """Refuse a checkpoint that other episodes, or other settings, have made."""
+        what = f"learner checkpoint {self.checkpoint}"
+        for episode_id, known in learner.prints.items():
+            if episode_id not in ids:
+                raise CheckpointError(
+                    f"{what} has learnt from an episode that the run does not have",
+                    got=episode_id,
+                    next_step="Restore episodes/, or start a new run_dir.",
+                )
+            meta = self._store.open(episode_id).summary.meta
+            if fingerprint(meta) != known:
+                raise CheckpointError(
+                    f"{what} belongs to another task or run",
+                    got=f"another {episode_id} than this run's ('{meta.task}')",
+                    next_step="Use the run's own checkpoint, or start a new run_dir.",
+                )
+        saved, given = learner.config.to_mapping(), self.config.to_mapping()
+        changed = [f"{k} {saved[k]} then, {v} now" for k, v in given.items() if saved[k] != v]
+        if learner.seed != self.seed:
+            changed.append(f"seed {learner.seed} then, {self.seed} now")
+        if changed and self._exact:
+            raise CheckpointError(
+                f"{what} was made with other settings",
+                got="; ".join(changed),
+                next_step="Take them back, or keep the checkpoint's own: exact_resume:=false.",
+            )
+        if changed:
+            _LOG.warning("the run keeps its checkpoint's settings: %s", "; ".join(changed))
+
+    def hold(self, reason: str) -> None:
+        """Publish nothing while ``reason`` is not empty; then the newest actor at once."""
+        self._held = reason
+
+    def fall_back(self, reason: str) -> PublishedActor | None:
+        """Publish the prior, so that the base policy acts, and hold; None before any actor."""
+        self._held = reason
+        learner, actor = self._learner, self.status.actor
+        if learner is None or actor is None:
+            return None
+        prior = SteeringActor.prior(learner.spec.policy_id, learner.spec.prediction_horizon)
+        learner.version += 1
+        learner.version_steps = -1  # the next actor is a new version, even without new updates
+        self._unpublished = True
+        published = self._write(dataclasses.replace(prior, version=learner.version), learner)
+        self.status = dataclasses.replace(self.status, actor=published, message=reason)
+        return published
+
+    def grant(self, updates: int) -> None:
+        """Owe ``updates`` more (fewer, if negative) once training has begun; never below none."""
+        if self._learner is not None and self._learner.warm:
+            self._learner.owed = max(0, self._learner.owed + updates)
 
     def save(self) -> Path | None:
         """Write the checkpoint; None when there is nothing to save or it is halted."""
@@ -186,6 +234,9 @@ class RunFollower:
             self._guard(learner)
             if learner.owed == 0 or self._halted:
                 self._settle(publish=True)
+            return True
+        if self._unpublished and not self._held:
+            self._settle(publish=True)
             return True
         self._follow_source()
         return self._apply_changes() or self._take_next()
@@ -234,7 +285,9 @@ class RunFollower:
         try:
             episode = self._store.open(episode_id)
             if self._learner is None:
-                self._learner = Learner(self.config, spec_of(episode), self.seed)
+                self._learner = Learner(
+                    self.config, spec_of(episode), self.seed, self.compute, self._decode
+                )
             self._learner.observe_episode(episode, view.label(episode_id))
         except (LearnerError, FormatError) as error:
             _LOG.error("the learner goes on without %s: %s", episode_id, error)
@@ -258,20 +311,27 @@ class RunFollower:
         actor = self.status.actor
         metrics = LearnerMetrics()
         if learner is not None:
-            if publish and not self._halted and learner.sac.steps != learner.version_steps:
-                actor = self._write(learner.actor_snapshot(), learner)
+            fresh = learner.sac.steps != learner.version_steps
+            if publish and fresh and not self._halted:
+                self._unpublished = bool(self._held)
+                if not self._held:
+                    actor = self._write(learner.actor_snapshot(), learner)
             metrics = learner.metrics()
-        message = self._halted or f"{len(self._order)} episodes, {metrics.grad_steps} updates"
-        if not self._halted and learner is not None and not learner.warm:
+        message = (
+            self._halted
+            or self._held
+            or f"{len(self._order)} episodes, {metrics.grad_steps} updates"
+        )
+        if learner is not None and not (learner.warm or self._halted or self._held):
             need = learner.config.warmup_episodes
             message = f"warming up: {metrics.labelled} of {need} labelled episodes"
         trainable = sum(learner.seen.values()) if learner is not None else 0
         self.status = FollowStatus(len(self._order), trainable, metrics, actor, message)
 
     def _write(self, actor: SteeringActor, learner: Learner) -> PublishedActor:
-        path = actor_path(self.run_dir, actor.version)
-        sha256 = actor.save(path)
-        return PublishedActor(actor.version, path, sha256, actor.policy_id, learner.sac.steps)
+        published = self._files.write(actor, learner.sac.steps)
+        learner.version = published.version
+        return published
 
 
 def _settled(view: RewardView, episode_id: str) -> bool:

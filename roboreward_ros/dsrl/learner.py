@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,7 +24,7 @@ from roboreward_ros.dsrl.noise_forms import NoiseMap
 from roboreward_ros.dsrl.replay import EpisodeData, ReplayView
 from roboreward_ros.dsrl.sac import Sac
 from roboreward_ros.errors import LearnerError
-from roboreward_ros.types import ACTION_DIM, PolicySpec, Score
+from roboreward_ros.types import ACTION_DIM, EpisodeMeta, PolicySpec, Score
 
 _PLAIN = Compute()
 
@@ -70,6 +72,12 @@ def new_agent(config: DsrlConfig, spec: PolicySpec, seed: int, decode: Decode | 
     return kind(config, spec.feature_dim, noise_dim, seed, chunks)
 
 
+def fingerprint(meta: EpisodeMeta) -> str:
+    """Which recording an episode is, whatever its name: start, seed, task and robot."""
+    text = json.dumps([meta.created_ns, meta.seed, meta.task, meta.robot, meta.policy_id])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 class Learner:
     """DSRL over one run, by the algorithm of its configuration.
 
@@ -106,9 +114,10 @@ class Learner:
         chunk_dim = 0 if config.critic is CriticForm.LATENT else spec.chunk_size * ACTION_DIM
         self.replay = ReplayView(config, spec.feature_dim, noise_dim, chunk_dim)
         self.sac = new_agent(config, spec, seed, decode)
-        equip(self.sac.modules().values(), self.sac.optimizers().values(), compute)
+        self.copies = equip(self.sac.modules().values(), self.sac.optimizers().values(), compute)
         self.rng = np.random.default_rng((seed, 2))
         self.seen: dict[str, bool] = {}  # id -> stored for training
+        self.prints: dict[str, str] = {}  # id -> which recording it was
         self.warm = False
         self.owed = 0
         self.version = 0 if self._starts_as_prior() else 1
@@ -129,18 +138,31 @@ class Learner:
             LearnerError: recorded with another policy, or unusable for the reward form.
         """
         meta = episode.summary.meta
-        if meta.policy_id != self.spec.policy_id:
-            raise LearnerError(
-                f"episode {meta.episode_id} was recorded with another policy",
-                got=meta.policy_id,
-                allowed=self.spec.policy_id,
-                next_step="Use the run's own policy, or a new run_dir.",
-            )
+        self._check(meta)
         fresh = meta.episode_id not in self.seen
         stored = self.replay.add(episode, reward)
         self.seen[meta.episode_id] = stored
+        self.prints[meta.episode_id] = fingerprint(meta)
         self._charge(len(episode.chunks()) if fresh else 0)
         return stored
+
+    def _check(self, meta: EpisodeMeta) -> None:
+        """Refuse an episode that this learner cannot have collected."""
+        spec, name = self.spec, f"episode {meta.episode_id}"
+        if meta.policy_id != spec.policy_id:
+            raise LearnerError(
+                f"{name} was recorded with another policy",
+                got=meta.policy_id,
+                allowed=spec.policy_id,
+                next_step="Use the run's own policy, or a new run_dir.",
+            )
+        if meta.chunk_size != spec.chunk_size:
+            raise LearnerError(
+                f"{name} was recorded with another chunk size",
+                got=meta.chunk_size,
+                allowed=spec.chunk_size,
+                next_step="A chunk is one decision of the learner: record the run with one size.",
+            )
 
     def relabel(self, episode_id: str, reward: Score | None) -> None:
         """A label came late, was corrected or taken back; unknown ids are an error.
