@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Tiers from fast to slow; every test folder belongs to exactly one (checked below).
 TIERS: dict[str, list[str]] = {
     "core": ["robot", "cameras", "episodes", "rewards", "session", "policies", "evaluation", "cli"],
-    "learning": ["dsrl", "sim", "studies"],
+    "learning": ["dsrl", "sim", "studies", "reward_training"],
     "ros": ["ros"],
     "launch": ["launch"],
 }
