@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""``roboreward reward train`` and ``roboreward reward eval``."""
+"""``roboreward reward train | eval | relabel``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from roboreward_ros.cli import reward_classifier
 from roboreward_ros.cli.policy import _show
 from roboreward_ros.cli.preflight import config_dir
+from roboreward_ros.cli.reward_relabel import add_relabel
 from roboreward_ros.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -53,6 +55,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     evaluate.add_argument("--data", type=Path, help="keep the rollouts here, or read them")
     evaluate.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     evaluate.set_defaults(run=run_eval)
+
+    reward_classifier.add_parser(commands)
+    add_relabel(commands)
 
 
 def run_train(args: argparse.Namespace) -> int:
@@ -138,13 +143,12 @@ def _evaluate(model: str, policy_name: str, episodes: int, data: Path) -> Report
     from roboreward_ros.rewards.config import build_config
     from roboreward_ros.rewards.registry import merged_options
     from roboreward_ros.rewards.roboreward import RoboRewardConfig
-    from roboreward_ros.rewards.shipped import model_options
     from roboreward_ros.rewards.vlm.backend import Backend
     from roboreward_ros.rewards.vlm.weights import load
     from roboreward_ros.studies.reward_eval import evaluate, held_out_rollouts
 
     torch.set_num_threads(1)
-    options = {**merged_options("roboreward"), **model_options(model), "model": model}
+    options = merged_options("roboreward", {"model": model})
     config = build_config(RoboRewardConfig, options, f"reward model '{model}'")
     policy = load_policy(policy_name)
     folder = data / policy.spec.policy_id[:12]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from roboreward_ros.errors import RewardSourceError
+from roboreward_ros.rewards.shipped import shipped_folder
 from roboreward_ros.rewards.vlm.processors import Patching, prepare_torchvision, read_patching
 from roboreward_ros.rewards.vlm.prompt import Family
 from roboreward_ros.rewards.vlm.settings import Dtype, WeightsConfig
@@ -47,12 +48,12 @@ class Weights:
 
 
 def locate(name: str, revision: str, offline: bool) -> Path:
-    """The folder behind a path or a Hub id.
+    """The folder behind a shipped model's short name, a path or a Hub id.
 
     Raises:
         RewardSourceError: not there, not pinned, or not reachable.
     """
-    folder = Path(name).expanduser()
+    folder = shipped_folder(name) or Path(name).expanduser()
     if folder.is_dir():
         return folder
     if not _HUB_ID.fullmatch(name):
@@ -208,6 +209,6 @@ def load(config: WeightsConfig) -> Weights:
 
 def identity_of(name: str, revision: str, folder: Path) -> str:
     """Hub id and commit, or a folder's name and what its files hold, whatever was configured."""
-    if Path(name).expanduser().is_dir():
+    if shipped_folder(name) or Path(name).expanduser().is_dir():
         return f"{folder.resolve().name}@{fingerprint(folder)}"
     return f"{name}@{revision}"
