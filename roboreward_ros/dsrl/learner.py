@@ -164,6 +164,25 @@ class Learner:
                 next_step="A chunk is one decision of the learner: record the run with one size.",
             )
 
+    def observe_prior(self, episode: EpisodeData, reward: Score | None) -> bool:
+        """Take in prior data (``dsrl.prior_data``): sampled by its share, never a round of the run.
+
+        Returns:
+            Whether it may train.
+
+        Raises:
+            LearnerError: encoded for another policy, or of an id that the run uses.
+        """
+        meta = episode.summary.meta
+        if meta.policy_id != self.spec.policy_id or meta.episode_id in self.seen:
+            raise LearnerError(
+                "prior data does not fit this run",
+                got=f"episode {meta.episode_id}, policy {meta.policy_id[:12]}",
+                allowed=f"an id of its own, policy {self.spec.policy_id[:12]}",
+                next_step="Take it in through dsrl.prior_data.prior_episodes.",
+            )
+        return self.replay.add(episode, reward, prior=True)
+
     def relabel(self, episode_id: str, reward: Score | None) -> None:
         """A label came late, was corrected or taken back; unknown ids are an error.
 

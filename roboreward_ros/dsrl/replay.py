@@ -76,8 +76,12 @@ def remaining_fraction(step: int, max_steps: int) -> float:
     return (max_steps - step) / max_steps
 
 
-def decisions_of(episode: EpisodeData) -> Decisions:
-    """Which chunks of an episode ran whole, were cut, or were taken over."""
+def decisions_of(episode: EpisodeData, prior: bool = False) -> Decisions:
+    """Which chunks of an episode ran whole, were cut, or were taken over.
+
+    In prior data the chunks are what was executed, whoever did it: a takeover cuts none.
+    """
+    cut = int(_CUT & ~StepFlag.TAKEOVER) if prior else int(_CUT)
     summary = episode.summary
     flags = np.asarray(episode.flags(), dtype=np.int64)
     size = summary.meta.chunk_size
@@ -89,7 +93,7 @@ def decisions_of(episode: EpisodeData) -> Decisions:
             continue
         own = flags[chunk.step : chunk.step + size]
         steps.append(chunk.step)
-        whole.append(chunk.executed == size and not bool(np.any(own & int(_CUT))))
+        whole.append(chunk.executed == size and not bool(np.any(own & cut)))
         takeover.append(bool(np.any(own & int(StepFlag.TAKEOVER))))
     return Decisions(steps, whole, takeover, summary.n_steps, summary.end_cause, has_final)
 
@@ -135,7 +139,7 @@ class ReplayView:
         self.episodes: dict[str, StoredEpisode] = OrderedDict()  # a dict is slow at its front
         self.next_row = 0
         self.high_water = 0  # rows ever written
-        self.labelled = 0  # episodes that have a label
+        self.labelled = 0  # episodes of this run that have a label
         self._own = RowSet(capacity)
         self._prior = RowSet(capacity)
         self._kept: dict[str, tuple[int, int]] = {}  # prior episodes: start and rows
@@ -176,7 +180,7 @@ class ReplayView:
             self.relabel(episode_id, score)
             return True
         chunks = episode.chunks()
-        decisions = decisions_of(episode)
+        decisions = decisions_of(episode, prior)
         if not decisions.steps:
             return False
         self._check(episode_id, chunks, prior)
@@ -217,7 +221,7 @@ class ReplayView:
         stored = self.episodes.pop(episode_id, None)
         self._kept.pop(episode_id, None)
         if stored is not None:
-            self.labelled -= stored.score is not None
+            self.labelled -= stored.score is not None and not stored.prior
             pool = self._prior if stored.prior else self._own
             for row in self._rows(stored.start, stored.rows).tolist():
                 pool.mark(row, False)
@@ -268,7 +272,8 @@ class ReplayView:
     ) -> None:
         """Take over the bookkeeping of a saved replay; its arrays are already in place."""
         self.episodes = OrderedDict(episodes)
-        self.labelled = sum(stored.score is not None for stored in self.episodes.values())
+        mine = [e for e in self.episodes.values() if not e.prior]
+        self.labelled = sum(stored.score is not None for stored in mine)
         self._kept = {k: (e.start, e.rows) for k, e in self.episodes.items() if e.prior}
         self.next_row = next_row
         self.high_water = high_water
@@ -293,7 +298,8 @@ class ReplayView:
         pool = self._prior if stored.prior else self._own
         for row, member in zip(rows.tolist(), trains.tolist(), strict=True):
             pool.mark(row, member)
-        self.labelled += (score is not None) - (stored.score is not None)
+        if not stored.prior:
+            self.labelled += (score is not None) - (stored.score is not None)
         self.episodes[episode_id] = dataclasses.replace(stored, score=score)
 
     def _members(self, episode_id: str) -> npt.NDArray[np.bool_]:

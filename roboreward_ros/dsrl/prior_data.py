@@ -1,0 +1,161 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Demonstrations and corrected episodes as prior data of the replay.
+
+What a person did has no noise. Here every decision's state is encoded again by the frozen policy
+and the sampler is inverted for the actions that followed (``policies.inversion``): where the policy
+could have done the same, the row has a latent and teaches every critic; where it could not, the
+latent stays unknown and the row teaches an action critic only. A person's return is not the
+policy's, so their chunks bootstrap and are never mixed with the return of the episode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from roboreward_ros.episodes.promoted import read_promoted
+from roboreward_ros.episodes.store import EpisodeStore
+from roboreward_ros.episodes.views import RewardView, ViewConfig
+from roboreward_ros.errors import FormatError, LearnerError
+from roboreward_ros.policies.dataset import chunks_of
+from roboreward_ros.policies.diffusion import DiffusionPolicy
+from roboreward_ros.policies.inversion import Inversion, invert
+from roboreward_ros.protocols import EpisodeReader
+from roboreward_ros.types import Chunk, EpisodeSummary, ImageU8, Score, StepFlag
+
+
+@dataclass(frozen=True, slots=True)
+class InversionLimits:
+    """From where on a latent counts as unknown; see ``Inversion.usable``.
+
+    Attributes:
+        residual: largest ``pi(s, w) - a``, root mean square in spreads of the actions.
+        norm: largest ``|w| / sqrt(P * 7)``.
+    """
+
+    residual: float = 0.05
+    norm: float = 1.8
+
+
+@dataclass(frozen=True, slots=True)
+class PriorEpisode:
+    """An episode as the replay takes it; has what ``dsrl.replay.EpisodeData`` asks for.
+
+    Attributes:
+        summary: the episode's own, under the policy that it was encoded with.
+        decisions: a chunk per decision; noise is NaN where it is unknown.
+        step_flags: StepFlag values ``[T]``; TAKEOVER where the actions were not the policy's.
+        score: its label; None while unlabelled.
+        inversion: of every decision, for the record.
+    """
+
+    summary: EpisodeSummary
+    decisions: tuple[Chunk, ...]
+    step_flags: tuple[int, ...]
+    score: Score | None
+    inversion: Inversion
+
+    def chunks(self) -> Sequence[Chunk]:
+        return self.decisions
+
+    def flags(self) -> Sequence[int]:
+        return self.step_flags
+
+
+def prior_episode(
+    episode: EpisodeReader,
+    policy: DiffusionPolicy,
+    score: Score | None,
+    limits: InversionLimits | None = None,
+    name: str = "",
+) -> PriorEpisode:
+    """Encode and invert one episode.
+
+    Args:
+        episode: of any policy or person, at the policy's control rate.
+        policy: frozen policy of the run that learns.
+        score: the episode's label.
+        limits: when a latent counts as unknown.
+        name: id to give it; the run that learns must not know it.
+
+    Raises:
+        LearnerError: recorded at another rate, or empty.
+    """
+    limits = limits or InversionLimits()
+    spec, meta = policy.spec, episode.summary.meta
+    if abs(meta.control_hz - spec.control_hz) > 1e-6:
+        raise LearnerError(
+            f"demonstration {meta.episode_id} runs at another rate than the policy",
+            got=f"{meta.control_hz:g} Hz",
+            allowed=f"{spec.control_hz:g} Hz",
+        )
+    actions = episode.actions()
+    starts = list(range(0, len(actions), spec.chunk_size))
+    if not starts:
+        raise LearnerError(f"demonstration {meta.episode_id} holds no step")
+    frames, proprio = episode.frames(), episode.proprio()
+    images = [_decode(frames[step], meta.episode_id) for step in starts]
+    features = policy.encode(images, proprio[starts], [meta.task] * len(starts))
+    chunks = chunks_of(actions, spec.prediction_horizon)[starts]
+    found = invert(policy, features, chunks)
+    usable = found.usable(limits.residual, limits.norm)
+    noise = np.where(usable[:, None, None], found.noise, np.float32(np.nan))
+    decisions = tuple(
+        Chunk(
+            index=k,
+            step=step,
+            noise=noise[k],
+            features=features[k],
+            actions=chunks[k],
+            policy_version=0,
+            steered=False,
+            executed=min(spec.chunk_size, len(actions) - step),
+        )
+        for k, step in enumerate(starts)
+    )
+    own = meta.policy_id == spec.policy_id
+    flags = tuple(int(f) | (0 if own else int(StepFlag.TAKEOVER)) for f in episode.flags())
+    renamed = replace(meta, episode_id=name or meta.episode_id, policy_id=spec.policy_id,
+                      chunk_size=spec.chunk_size)  # fmt: skip
+    summary = replace(episode.summary, meta=renamed)
+    return PriorEpisode(summary, decisions, flags, score, found)
+
+
+def prior_episodes(
+    run_dir: Path | str,
+    policy: DiffusionPolicy,
+    source: str = "",
+    limits: InversionLimits | None = None,
+) -> Iterator[PriorEpisode]:
+    """Every usable episode of a run with its label, by the run's present view.
+
+    Args:
+        run_dir: of demonstrations, or of an earlier run.
+        policy: frozen policy of the run that learns.
+        source: label source; "" takes the run's promoted one, else a person's keys.
+        limits: when a latent counts as unknown.
+    """
+    view = RewardView.of_run(
+        run_dir, ViewConfig(source) if source else read_promoted(run_dir) or ViewConfig("human")
+    )
+    store = EpisodeStore(run_dir, "r")
+    stem = Path(run_dir).resolve().name
+    for episode in store:
+        summary = episode.summary
+        if summary.discarded or summary.taint or not summary.complete:
+            continue
+        name = f"prior_{stem}_{summary.meta.episode_id}"
+        score = view.label(summary.meta.episode_id)
+        yield prior_episode(episode, policy, score, limits, name)
+
+
+def _decode(jpeg: bytes, episode_id: str) -> ImageU8:
+    image = cv2.imdecode(np.frombuffer(jpeg, dtype=np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise FormatError("a frame cannot be decoded", got=f"episode {episode_id}")
+    return np.ascontiguousarray(image[..., ::-1])
