@@ -74,6 +74,7 @@ class Stage:
         facts: weight of the loss on what the hidden state at the answer tells of the question.
         freeze_tower: whether the vision tower rests.
         shards: of the training clips that are used, from the first; 0 for all.
+        cycle: steps that the rate would take to its end, where the stage ends before; 0: ``steps``.
     """
 
     steps: int
@@ -86,6 +87,7 @@ class Stage:
     facts: float = 0.0
     freeze_tower: bool = False
     shards: int = 0
+    cycle: int = 0
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.batch < 1 or self.lr <= 0:

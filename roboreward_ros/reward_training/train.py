@@ -215,7 +215,7 @@ class Trainer:
     def _schedule(self, stage: Stage, begun: int) -> None:
         done = self.step - begun
         rise = min(1.0, (done + 1) / max(1, stage.warmup))
-        fall = 0.5 + 0.5 * math.cos(math.pi * done / stage.steps)
+        fall = 0.5 + 0.5 * math.cos(math.pi * done / (stage.cycle or stage.steps))
         rate = stage.lr * rise * (stage.lr_end + (1 - stage.lr_end) * fall)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
