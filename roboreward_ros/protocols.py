@@ -26,6 +26,7 @@ from roboreward_ros.types import (
     RewardRequest,
     RewardSpec,
     RobotState,
+    RunFacts,
     SessionView,
     StepReport,
     VerbAnswer,
@@ -207,3 +208,30 @@ class SessionClient(Protocol):
 
     def send(self, request: VerbRequest) -> VerbAnswer:
         """Ask for a verb; blocks for a bounded time, raises SessionError."""
+
+
+class RunWatch(Protocol):
+    """What a console may read of a run's stores; one thread asks."""
+
+    def facts(self) -> RunFacts:
+        """Everything that is drawn, up to date."""
+
+    def frame(self, episode_id: str, index: int) -> bytes:
+        """JPEG bytes of one stored picture; raises StoreError where there is none."""
+
+
+class RewardDesk(Protocol):
+    """What a console may ask of the process that scores; blocks for a bounded time."""
+
+    def sources(self) -> tuple[str, ...]:
+        """Names that can be chosen."""
+
+    def set_source(self, source: str, *, shadow: bool = False) -> str:
+        """Swap the source, or run one in its shadow ("" ends the shadow); returns what is in force.
+
+        Raises:
+            RewardSourceError: the old one stays, with the reason.
+        """
+
+    def promote_shadow(self) -> str:
+        """Let the shadow take over; returns a line for the operator, raises as above."""

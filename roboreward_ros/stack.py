@@ -59,8 +59,14 @@ class StackArguments:
     run_dir: str = _argument("runs/dsrl_widowx", "where the run lives; an existing one is resumed")
     episodes: int = _argument(0, "stop by itself at this many committed episodes; 0: never")
     speed: str = _argument("realtime", "twin only: realtime, or max for lock-step")
-    console: bool = _argument(True, "web page on 127.0.0.1; not in this release")
+    console: bool = _argument(True, "the operator's web page")
     console_port: int = _argument(8642, "port of the web page")
+    console_address: str = _argument(
+        "127.0.0.1", "where the web page listens; any other address needs a token"
+    )
+    console_token: str = _argument(
+        "", "file with the web page's token; empty: ROBOREWARD_CONSOLE_TOKEN, or none"
+    )
     namespace: str = _argument("", "ROS namespace of every node and topic, one per arm")
     seed: int = _argument(0, "seed of the run: layouts, noise, learner")
     max_steps: int = _argument(0, "control steps per episode; 0: the task's own")
@@ -286,10 +292,7 @@ def resolve(arguments: StackArguments, demo_task: str = "") -> tuple[StackArgume
     if arguments.sim and not arguments.task:
         changes["task"] = demo_task
     if arguments.console:
-        notes.append(
-            "console: the web page arrives in a later release; nothing listens on "
-            f"127.0.0.1:{arguments.console_port}"
-        )
+        notes.append(f"console: http://{arguments.console_address}:{arguments.console_port}/")
     return dataclasses.replace(arguments, **changes), notes  # type: ignore[arg-type]
 
 
@@ -377,6 +380,17 @@ def describe(arguments: StackArguments, demo_task: str = "") -> Stack:
             stop_stage=0,
         ),
     ]
+    if arguments.console:
+        nodes.append(
+            node(
+                "console_node",
+                {
+                    "address": arguments.console_address,
+                    "port": arguments.console_port,
+                    "token_file": arguments.console_token,
+                },
+            )
+        )
     return Stack(
         arguments=arguments,
         nodes=tuple(nodes),

@@ -13,7 +13,7 @@ from roboreward_ros.episodes.run import open_run, read_run
 from roboreward_ros.errors import ConfigError, StoreError
 from roboreward_ros.stack import StackArguments
 
-NOT_STORED = ("run_dir", "console", "console_port")
+NOT_STORED = ("run_dir", "console", "console_port", "console_address", "console_token")
 
 
 def load(run_dir: Path) -> dict[str, str]:

@@ -96,7 +96,8 @@ def wait_until(fits: Callable[[], bool]) -> None:
 
 
 def launch(environment: dict[str, str], run_dir: Path, *more: str) -> Launched:
-    words = ("launch", "dsrl_widowx", "sim:=true", "speed:=max", f"run_dir:={run_dir}", *more)
+    fixed = ("sim:=true", "speed:=max", "console:=false", f"run_dir:={run_dir}")
+    words = ("launch", "dsrl_widowx", *fixed, *more)
     return Launched(environment, *words)
 
 

@@ -1,0 +1,169 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What all viewers of one console share: the newest of everything, and the seat."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+
+from roboreward_ros.clock import Clock
+from roboreward_ros.console.live import LiveCameras
+from roboreward_ros.console.seat import Seat
+from roboreward_ros.protocols import RewardDesk, RunWatch, SessionClient
+from roboreward_ros.types import (
+    LearnerView,
+    PartHealth,
+    RunFacts,
+    SessionView,
+    VerbAnswer,
+    VerbRequest,
+)
+
+LOG_LINES = 400
+STOPS = ("hold", "stop")
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """Attributes: number: counts up; stamp_ns: ns since the epoch; text: what happened."""
+
+    number: int
+    stamp_ns: int
+    text: str
+    bad: bool = False
+
+
+@dataclass(slots=True)
+class _State:
+    facts: RunFacts = field(default_factory=RunFacts)
+    learner: LearnerView | None = None
+    health: dict[str, tuple[PartHealth, int]] = field(default_factory=dict)
+    problem: str = ""
+
+
+class Hub:
+    """See the module's text; safe to use from threads.
+
+    Args:
+        client: of the session.
+        watch: of the run's stores; used by ``refresh``'s thread and for pictures.
+        desk: of the rewards.
+        clock: stamps the log.
+        title: of the run.
+    """
+
+    def __init__(
+        self,
+        client: SessionClient,
+        watch: RunWatch,
+        desk: RewardDesk,
+        clock: Clock,
+        title: str = "",
+    ) -> None:
+        self.client = client
+        self.desk = desk
+        self.clock = clock
+        self.title = title
+        self.seat = Seat(clock)
+        self.cameras = LiveCameras()
+        self._watch = watch
+        self._watching = threading.Lock()
+        self._mutex = threading.Lock()
+        self._state = _State()
+        self._log: deque[LogLine] = deque(maxlen=LOG_LINES)
+        self._count = 0
+        self._before = ("", "")
+
+    def view(self) -> SessionView:
+        """The session's present state."""
+        return self.client.view()
+
+    def facts(self) -> RunFacts:
+        """The run's stores as of the last refresh."""
+        return self._state.facts
+
+    def refresh(self) -> None:
+        """Read what is new in the stores; blocks on the disk, called about twice a second."""
+        try:
+            with self._watching:
+                facts = self._watch.facts()
+        except Exception as error:
+            if str(error) != self._state.problem:
+                self._state.problem = str(error)
+                self.log(f"the run's stores cannot be read: {error}", bad=True)
+            return
+        self._state.problem = ""
+        self._state.facts = facts
+
+    def frame(self, episode_id: str, index: int) -> bytes:
+        """A stored picture; raises StoreError."""
+        with self._watching:
+            return self._watch.frame(episode_id, index)
+
+    def press(self, viewer: str, name: str, request: VerbRequest) -> VerbAnswer:
+        """A viewer asks for a verb; blocks for a bounded time.
+
+        Raises:
+            SessionError: somebody else has the seat, or the session refuses.
+        """
+        # From a page that shows PAUSED, hold lets the arm go on.
+        stops = request.verb in STOPS and request.phase != "PAUSED"
+        self.seat.require(viewer, name, stops=stops)
+        answer = self.client.send(request)
+        what = f"{request.verb} {request.text} {request.episode_id}".split()
+        self.log(f"{name or 'operator'}: {' '.join(what)}")
+        return answer
+
+    # What the owner puts in.
+
+    def heard_session(self, view: SessionView) -> None:
+        """A new state: its changes go to the log."""
+        mark = (view.phase, view.message)
+        if mark != self._before:
+            self._before = mark
+            self.log(f"{view.phase}: {view.message}", bad=view.phase == "FAULT")
+
+    def heard_learner(self, learner: LearnerView) -> None:
+        self._state.learner = learner
+
+    def heard_health(self, parts: list[PartHealth]) -> None:
+        now_ns = self.clock.steady_ns()
+        with self._mutex:
+            for part in parts:
+                before = self._state.health.get(part.name)
+                changed = before is None or before[0].level != part.level
+                self._state.health[part.name] = (part, now_ns)
+                if changed and part.level > 0:
+                    self._add(f"{part.name}: {part.message}", part.level > 1)
+
+    def log(self, text: str, *, bad: bool = False) -> None:
+        """A line for everybody."""
+        with self._mutex:
+            self._add(text, bad)
+
+    def _add(self, text: str, bad: bool) -> None:
+        self._count += 1
+        self._log.append(LogLine(self._count, self.clock.now_ns(), text, bad))
+
+    # What pages take out.
+
+    def learner(self) -> LearnerView | None:
+        """The learner's newest word; None before the first."""
+        return self._state.learner
+
+    def health(self) -> tuple[PartHealth, ...]:
+        """All parts by name; one that has not been heard of for 5 s is silent."""
+        now_ns = self.clock.steady_ns()
+        with self._mutex:
+            items = sorted(self._state.health.values(), key=lambda item: item[0].name)
+        return tuple(
+            part if now_ns - at_ns < 5e9 else PartHealth(part.name, 3, "silent")
+            for part, at_ns in items
+        )
+
+    def lines(self, after: int = 0) -> list[LogLine]:
+        """Log lines with a larger number, oldest first."""
+        with self._mutex:
+            return [line for line in self._log if line.number > after]
