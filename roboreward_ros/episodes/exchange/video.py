@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -117,3 +119,35 @@ def read_frames(path: Path, start_s: float = 0.0, count: int | None = None) -> I
         raise FormatError("a video cannot be read", got=f"{path}: {error}") from None
     if count is not None and found < count:
         raise FormatError(f"{path} ends early", got=f"{found} frames", allowed=f"{count} frames")
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a file holds: frames that really decode, and its nominal rate, Hz."""
+
+    frames: int
+    fps: float
+
+
+def probe(path: Path) -> Probe:
+    """Decode a file once and count; raises FormatError as ``read_frames``."""
+    import av
+
+    frames = sum(1 for _ in read_frames(path))
+    if not frames:
+        raise FormatError("a video has no frames", got=str(path))
+    with av.open(str(path)) as container:
+        return Probe(frames, float(container.streams.video[0].average_rate or 30))
+
+
+def write_beginning(source: Path, path: Path, end: float) -> int:
+    """The first share ``end`` of a video as a file of its own; returns its frames, at least one.
+
+    Odd sides lose a row or a column, since H.264 has none.
+    """
+    whole = probe(source)
+    count = max(1, round(end * whole.frames))
+    even = (
+        image[: len(image) // 2 * 2, : image.shape[1] // 2 * 2] for image in read_frames(source)
+    )
+    return write_video(path, itertools.islice(even, count), whole.fps)
