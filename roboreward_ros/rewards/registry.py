@@ -11,9 +11,11 @@ from typing import Protocol, cast
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.protocols import RewardSource
 from roboreward_ros.rewards.config import Option, Options, build_config, file_options
+from roboreward_ros.rewards.shipped import model_options
 
 SOURCES: Mapping[str, str] = {
     "api": "roboreward_ros.rewards.api:ApiSource",
+    "classifier": "roboreward_ros.rewards.classifier:ClassifierSource",
     "degraded": "roboreward_ros.rewards.degraded:DegradedSource",
     "gvl": "roboreward_ros.rewards.gvl:GvlSource",
     "ground_truth": "roboreward_ros.rewards.ground_truth:GroundTruthSource",
@@ -69,9 +71,11 @@ def find_class(name: str) -> SourceClass:
 
 
 def merged_options(name: str, options: Options | None = None) -> dict[str, Option]:
-    """The file's options with ``options`` over them."""
+    """The file's options, those that its model was trained on, and ``options``, the last wins."""
     stored = file_options(name) if name in SOURCES else {}
-    return _over(stored, options or {})
+    model = _over(stored, options or {}).get("model")
+    trained = model_options(model) if isinstance(model, str) else {}
+    return _over(_over(stored, trained), options or {})
 
 
 def _over(stored: Options, options: Options) -> dict[str, Option]:

@@ -37,6 +37,7 @@ class AbstainReason(StrEnum):
     OFF_ANSWER_MASS = "off_answer_mass"
     DISAGREEMENT = "disagreement"
     UNPARSABLE = "unparsable"
+    UNFAMILIAR = "unfamiliar"  # unlike everything that the source was trained on
 
 
 _SCALE_BOUNDS: Mapping[ScoreScale, tuple[float, float]] = {

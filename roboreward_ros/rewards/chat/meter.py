@@ -5,14 +5,14 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from roboreward_ros.errors import FormatError, RewardSourceError
+from roboreward_ros.files import write_atomic
 from roboreward_ros.rewards.chat.endpoint import EndpointConfig
-from roboreward_ros.types.codec import Fields, from_text, to_text
+from roboreward_ros.types.codec import Fields, JsonObject, from_text, to_text
 
 _LOG = logging.getLogger(__name__)
 
@@ -120,20 +120,14 @@ class CostMeter:
         if self._file is None:
             return
         spent = self._spent
-        fresh = self._file.with_name(f"{self._file.name}.{os.getpid()}.new")
+        total: JsonObject = {
+            "requests": spent.requests,
+            "tokens_in": spent.tokens_in,
+            "tokens_out": spent.tokens_out,
+            "cost": spent.cost,
+        }
         try:
-            fresh.write_text(
-                to_text(
-                    {
-                        "requests": spent.requests,
-                        "tokens_in": spent.tokens_in,
-                        "tokens_out": spent.tokens_out,
-                        "cost": spent.cost,
-                    }
-                ),
-                encoding="utf-8",
-            )
-            fresh.replace(self._file)
+            write_atomic(self._file, to_text(total))
         except OSError as error:
             raise RewardSourceError(
                 "the endpoint's cost_file cannot be written", got=str(error)
