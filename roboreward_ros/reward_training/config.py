@@ -75,6 +75,7 @@ class Stage:
         freeze_tower: whether the vision tower rests.
         shards: of the training clips that are used, from the first; 0 for all.
         cycle: steps that the rate would take to its end, where the stage ends before; 0: ``steps``.
+        instructions: questions a clip and step; 0: those of ``TrainConfig``.
     """
 
     steps: int
@@ -88,6 +89,7 @@ class Stage:
     freeze_tower: bool = False
     shards: int = 0
     cycle: int = 0
+    instructions: int = 0
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.batch < 1 or self.lr <= 0:

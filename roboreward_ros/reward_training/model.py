@@ -153,6 +153,8 @@ def save(weights: Weights, folder: Path) -> None:
 
     model: PreTrainedModel = weights.model
     model.save_pretrained(str(folder))
+    for path in folder.glob("*.safetensors"):
+        path.chmod(0o644)  # the library keeps them from everybody else
     weights.tokenizer.save_pretrained(str(folder))
     side = weights.patching.patch
     shared = {"patch_size": side, "merge_size": 2, "temporal_patch_size": 2}

@@ -68,10 +68,11 @@ class Sampler:
         """The generator of one step."""
         return np.random.default_rng((self._config.seed, step))
 
-    def draw(self, rng: np.random.Generator, size: int) -> tuple[Int64Array, list[Int64Array]]:
-        """Clips ``[size]`` and, for each, the numbers of its questions."""
+    def draw(
+        self, rng: np.random.Generator, size: int, count: int
+    ) -> tuple[Int64Array, list[Int64Array]]:
+        """Clips ``[size]`` and, for each, the numbers of its ``count`` questions."""
         chosen = rng.choice(len(self.clips), size, p=self._chance)
-        count = self._config.instructions
         noise = rng.gumbel(size=(size, len(self._sentences)))
         order = np.argsort(-(self._log_weight[chosen] + noise), axis=1)[:, :count]
         return chosen, [np.sort(row) for row in order]

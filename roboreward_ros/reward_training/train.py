@@ -172,7 +172,9 @@ class Trainer:
     def _judge(
         self, stage: Stage, sampler: Sampler, rng: np.random.Generator
     ) -> tuple[torch.Tensor, float, float]:
-        chosen, questions = sampler.draw(rng, stage.batch)
+        chosen, questions = sampler.draw(
+            rng, stage.batch, stage.instructions or self.config.instructions
+        )
         order = list(Order)[int(rng.integers(2))]
         videos = [sampler.video(int(index)) for index in chosen]
         sentences = self.vocabulary.sentences

@@ -314,8 +314,12 @@ class Collector:
         self._robot.close()
 
     def shard(self, index: int) -> Shard:
-        """Shard ``index``; an episode whose physics diverged is drawn again."""
-        done: list[_Episode] = []
+        """Shard ``index``."""
+        return _assemble(self.episodes(index))
+
+    def episodes(self, index: int) -> list[WatchedEpisode]:
+        """Episodes of shard ``index``; one whose physics diverged is drawn again."""
+        done: list[WatchedEpisode] = []
         attempt = 0
         while len(done) < self.config.episodes:
             with contextlib.suppress(SimulationError):
@@ -323,9 +327,9 @@ class Collector:
             attempt += 1
             if attempt > 4 * self.config.episodes + 8:
                 raise SimulationError("the twin diverges again and again", got=f"shard {index}")
-        return _assemble(done)
+        return done
 
-    def _episode(self, shard: int, attempt: int) -> _Episode:
+    def _episode(self, shard: int, attempt: int) -> WatchedEpisode:
         config = self.config
         rng = np.random.default_rng((config.seed, int(config.held_out), shard, attempt))
         number = shard * 4096 + attempt + config.seed * 10_000_000
@@ -354,7 +358,7 @@ class Collector:
             rollout.run(spec.sentence, seed, chooser, last)
         else:
             self._script(spec, seed, origin, rng)
-        return _Episode(spec, origin, seed, tuple(sorted(ends)), dict(self.twin.seen), config)
+        return WatchedEpisode(spec, origin, seed, tuple(sorted(ends)), dict(self.twin.seen), config)
 
     def _script(self, spec: TaskSpec, seed: int, origin: Origin, rng: np.random.Generator) -> None:
         style = wide_style(rng, rng.random() < self.config.noisy)
@@ -373,8 +377,17 @@ class Collector:
 
 
 @dataclass(frozen=True, slots=True)
-class _Episode:
-    """What an episode left behind."""
+class WatchedEpisode:
+    """What an episode left behind.
+
+    Attributes:
+        spec: whose scene it was.
+        origin: how it came about.
+        seed: layout.
+        ends: steps that its clips end at.
+        seen: what was looked at, by step.
+        config: of the collection.
+    """
 
     spec: TaskSpec
     origin: Origin
@@ -383,6 +396,11 @@ class _Episode:
     seen: dict[int, Snapshot]
     config: CollectConfig
 
+    def frames(self, end: int) -> list[bytes]:
+        """JPEGs of the clip that ends at ``end``, as many as it has; unlooked ones stand in."""
+        first = self.seen[0].jpeg
+        return [self.seen[k].jpeg if k in self.seen else first for k in range(end + 1)]
+
 
 def shown(end: int) -> list[int]:
     """Steps of the frames of a clip that ends at step ``end``."""
@@ -390,7 +408,7 @@ def shown(end: int) -> list[int]:
     return grid if grid[-1] == end else [*grid, end]
 
 
-def _assemble(episodes: Sequence[_Episode]) -> Shard:
+def _assemble(episodes: Sequence[WatchedEpisode]) -> Shard:
     width = len(GRID) + ENDS
     size = episodes[0].config.frame_size
     count = len(episodes)
