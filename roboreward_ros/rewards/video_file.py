@@ -104,6 +104,7 @@ def _decode(path: Path, config: VideoFileConfig) -> tuple[list[bytes], list[floa
             if not container.streams.video:
                 raise RewardSourceError("there is no video in this file", got=str(path))
             stream = container.streams.video[0]
+            stream.codec_context.thread_count = 1
             own = float(stream.average_rate or 0) or 30.0
             rate = min(own, config.fps)
             count, start = 0, 0.0

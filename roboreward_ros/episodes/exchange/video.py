@@ -45,6 +45,7 @@ class VideoWriter:
         rate = Fraction(fps).limit_denominator(1001)
         self._stream = self._container.add_stream(CODEC, rate=rate, options=OPTIONS)
         self._stream.pix_fmt = PIXELS
+        self._stream.codec_context.thread_count = 1
         self._size: tuple[int, int] | None = None
 
     def __enter__(self) -> Self:
@@ -105,6 +106,7 @@ def read_frames(path: Path, start_s: float = 0.0, count: int | None = None) -> I
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
+            stream.codec_context.thread_count = 1
             half = 0.5 / float(stream.average_rate or 30)
             if start_s > 0 and stream.time_base is not None:
                 container.seek(int(start_s / stream.time_base), stream=stream)
