@@ -24,6 +24,28 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     demo.add_argument("--runs", type=Path, default=Path("runs/demo_seeds"), help="of the runs")
     demo.add_argument("--out", type=Path, default=Path("bench/results"), help="of the tables")
     demo.set_defaults(run=run_demo_study)
+    efficiency = studies.add_parser("efficiency", help="episodes that each learner needs")
+    efficiency.add_argument("--task", default="open the drawer")
+    efficiency.add_argument("--policy", default="demo", help="folder of the frozen policy")
+    efficiency.add_argument(
+        "--profiles",
+        nargs="+",
+        default=["widowx", "reference_tuned"],
+        help="learners, config/dsrl; the first is the one the others are compared with",
+    )
+    efficiency.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    efficiency.add_argument("--episodes", type=int, default=200, help="budget of a run")
+    efficiency.add_argument("--every", type=int, default=20, help="episodes between two points")
+    efficiency.add_argument("--held-out", type=int, default=100, help="layouts of each point")
+    efficiency.add_argument(
+        "--mae", type=float, nargs="+", default=[0.0], help="mean absolute error of the labels"
+    )
+    efficiency.add_argument(
+        "--false-positives", type=float, nargs="*", default=[], help="share of failures called 5"
+    )
+    efficiency.add_argument("--runs", type=Path, default=Path("runs/efficiency"))
+    efficiency.add_argument("--out", type=Path, default=Path("bench/results"))
+    efficiency.set_defaults(run=run_efficiency_study)
 
 
 def run_demo_study(args: argparse.Namespace) -> int:
@@ -50,3 +72,51 @@ def run_demo_study(args: argparse.Namespace) -> int:
     print(f"tables: {args.out / 'demo_seeds.md'}, {args.out / 'demo_seeds.json'}")
     passed = sum(result.passes for result in results)
     return int(5 * passed < 4 * len(results))
+
+
+def run_efficiency_study(args: argparse.Namespace) -> int:
+    """Run or resume the sample-efficiency study and write its tables."""
+    from roboreward_ros.policies.diffusion import load_policy
+    from roboreward_ros.sim.tasks import find_task
+    from roboreward_ros.studies.baselines import open_twin_rollout
+    from roboreward_ros.studies.efficiency_report import write_report
+    from roboreward_ros.studies.sample_efficiency import (
+        EfficiencyConfig,
+        EfficiencyStudy,
+        RewardNoise,
+    )
+
+    task = find_task(args.task)
+    noises = [RewardNoise(mae=mae) for mae in args.mae]
+    noises += [RewardNoise(false_positives=share) for share in args.false_positives]
+    config = EfficiencyConfig(
+        task=task.sentence,
+        policy=args.policy,
+        policy_id=load_policy(args.policy).spec.policy_id,
+        max_steps=task.max_steps,
+        profiles=tuple(args.profiles),
+        noises=tuple(noises),
+        seeds=tuple(args.seeds),
+        episodes=args.episodes,
+        every=args.every,
+        held_out=args.held_out,
+    )
+    display = make_display()
+    try:
+        study = EfficiencyStudy(config, args.runs / task.key, open_twin_rollout, display.say)
+        result = study.run()
+    finally:
+        display.close()
+    stem = f"efficiency_{task.key}"
+    command = (
+        f"roboreward study efficiency --task '{task.sentence}' --policy {args.policy} "
+        f"--profiles {' '.join(args.profiles)} --seeds {' '.join(map(str, args.seeds))} "
+        f"--episodes {args.episodes} --every {args.every} --held-out {args.held_out} "
+        f"--mae {' '.join(map(str, args.mae))}"
+    )
+    if args.false_positives:
+        command += f" --false-positives {' '.join(map(str, args.false_positives))}"
+    write_report(result, args.out, stem, command)
+    print((args.out / f"{stem}.md").read_text(encoding="utf-8"))
+    print(f"tables: {args.out / stem}.md, .json, .png")
+    return 0

@@ -43,7 +43,17 @@ _LOG = logging.getLogger(__name__)
 FORMAT = 1
 BLOCK = 5
 """Trials that a worker does per request: small enough to lose little when stopped."""
-DECIDING = ("policies", "robot", "sim", "types", "dsrl/actor.py", "studies/rollout.py")
+DECIDING = (
+    "policies",
+    "robot",
+    "sim",
+    "types",
+    "dsrl/actor.py",
+    "dsrl/edit_actor.py",
+    "dsrl/noise_forms.py",
+    "dsrl/numpy_nets.py",
+    "studies/rollout.py",
+)
 CANDIDATES = 16
 CANDIDATE_SEED = 77
 

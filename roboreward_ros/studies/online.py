@@ -63,6 +63,7 @@ def train_online(
     run_seed: int,
     labeller: Labeller = truth_rubric,
     clock: Clock | None = None,
+    canary_every: int = 0,
 ) -> Iterator[OnlineEpisode]:
     """Run ``episodes`` rounds; resumes behind the episodes that ``learner`` has observed.
 
@@ -75,11 +76,13 @@ def train_online(
         run_seed: of the run; decides the layouts and the noise of every episode.
         labeller: gives each episode's reward.
         clock: measures the two durations.
+        canary_every: the last of every so many episodes takes plain noise; 0 for none.
     """
     clock = clock or SystemClock()
     for index in range(len(learner.seen), episodes):
         start = clock.steady_ns()
-        chooser = chooser_of(learner)
+        canary = canary_every > 0 and index % canary_every == canary_every - 1
+        chooser = PriorNoise() if canary else chooser_of(learner)
         result = rollout.run(task, training_seed(run_seed, index), chooser, max_steps, index)
         middle = clock.steady_ns()
         label = labeller(result)
