@@ -1,0 +1,174 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The real stack on the twin with its console, and a real browser that looks at it."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from roboreward_ros.cli.domain import free_domain
+from roboreward_ros.clock import SystemClock
+
+LIMIT_S = 60.0
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ABSTAINS = "roboreward_ros.testing.fake_rewards:AbstainingSource"
+expect.set_options(timeout=30_000)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Stack:
+    """``roboreward launch`` in the background; its lines are read as they come."""
+
+    def __init__(self, run_dir: Path, domain: dict[str, str]) -> None:
+        self.run_dir = run_dir
+        self.port = free_port()
+        self.url = f"http://localhost:{self.port}"
+        self.lines: list[str] = []
+        self._changed = threading.Condition()
+        words = [
+            *("launch", "dsrl_widowx", "sim:=true", f"run_dir:={run_dir}", "max_steps:=20"),
+            *(f"console_port:={self.port}", f"reward:={ABSTAINS}"),
+        ]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "roboreward_ros.cli.main", *words],
+            env={**os.environ, **domain},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            process_group=0,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            with self._changed:
+                self.lines.append(line.rstrip())
+                self._changed.notify_all()
+
+    def wait_for(self, pattern: str, count: int = 1) -> None:
+        def there() -> bool:
+            return sum(bool(re.search(pattern, line)) for line in self.lines) >= count
+
+        with self._changed:
+            assert self._changed.wait_for(there, LIMIT_S), (pattern, self.lines[-40:])
+
+    def pid_of(self, node: str) -> int:
+        found = [re.search(rf"{node} started, pid (\d+)", line) for line in self.lines]
+        return int([match for match in found if match][-1].group(1))
+
+    def close(self) -> None:
+        try:
+            os.killpg(self.process.pid, signal.SIGINT)
+            self.process.wait(LIMIT_S)
+        finally:
+            self.process.kill()
+        self._reader.join(5.0)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Starts once; the twin runs in real time and its reward source never has an answer."""
+    os.environ.pop("ROS_DOMAIN_ID", None)
+    with free_domain() as domain:
+        launched = Stack(tmp_path_factory.mktemp("run") / "evening", domain)
+        try:
+            launched.wait_for("console: http")
+            launched.wait_for("RUNNING")
+            yield launched
+        finally:
+            launched.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    assert found, f"the console's tests need a browser: install one of {BROWSERS} (make setup says)"
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield running
+        running.close()
+
+
+class Viewer:
+    """A browser tab on the console."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    def at(self, name: str):
+        return self.page.get_by_test_id(name)
+
+    def phase(self, pattern: str) -> None:
+        expect(self.at("phase")).to_have_text(re.compile(pattern))
+
+    def press(self, key: str) -> None:
+        self.page.keyboard.press(key)
+
+    def committed(self) -> int:
+        return int(re.search(r"(\d+) saved", self.at("episode").inner_text()).group(1))
+
+    def pictures(self) -> int:
+        shown = self.page.locator("img[data-camera]").get_attribute("data-count")
+        return int(shown or 0)
+
+    def until(self, condition, what: str, limit_s: float = 30.0) -> None:
+        clock = SystemClock()
+        end_ns = clock.steady_ns() + round(limit_s * 1e9)
+        while not condition():
+            assert clock.steady_ns() < end_ns, what
+            self.page.wait_for_timeout(50)
+
+    def running(self) -> None:
+        """Wait for an episode that has just begun, so that there is time to act in it."""
+        self.until(
+            lambda: re.fullmatch(r"step [1-6]/20", self.at("step").inner_text()), "a new episode"
+        )
+
+
+@pytest.fixture
+def open_viewer(stack: Stack, browser: Browser):
+    contexts = []
+
+    def make(**options: object) -> Viewer:
+        context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.goto(stack.url)
+        viewer = Viewer(page)
+        expect(viewer.at("phase")).not_to_have_text("")
+        return viewer
+
+    yield make
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def viewer(open_viewer):
+    return open_viewer()

@@ -1,0 +1,201 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A person at the console: a real browser, the real stack, the twin in real time."""
+
+import os
+import re
+import signal
+
+import pytest
+from playwright.sync_api import expect
+
+from roboreward_ros.episodes.ledger import OPERATOR, Ledger
+from roboreward_ros.episodes.store import EpisodeStore
+
+pytestmark = [pytest.mark.ros, pytest.mark.slow]
+
+
+def keys_of(stack):
+    return Ledger(stack.run_dir, "r", OPERATOR).records()
+
+
+def pause(viewer):
+    viewer.press("Space")
+    viewer.phase("PAUSED")
+
+
+def test_the_session_is_seen_and_its_pictures_move(viewer, stack):
+    viewer.running()
+    before = viewer.pictures()
+    viewer.until(lambda: viewer.pictures() > before + 3, "moving pictures")
+    expect(viewer.at("task")).to_contain_text("drawer")
+    expect(viewer.page.get_by_role("button", name="Success")).to_be_visible()
+    expect(viewer.page.get_by_role("button", name="The scene is ready")).to_be_hidden()
+
+
+def test_nothing_is_loaded_from_elsewhere(open_viewer, browser, stack):
+    page = browser.new_page()
+    hosts = set()
+    page.on("request", lambda request: hosts.add(re.sub(r"^\w+://([^/]*).*", r"\1", request.url)))
+    page.goto(stack.url)
+    expect(page.get_by_test_id("phase")).not_to_have_text("")
+    expect(page.get_by_test_id("chart").locator("canvas, svg").first).to_be_visible()
+    page.close()
+    assert {h for h in hosts if not h.startswith(("data:", "blob:"))} == {f"localhost:{stack.port}"}
+
+
+def test_space_holds_and_space_goes_on(viewer):
+    viewer.running()
+    pause(viewer)
+    expect(viewer.page.get_by_role("button", name="Go on space")).to_be_visible()
+    viewer.press("Space")
+    viewer.phase("RUNNING")
+
+
+def test_an_open_question_is_answered_with_two_keys(viewer, stack):
+    cards = viewer.at("queue").locator("article")
+    expect(cards.first).to_be_visible()
+    pause(viewer)
+    first = re.match(r"ep_\d+", cards.first.inner_text()).group()
+    pictures = cards.first.locator("img")
+    assert pictures.count() == 6
+    viewer.until(
+        lambda: pictures.first.evaluate("image => image.complete && image.naturalWidth > 0"),
+        "the filmstrip",
+    )
+    viewer.press("a")
+    expect(cards.first).to_have_attribute("data-on", "true")
+    viewer.press("f")
+    expect(cards.first).to_contain_text("how far did it get?")
+    viewer.press("a") if cards.first.get_attribute("data-on") != "true" else None
+    expect(cards.first).to_have_attribute("data-on", "true")
+    viewer.press("2")
+    expect(viewer.at("queue")).not_to_contain_text(first)
+    assert [(r.episode_id, r.outcome.text) for r in keys_of(stack)[-2:]] == [
+        (first, "f"),
+        (first, "2"),
+    ]
+    viewer.press("Enter")
+    viewer.phase("RUNNING")
+
+
+def test_a_key_ends_and_labels_the_episode_on_the_screen_and_is_taken_back(viewer, stack):
+    viewer.running()
+    running = re.search(r"episode (\d+)", viewer.at("episode").inner_text()).group(1)
+    episode_id = f"ep_{int(running):06d}"
+    viewer.press("s")
+    expect(viewer.at("labels")).to_contain_text(f"{episode_id}: success")
+    assert EpisodeStore(stack.run_dir).open(episode_id).summary.end_cause == "operator"
+    pause(viewer)
+    viewer.press("u")
+    expect(viewer.at("labels")).to_contain_text(f"{episode_id}: taken back")
+    assert keys_of(stack)[-1].retracts == keys_of(stack)[-2].seq
+    viewer.press("Space")
+
+
+def test_redo_runs_the_episode_again_and_discard_asks_twice(viewer, stack):
+    viewer.running()
+    saved = viewer.committed()
+    viewer.press("r")
+    expect(viewer.at("log")).to_contain_text(re.compile("discard"))
+    viewer.phase("RUNNING")
+    assert viewer.committed() == saved
+    pause(viewer)
+    last = EpisodeStore(stack.run_dir).ids()[-1]
+    viewer.press("r")
+    expect(viewer.page.locator(".rr-hint")).to_contain_text("Press r again")
+    assert not EpisodeStore(stack.run_dir).open(last).summary.discarded
+    viewer.press("r")
+    viewer.until(lambda: EpisodeStore(stack.run_dir).open(last).summary.discarded, "discarded")
+    viewer.press("Space")
+
+
+def test_the_reward_source_is_swapped_while_the_session_runs(viewer):
+    expect(viewer.at("active-source")).to_contain_text("AbstainingSource")
+    viewer.page.get_by_label("source", exact=True).click()
+    viewer.page.get_by_role("option", name="ground_truth").click()
+    viewer.at("swap").click()
+    expect(viewer.at("active-source")).to_contain_text("ground_truth")
+    expect(viewer.at("log")).to_contain_text(re.compile(r"ground_truth \d"))
+
+
+def test_a_task_full_of_html_stays_text(viewer):
+    pause(viewer)
+    before = viewer.page.evaluate("document.querySelector('.rr-seen').dataset.phase")
+    assert before == "PAUSED"
+    nasty = "open the drawer <img src=x onerror='window.hacked=1'><script>window.hacked=1</script>"
+    viewer.press("t")
+    box = viewer.page.locator(".q-dialog input")
+    expect(box).to_have_value("open the drawer")
+    box.fill(nasty)
+    box.press("Enter")
+    expect(viewer.at("task")).to_contain_text("<img src=x")
+    assert viewer.page.evaluate("window.hacked") is None
+    viewer.press("t")
+    box.fill("open the drawer")
+    viewer.at("set-task").click()
+    expect(viewer.at("task")).to_have_text("“open the drawer”")
+    viewer.press("Space")
+
+
+def test_a_reload_in_mid_episode_changes_nothing(viewer):
+    viewer.running()
+    episode = viewer.at("episode").inner_text()
+    viewer.page.reload()
+    viewer.phase("RUNNING")
+    assert viewer.at("episode").inner_text() == episode
+    before = viewer.pictures()
+    viewer.until(lambda: viewer.pictures() > before, "pictures after the reload")
+
+
+def test_of_two_tabs_one_acts_and_both_can_hold(open_viewer, stack):
+    first, second = open_viewer(), open_viewer()
+    pause(first)
+    first.press("Space")
+    first.running()
+    expect(second.at("seat")).to_contain_text("has the controls")
+    labels = len(keys_of(stack))
+    second.press("s")
+    expect(second.page.locator(".q-notification")).to_contain_text("has the controls")
+    assert len(keys_of(stack)) == labels
+    pause(second)
+    second.press("Space")
+    expect(second.page.locator(".q-notification").last).to_contain_text("has the controls")
+    second.page.get_by_role("button", name="Take the controls").click()
+    expect(second.at("seat")).to_have_text("You have the controls")
+    expect(first.at("seat")).not_to_have_text("You have the controls")
+    second.press("Space")
+    second.phase("RUNNING")
+
+
+def test_a_held_key_counts_once(viewer):
+    viewer.running()
+    viewer.page.keyboard.down("Space")
+    for _ in range(5):
+        viewer.page.keyboard.down("Space")  # what auto-repeat sends
+    viewer.page.keyboard.up("Space")
+    viewer.phase("PAUSED")
+    viewer.press("Space")
+    viewer.phase("RUNNING")
+
+
+def test_the_page_comes_back_after_the_server_was_killed(viewer, stack):
+    viewer.running()
+    os.kill(stack.pid_of("console_node"), signal.SIGKILL)
+    stack.wait_for("console_node started", 2)
+    stack.wait_for("console: http", 2)
+    viewer.until(lambda: viewer.page.locator(".rr-stale.rr-show").count() == 0, "reconnected")
+    viewer.phase("RUNNING|READY|RESETTING")
+    before = viewer.pictures()
+    viewer.until(lambda: viewer.pictures() > before + 2, "pictures after the restart")
+    assert stack.process.poll() is None
+
+
+def test_stop_and_start(viewer):
+    viewer.running()
+    stop = viewer.page.get_by_role("button", name="Stop")
+    stop.click()
+    stop.click()
+    viewer.phase("IDLE")
+    viewer.page.get_by_role("button", name="Start").click()
+    viewer.phase("RUNNING")
