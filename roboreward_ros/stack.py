@@ -359,8 +359,10 @@ def describe(arguments: StackArguments, demo_task: str = "") -> Stack:
             "learner_node",
             {
                 "profile": arguments.profile,
+                "policy": arguments.policy,
                 "device": arguments.device,
                 "seed": arguments.seed,
+                "adapt_updates": not lock_step,
             },
         ),
         node(

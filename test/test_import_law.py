@@ -17,7 +17,7 @@ L1 = {"rewards", "policies", "episodes", "robot", "cameras", "session"}
 L2 = {"dsrl", "sim", "reward_training", "evaluation", "console"}
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(L0 | L1, L0),
-    "dsrl": L0 | {"policies", "episodes"},
+    "dsrl": L0 | {"policies", "episodes", "session"},
     "sim": L0 | {"robot", "cameras"},
     "reward_training": L0 | {"rewards", "episodes"},
     "evaluation": L0 | {"rewards", "episodes"},

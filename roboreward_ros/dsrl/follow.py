@@ -107,6 +107,7 @@ class RunFollower:
         self._exact = exact
         self._files = ActorFiles(self.run_dir, keep_actors)
         self._held = ""
+        self.fallen_back = False  # the base policy acts
         self._unpublished = False
         self.config = config
         self.seed = seed
@@ -184,13 +185,35 @@ class RunFollower:
         if changed:
             _LOG.warning("the run keeps its checkpoint's settings: %s", "; ".join(changed))
 
+    @property
+    def taken(self) -> int:
+        """Episodes taken in, those whose updates are not done included."""
+        return len(self._order)
+
+    @property
+    def owed(self) -> int:
+        """Updates not done yet."""
+        return self._learner.owed if self._learner is not None else 0
+
+    @property
+    def grad_steps(self) -> int:
+        """Updates done."""
+        return self._learner.sac.steps if self._learner is not None else 0
+
+    @property
+    def held(self) -> str:
+        """Why nothing is published; "" where it is."""
+        return self._held
+
     def hold(self, reason: str) -> None:
         """Publish nothing while ``reason`` is not empty; then the newest actor at once."""
         self._held = reason
+        self.fallen_back = self.fallen_back and bool(reason)
 
     def fall_back(self, reason: str) -> PublishedActor | None:
         """Publish the prior, so that the base policy acts, and hold; None before any actor."""
         self._held = reason
+        self.fallen_back = True
         learner, actor = self._learner, self.status.actor
         if learner is None or actor is None:
             return None

@@ -9,7 +9,8 @@ Usage::
 ``episode`` and ``reward`` only wake it: what it learns from is read from disk. Publishes
 ``learner`` and ``policy_update`` (both latched) after it has put a new actor into
 ``run_dir/policies``. Saves itself to ``run_dir/checkpoints`` from time to time, on ``~/save`` and
-at its end, and resumes there.
+at its end, and resumes there. Holds new weights back, or lets the base policy act again, where
+``dsrl.watch`` says so; ``~/release`` is a person's word against it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from std_srvs.srv import Trigger
 
 import roboreward_ros.msg as msg
 from roboreward_ros.dsrl.config import load_profile
+from roboreward_ros.dsrl.figures import DutyState, figures, vitals
 from roboreward_ros.errors import ConfigError, RoboRewardError
 from roboreward_ros.ros.convert import header
 from roboreward_ros.ros.diagnostics import Diagnostics, Health, Level
@@ -30,13 +32,16 @@ from roboreward_ros.ros.lifecycle import HostNode
 from roboreward_ros.ros.params import HostConfig, option
 from roboreward_ros.ros.qos import EVENT, LATCHED
 from roboreward_ros.ros.spin import run
+from roboreward_ros.session.brakes import AbstainBrakeConfig
+from roboreward_ros.session.monitor import MonitorConfig
 
 if TYPE_CHECKING:
-    from roboreward_ros.dsrl.follow import FollowStatus, RunFollower
+    from roboreward_ros.dsrl.duty import LearnerDuty
 
 SLICE = 20
 """Updates between two looks at what else is wanted."""
 JOIN_S = 20.0
+MOST_LOST_S = 50.0  # with one slice of updates: a kill loses a minute of work at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +49,33 @@ class LearnerNodeConfig(HostConfig):
     """Parameters of learner_node; help texts are the fields' metadata."""
 
     profile: str = option("widowx", "learner profile, config/dsrl/<profile>.yaml")
+    policy: str = option("demo", "frozen policy; loaded where the profile decodes in its updates")
     device: str = option("cpu", "its networks are small: it runs on the CPU beside any")
     seed: int = option(0, "seed of weights and sampling")
     source: str = option("", "reward source to learn from; empty: the run's present one")
     poll_s: float = option(1.0, "look at the stores at least this often, s")
-    checkpoint_s: float = option(30.0, "save at least this often while training, s")
+    checkpoint_s: float = option(30.0, "save at least this often while training, s; at most 50")
+    exact_resume: bool = option(True, "refuse a resume that cannot equal the uninterrupted run")
+    keep_actors: int = option(50, "newest actor files that stay, and every tenth; 0: all")
+    precision: str = option("auto", "hidden layers: fp32, bf16, auto (bf16 for wide ones)")
+    compile: bool = option(False, "torch.compile the networks; needs a C++ compiler")
+    adapt_updates: bool = option(False, "realtime: more updates while the robot stands still")
+    audit_share: float = option(0.3, "share of steered episodes drawn to be judged by a person")
+    steering_error: float = option(0.05, "error of the test of base against steered")
+    abstain_share: float = option(0.2, "hold weights above this share of abstained episodes")
+    tensorboard: bool = option(True, "write every figure to run_dir/logs/tensorboard")
 
     def __post_init__(self) -> None:
         HostConfig.__post_init__(self)
-        if self.seed < 0 or self.poll_s <= 0 or self.checkpoint_s <= 0:
+        fits = self.seed >= 0 and self.poll_s > 0 and 0 < self.checkpoint_s <= MOST_LOST_S
+        if not fits or self.keep_actors < 0:
             raise ConfigError(
-                "seed, poll_s or checkpoint_s",
-                got=f"{self.seed}, {self.poll_s}, {self.checkpoint_s}",
-                allowed="seed >= 0, times above 0",
+                "seed, poll_s, checkpoint_s or keep_actors",
+                got=f"{self.seed}, {self.poll_s}, {self.checkpoint_s}, {self.keep_actors}",
+                allowed=f"0 or more, times above 0, checkpoint_s at most {MOST_LOST_S:g}",
             )
+        MonitorConfig(audit_share=self.audit_share, error=self.steering_error)
+        AbstainBrakeConfig(share=self.abstain_share)
 
 
 class LearnerNode(HostNode[LearnerNodeConfig]):
@@ -65,31 +83,49 @@ class LearnerNode(HostNode[LearnerNodeConfig]):
 
     def __init__(self, **arguments: object) -> None:
         super().__init__("learner_node", LearnerNodeConfig, **arguments)  # type: ignore[arg-type]
-        self._follower: RunFollower | None = None
+        self._duty: LearnerDuty | None = None
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
         self._ending = threading.Event()
         self._save_wanted = threading.Event()
-        self._updates_per_s = 0.0
+        self._release_wanted = threading.Event()
+        self._session = (0.0, 0)  # idle seconds and committed episodes
         self._saved_ns = self.clock.steady_ns()
         self._problem = ""
 
     def _setup(self) -> None:
-        from roboreward_ros.dsrl.follow import RunFollower  # loads torch
+        from roboreward_ros.dsrl.compute import Compute, Precision  # these load torch
+        from roboreward_ros.dsrl.duty import DutyConfig, LearnerDuty
 
         config = self.config
         self._ending.clear()
         self._problem = ""
         Path(config.run_dir).mkdir(parents=True, exist_ok=True)
-        self._follower = RunFollower(
-            config.run_dir, load_profile(config.profile), config.seed, config.source
+        self._duty = LearnerDuty(
+            DutyConfig(
+                Path(config.run_dir),
+                load_profile(config.profile),
+                config.seed,
+                config.source,
+                config.policy,
+                Compute(precision=Precision(config.precision), compile=config.compile),
+                config.exact_resume,
+                config.keep_actors,
+                config.adapt_updates,
+                MonitorConfig(audit_share=config.audit_share, error=config.steering_error),
+                AbstainBrakeConfig(share=config.abstain_share),
+                config.tensorboard,
+            ),
+            lambda: self.clock.steady_ns() / 1e9,
         )
-        self._follower.resume()
         self._learner = self.create_publisher(msg.LearnerStatus, "learner", LATCHED)
         self._updates = self.create_publisher(msg.PolicyUpdate, "policy_update", LATCHED)
         self.create_subscription(msg.EpisodeEvent, "episode", lambda _: self._wake.set(), EVENT)
         self.create_subscription(msg.Reward, "reward", lambda _: self._wake.set(), EVENT)
+        if config.adapt_updates:
+            self.create_subscription(msg.SessionState, "session", self._on_session, LATCHED)
         self.create_service(Trigger, "~/save", self._on_save)
+        self.create_service(Trigger, "~/release", self._on_release)
         Diagnostics(self, {"learner": self._health})
 
     def _start(self) -> None:
@@ -108,66 +144,82 @@ class LearnerNode(HostNode[LearnerNodeConfig]):
         self._wake.set()
         if self._thread is not None:
             self._thread.join(JOIN_S)
-        self._thread = self._follower = None
+        self._thread = self._duty = None
 
     def _on_save(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         del request
         self._save_wanted.set()
         self._wake.set()
-        response.success = self._follower is not None
-        response.message = str(self._follower.checkpoint) if self._follower else "not active"
+        response.success = self._duty is not None
+        response.message = str(self._duty.follower.checkpoint) if self._duty else "not active"
         return response
+
+    def _on_release(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        del request
+        duty = self._duty
+        alarm = duty.state.watch.alarm if duty is not None else ""
+        response.success, response.message = bool(alarm), alarm or "nothing is held back"
+        if alarm:
+            self._release_wanted.set()
+            self._wake.set()
+        return response
+
+    def _on_session(self, it: msg.SessionState) -> None:
+        self._session = (float(it.reset_s + it.reward_s + it.operator_s), int(it.committed))
 
     # In the learner's thread.
 
     def _work(self) -> None:
-        follower = self._follower
-        assert follower is not None
-        self._publish(follower.status, None)
+        duty = self._duty
+        assert duty is not None
+        self._publish(duty.state, None)
         try:
             while not self._ending.is_set():
-                self._turn(follower)
+                self._turn(duty)
         except Exception as error:
             self._problem = f"the learner ended: {error}"
             self.get_logger().error(self._problem)
             self.stop.set(self._problem, code=1)
         finally:
-            self._save(follower)
+            self._save(duty)
+            duty.close()
 
-    def _turn(self, follower: RunFollower) -> None:
+    def _turn(self, duty: LearnerDuty) -> None:
         """Work until the stores hold nothing new, then wait for a sign."""
         self._wake.clear()
-        before, start_ns = follower.status, self.clock.steady_ns()
-        while not self._ending.is_set() and follower.advance(SLICE):
-            now_ns = self.clock.steady_ns()
-            if follower.status != before:
-                steps = follower.status.metrics.grad_steps - before.metrics.grad_steps
-                self._updates_per_s = steps * 1e9 / max(now_ns - start_ns, 1)
-                self._publish(follower.status, before)
-                before, start_ns = follower.status, now_ns
-            self._save_if_due(follower)
-        self._save_if_due(follower)
+        worked = True
+        while worked and not self._ending.is_set():
+            before = duty.state
+            duty.session(*self._session)
+            if self._release_wanted.is_set():
+                self._release_wanted.clear()
+                duty.release()
+            worked = duty.advance(SLICE)
+            if duty.state.status != before.status or duty.state.watch != before.watch:
+                self._publish(duty.state, before)
+            self._save_if_due(duty)
         self._wake.wait(self.config.poll_s)
 
-    def _save_if_due(self, follower: RunFollower) -> None:
+    def _save_if_due(self, duty: LearnerDuty) -> None:
         age_s = (self.clock.steady_ns() - self._saved_ns) / 1e9
-        if self._save_wanted.is_set() or (follower.unsaved and age_s > self.config.checkpoint_s):
-            self._save(follower)
+        due = duty.follower.unsaved and age_s > self.config.checkpoint_s
+        if due or self._save_wanted.is_set():
+            self._save(duty)
 
-    def _save(self, follower: RunFollower) -> None:
+    def _save(self, duty: LearnerDuty) -> None:
         self._save_wanted.clear()
         self._saved_ns = self.clock.steady_ns()
         try:
-            follower.save()
+            duty.follower.save()
         except (OSError, RoboRewardError) as error:
             self._problem = f"the learner could not be saved: {error}"
             self.get_logger().error(self._problem)
 
-    def _publish(self, status: FollowStatus, before: FollowStatus | None) -> None:
+    def _publish(self, state: DutyState, before: DutyState | None) -> None:
         """The new actor first, so that whoever waits for the status finds it announced."""
         now_ns = self.clock.now_ns()
-        actor = status.actor
-        if actor is not None and (before is None or actor != before.actor):
+        actor = state.status.actor
+        if actor is not None and (before is None or actor != before.status.actor):
             self._updates.publish(
                 msg.PolicyUpdate(
                     header=header(now_ns),
@@ -178,38 +230,16 @@ class LearnerNode(HostNode[LearnerNodeConfig]):
                     grad_steps=actor.grad_steps,
                 )
             )
-        last = status.metrics.last
-        self._learner.publish(
-            msg.LearnerStatus(
-                header=header(now_ns),
-                episodes_done=status.episodes_done,
-                episodes_trainable=status.trainable,
-                transitions=status.metrics.transitions,
-                grad_steps=status.metrics.grad_steps,
-                updates_owed=status.metrics.owed,
-                policy_version=actor.version if actor else 0,
-                critic_loss=float(last.critic_loss),
-                actor_loss=float(last.actor_loss),
-                alpha=float(last.alpha),
-                entropy=float(last.entropy),
-                q_mean=float(last.q_mean),
-                updates_per_s=float(self._updates_per_s),
-                message=status.message,
-            )
-        )
+        self._learner.publish(msg.LearnerStatus(header=header(now_ns), **figures(state)))
 
     def _health(self) -> Health:
-        if self._follower is None:
+        duty = self._duty
+        if duty is None:
             return Health(Level.STALE, "not active")
-        status = self._follower.status
-        stopped = self._problem or (status.message if self._follower.halted else "")
-        values = {
-            "grad_steps": status.metrics.grad_steps,
-            "updates_per_s": self._updates_per_s,
-            "transitions": status.metrics.transitions,
-            "policy_version": status.actor.version if status.actor else 0,
-        }
-        return Health(Level.ERROR if stopped else Level.OK, stopped or status.message, values)
+        stopped = self._problem or duty.trouble
+        level = Level.ERROR if stopped else Level.WARN if duty.warning else Level.OK
+        text = stopped or duty.warning or duty.state.status.message
+        return Health(level, text, vitals(duty.state))
 
 
 def main() -> int:

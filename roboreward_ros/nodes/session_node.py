@@ -115,7 +115,7 @@ class SessionNode(HostNode[SessionConfig]):
             self._machine, Account(self.clock, memory.idle), config.run_dir, self
         )
         self._waits = memory.waits
-        self._policy_version = 0
+        self._policy_version, self._notice = 0, ""
         self._board = SessionBoard(self)
         self._loop = Loop("session worker", self._broken, self.clock)
         self._driver = EpisodeDriver(self, self._loop, self._director, self)
@@ -210,17 +210,16 @@ class SessionNode(HostNode[SessionConfig]):
         assert self._loop is not None
         missing = self._leftovers.block(self._peers.missing(), episode_id(self._machine.committed))
         self._director.feed(ev.Peers(missing))
-        wanted = self.config.auto_start and not self._waits
-        if wanted and not self._director.begun and not missing:
+        if self.config.auto_start and not (self._waits or self._director.begun or missing):
             self._director.start()
         self._loop.after(TICK_S, self._tick)
 
     def _on_learner(self, status: msg.LearnerStatus) -> None:
         def heard() -> None:
-            self._policy_version = int(status.policy_version)
+            self._policy_version, self._notice = int(status.policy_version), status.alarm
             self._director.feed(ev.LearnerProgress(int(status.episodes_done)))
 
-        if self._loop is not None:
+        if self._loop:
             self._loop.post(heard)
 
     def changed(self) -> None:
@@ -238,6 +237,7 @@ class SessionNode(HostNode[SessionConfig]):
                 reward_source=counts.source,
                 last_reward=None if last is None else last.value,
                 policy_version=self._policy_version,
+                notice=self._notice,
             )
         )
 

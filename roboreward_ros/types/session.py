@@ -54,6 +54,7 @@ class SessionView:
         reward_source: in force, "" before there is one.
         last_reward: label of the last committed episode; None while it is unlabelled.
         policy_version: newest steering actor that the learner gave out.
+        notice: alarm of another node, such as the learner's brakes; "" where all is well.
     """
 
     phase: str
@@ -77,6 +78,7 @@ class SessionView:
     reward_source: str = ""
     last_reward: float | None = None
     policy_version: int = 0
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)

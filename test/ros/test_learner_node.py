@@ -65,7 +65,7 @@ def run(tmp_path):
 @pytest.fixture
 def start(ros, run):
     def make(**parameters):
-        values = {"run_dir": str(run.path), "poll_s": 0.05, **parameters}
+        values = {"run_dir": str(run.path), "poll_s": 0.05, "tensorboard": False, **parameters}
         node = ros.add(LearnerNode(context=ros.context, parameters=values))
         assert node.bring_up(), node.failure
         client = ros.node()

@@ -32,6 +32,7 @@ def session_to_msg(view: SessionView, stamp_ns: int) -> msg.SessionState:
         reward_source=view.reward_source,
         last_reward=math.nan if view.last_reward is None else float(view.last_reward),
         policy_version=int(view.policy_version),
+        notice=view.notice,
         motion_s=float(idle.motion_s),
         reset_s=float(idle.reset_s),
         reward_s=float(idle.reward_s),
@@ -76,4 +77,5 @@ def session_from_msg(state: msg.SessionState) -> SessionView:
         reward_source=state.reward_source,
         last_reward=None if math.isnan(state.last_reward) else float(state.last_reward),
         policy_version=int(state.policy_version),
+        notice=state.notice,
     )

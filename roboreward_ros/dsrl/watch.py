@@ -1,0 +1,180 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Reads off a run's stores whether new weights may act: abstentions, canaries, audits, latents.
+
+Training never stops for it. Two things hold publishing back: a reward source that declines too
+often (``session.brakes``), and steering that auditors find worse than the base policy
+(``session.monitor``), on which the base policy acts again. The second one stays until a person
+lets go of it (``release``), which is remembered in ``run_dir/brakes.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from roboreward_ros.dsrl.config import DsrlConfig
+from roboreward_ros.dsrl.follow import FollowStatus
+from roboreward_ros.dsrl.shaping import value_bounds
+from roboreward_ros.episodes.promoted import read_promoted
+from roboreward_ros.episodes.store import EpisodeStore
+from roboreward_ros.episodes.tally import claims_success
+from roboreward_ros.episodes.views import Label, LabelStatus, RewardView, ViewConfig
+from roboreward_ros.errors import FormatError
+from roboreward_ros.files import write_atomic
+from roboreward_ros.session.brakes import AbstainBrake, AbstainBrakeConfig
+from roboreward_ros.session.monitor import (
+    Judged,
+    MonitorConfig,
+    SteeringMonitor,
+    SteeringReport,
+)
+
+AUDITORS = ViewConfig("ground_truth", fallbacks=("human",), include_shadow=True)
+"""Whose word counts on success; a person's key overrules both."""
+BRAKES_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class WatchState:
+    """What follows.
+
+    Attributes:
+        report: of the steering monitor.
+        alarm: why weights are held back; "" while they are not.
+        base_acts: let the base policy act.
+        audits: episodes that a person should judge, oldest first.
+    """
+
+    report: SteeringReport
+    alarm: str
+    base_acts: bool
+    audits: tuple[str, ...]
+
+
+class SteeringWatch:
+    """See the module's text; one thread.
+
+    Args:
+        run_dir: the run.
+        config: of the learner, for its bounds.
+        seed: of the run, for the draw of audits.
+        monitor: limits of the steering monitor.
+        brake: limits of the abstention brake.
+
+    Raises:
+        FormatError: brakes.json is damaged or newer.
+    """
+
+    def __init__(
+        self,
+        run_dir: Path | str,
+        config: DsrlConfig,
+        seed: int = 0,
+        monitor: MonitorConfig | None = None,
+        brake: AbstainBrakeConfig | None = None,
+    ) -> None:
+        self._run_dir = Path(run_dir)
+        self._brake = AbstainBrake(brake)
+        self._monitor = SteeringMonitor(
+            monitor or MonitorConfig(),
+            seed,
+            config.latent_bound,
+            value_bounds(config),
+            since=_read_since(self._path),
+        )
+        self._store = EpisodeStore(self._run_dir, "r")
+        self._view: RewardView | None = None
+        self._auditors = RewardView.of_run(self._run_dir, AUDITORS)
+        self._cursors = [0, 0]
+        self._known: dict[str, Judged] = {}
+        self._labels: dict[str, Label] = {}
+
+    @property
+    def _path(self) -> Path:
+        return self._run_dir / "brakes.json"
+
+    def look(self, status: FollowStatus) -> WatchState:
+        """Catch up with the stores.
+
+        Args:
+            status: of the learner, for its numbers.
+        """
+        touched = self._touched()
+        for episode_id in self._store.ids():
+            fresh = episode_id not in self._known
+            if fresh or episode_id in touched:
+                self._see(episode_id, fresh)
+        answered = (LabelStatus.LABELLED, LabelStatus.ABSTAINED)
+        statuses = [self._labels[e].status for e in self._known if e in self._labels]
+        self._brake.update([s is LabelStatus.ABSTAINED for s in statuses if s in answered])
+        last = status.metrics.last
+        numbers = (last.critic_loss, last.actor_loss, last.alpha, last.q_mean)
+        report = self._monitor.report(
+            q_mean=last.q_mean, finite=all(math.isfinite(x) for x in numbers)
+        )
+        alarm = report.message if report.fall_back else self._brake.message
+        return WatchState(report, alarm, report.fall_back, tuple(self._monitor.wanted()))
+
+    def release(self) -> None:
+        """A person lets weights pass: what was counted against the steering counts no more."""
+        self._brake.release()
+        self._monitor.since = len(self._store.ids())
+        values = {"format": BRAKES_FORMAT, "steering_since": self._monitor.since}
+        write_atomic(self._path, json.dumps(values))
+
+    def _touched(self) -> set[str]:
+        """Episodes whose labels changed since the last look."""
+        config = read_promoted(self._run_dir)
+        if config is not None and (self._view is None or config != self._view.config):
+            self._view = RewardView.of_run(self._run_dir, config)
+            self._cursors[0] = 0
+        self._cursors[1], audited = self._auditors.changes(self._cursors[1])
+        if self._view is None:
+            return set(audited)
+        self._cursors[0], labelled = self._view.changes(self._cursors[0])
+        for episode_id in labelled:
+            self._labels[episode_id] = self._view.status(episode_id)
+        return {*audited, *labelled}
+
+    def _see(self, episode_id: str, fresh: bool) -> None:
+        episode = self._store.open(episode_id)
+        summary = episode.summary
+        label = self._labels.get(episode_id, Label(LabelStatus.UNSCORED))
+        verdict = self._auditors.status(episode_id)
+        audit = None if verdict.score is None else claims_success(verdict.score)
+        if verdict.status is LabelStatus.ASK:
+            audit = False  # a person said failure
+        sound = summary.complete and not summary.taint and not summary.discarded
+        judged = Judged(
+            summary.meta,
+            sound and summary.policy_version > 0 and not summary.meta.canary,
+            audit if sound else None,
+            None if label.score is None or not sound else claims_success(label.score),
+        )
+        self._known[episode_id] = judged
+        self._monitor.see(judged, episode.chunks() if fresh and judged.steered else ())
+
+
+def _read_since(path: Path) -> int:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        version, since = int(values["format"]), int(values["steering_since"])
+    except FileNotFoundError:
+        return 0
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FormatError(
+            f"{path} cannot be read",
+            got=repr(error),
+            next_step="Remove it to judge the steering over the whole run.",
+        ) from None
+    if version > BRAKES_FORMAT:
+        raise FormatError(
+            f"{path} was written by a newer version",
+            got=version,
+            allowed=f"format <= {BRAKES_FORMAT}",
+            next_step="Upgrade roboreward_ros, or use another run_dir.",
+        )
+    return since
