@@ -12,7 +12,7 @@ import numpy as np
 from roboreward_ros.clock import Clock
 from roboreward_ros.errors import ConfigError, RobotError
 from roboreward_ros.robot.profile import RobotProfile
-from roboreward_ros.types import RobotState
+from roboreward_ros.types import FloatArray, RobotState
 
 
 class FaultKind(Enum):
@@ -56,12 +56,15 @@ class SafetyLimits:
         jam_states: states in a row with an effort above the profile's limit that make a jam.
         limit_margin_rad: measured joints may pass their limits by this much, rad.
         overspeed: measured joint speeds may pass the profile's limit by this factor.
+        jump_rad: from one state to the next, joints may turn farther than such a speed allows by
+            this much, rad; more is another arm, a restarted driver or a slipped encoder.
     """
 
     max_state_age_s: float = 0.1
     jam_states: int = 3
     limit_margin_rad: float = 0.1
     overspeed: float = 1.5
+    jump_rad: float = 0.3
 
     def __post_init__(self) -> None:
         if not 0.0 < self.max_state_age_s <= 10.0:
@@ -98,6 +101,7 @@ class SafetyGuard:
     def restart(self) -> None:
         """Forget what was seen: after connecting and after a recovery."""
         self._loaded = np.zeros(6, dtype=np.int64)
+        self._q: FloatArray | None = None
         self._stamp_ns: int | None = None
         self._fresh_ns = self._clock.steady_ns()
 
@@ -106,15 +110,16 @@ class SafetyGuard:
 
         A state seen before (the same stamp) counts for its age only.
         """
-        if state.stamp_ns != self._stamp_ns:
+        fresh = state.stamp_ns != self._stamp_ns
+        before_ns = self._fresh_ns
+        if fresh:
             self._stamp_ns = state.stamp_ns
             self._fresh_ns = self._clock.steady_ns()
-            fresh = True
-        else:
-            fresh = False
         if not (np.isfinite(state.q).all() and np.isfinite(state.gripper)):
             return (Fault(FaultKind.NOT_FINITE, f"joints read {state.q}, gripper {state.gripper}"),)
         found = (*self._stale(), *self._outside(state), *self._too_fast(state))
+        if fresh:
+            found += self._jumped(state, (self._fresh_ns - before_ns) * 1e-9)
         return (*found, *self._jam(state, fresh))
 
     def check_age(self) -> tuple[Fault, ...]:
@@ -149,6 +154,21 @@ class SafetyGuard:
                 f"limit {limit[joint]:.2f}",
             )
             for joint in np.flatnonzero(np.abs(state.dq) > limit)
+        )
+
+    def _jumped(self, state: RobotState, after_s: float) -> tuple[Fault, ...]:
+        before, self._q = self._q, state.q
+        if before is None:
+            return ()
+        limit = self._profile.velocity_limit * self._limits.overspeed * after_s
+        jumped = np.abs(state.q - before) > limit + self._limits.jump_rad
+        return tuple(
+            Fault(
+                FaultKind.LIMIT,
+                f"{self._profile.joint_names[joint]} jumped from {before[joint]:.2f} to "
+                f"{state.q[joint]:.2f} rad within {after_s:.3f} s",
+            )
+            for joint in np.flatnonzero(jumped)
         )
 
     def _jam(self, state: RobotState, fresh: bool) -> tuple[Fault, ...]:

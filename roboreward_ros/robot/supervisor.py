@@ -143,7 +143,9 @@ class ArmSupervisor:
         if not self.status.may_reset:
             raise RobotError(self.status.refusal(ArmEvent.BEGIN))
         self._require_rested()
-        return self._moving(lambda: self._driver.reset(task, seed))
+        state = self._moving(lambda: self._driver.reset(task, seed))
+        self._guard.restart()
+        return state
 
     def begin(self) -> None:
         """An episode begins; its first step says so when it may not."""

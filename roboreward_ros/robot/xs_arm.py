@@ -216,6 +216,8 @@ class XsArm:
             )
         asked = np.array(action, dtype=np.float64)
         before = self.state()
+        if not np.isfinite(before.q).all():
+            raise ArmFaultError(Fault(FaultKind.NOT_FINITE, f"joints read {before.q}"))
         try:
             plan = self._controller.plan(asked, before)
         except SafetyError:

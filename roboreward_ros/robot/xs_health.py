@@ -85,7 +85,7 @@ class HealthPoll:
 
     def restart(self) -> None:
         """Forget what was asked: after opening the link."""
-        self._registers = cycle((ERROR, TORQUE, TEMPERATURE))
+        self._registers = cycle((ERROR, TORQUE, ERROR, TORQUE, TEMPERATURE))
         self._asked: tuple[str, Pending] | None = None
         self._due_ns = self._clock.steady_ns() + self._interval_ns
 

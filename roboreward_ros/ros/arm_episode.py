@@ -172,6 +172,8 @@ def _held(robot: Robot, before: RobotState, raw: FloatArray, why: StepFlag) -> S
         state = robot.state()
     except RoboRewardError:
         state = before
+    if not np.isfinite(state.q).all():  # unreadable: the store keeps the last that was read
+        state = before
     executed = np.zeros(7)
     executed[6] = state.gripper
     return StepReport(

@@ -175,7 +175,7 @@ class SupervisedArm(RuleBasedStateMachine):
 
 TestSupervisedArm = SupervisedArm.TestCase
 TestSupervisedArm.settings = settings(
-    max_examples=30,
+    max_examples=20,
     stateful_step_count=20,
     deadline=None,
     derandomize=True,

@@ -85,6 +85,19 @@ def test_a_joint_that_races_is_a_fault(arm: Arm) -> None:
     assert arm.kinds(dq=dq) == {FaultKind.LIMIT}
 
 
+def test_joints_that_jump_are_named(arm: Arm) -> None:
+    assert arm.kinds() == set()
+    q = arm.good.q.copy()
+    q[1] -= 0.2
+    assert arm.kinds(q=q) == set()
+    q = q.copy()
+    q[1] -= 0.5
+    assert arm.kinds(q=q) == {FaultKind.LIMIT}
+    assert arm.kinds(q=q) == set()
+    arm.guard.restart()
+    assert arm.kinds() == set()
+
+
 def test_unreadable_joints_are_a_fault(arm: Arm) -> None:
     assert arm.kinds(q=np.full(6, np.nan)) == {FaultKind.NOT_FINITE}
     assert arm.kinds(gripper=float("nan")) == {FaultKind.NOT_FINITE}
