@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """How fast does the learner update, and how much does its replay hold, next to stable-baselines3?
 
-python bench/learner_speed.py [--json OUT] [--device cpu|cuda] [--rounds N] [--compile]
+python bench/learner_speed.py [--json OUT] [--rounds N] [--compile]
 
 Both sides take the same batch of 256, layer sizes, LayerNorm behind every layer, activation and
 number of threads, and train critics, actor and temperature in every step. Each round runs all of
-them in turns, and a ratio is the median over rounds, so that other load hits both. On the CPU time
-is CPU time of the process: what a loaded machine takes away is counted for neither.
+them in turns, and a ratio is the median over rounds, so that other load hits both. Time is CPU time
+of the process: what a loaded machine takes away is counted for neither. stable-baselines3 has no
+DSRL-NA: those rows stand next to the same SAC, with a second critic and the frozen policy's
+decoding on top.
 """
 
 from __future__ import annotations
@@ -161,23 +163,16 @@ class Contender:
     seconds: list[float]
 
 
-def clock(device: str) -> float:
-    if device == "cpu":
-        return time.process_time()
-    torch.cuda.synchronize()
-    return time.perf_counter()
-
-
-def race(contenders: Iterable[Contender], steps: int, rounds: int, device: str) -> None:
+def race(contenders: Iterable[Contender], steps: int, rounds: int) -> None:
     """Every round all of them in turns; the first call of each only warms up."""
     contenders = list(contenders)
     for contender in contenders:
         contender.run(max(2, steps // 4))
     for _ in range(rounds):
         for contender in contenders:
-            start = clock(device)
+            start = time.process_time()
             contender.run(steps)
-            contender.seconds.append((clock(device) - start) / steps)
+            contender.seconds.append((time.process_time() - start) / steps)
 
 
 def speed_rows(options: argparse.Namespace) -> list[dict[str, object]]:
@@ -195,7 +190,7 @@ def speed_rows(options: argparse.Namespace) -> list[dict[str, object]]:
         contenders, keys = [theirs], []
         for algo in ("sac", "na"):
             for precision in (Precision.FP32, Precision.BF16):
-                if precision is Precision.BF16 and not bf16_path(options.device):
+                if precision is Precision.BF16 and not bf16_path():
                     continue  # said in the head of the file: bf16 ""
                 compute = Compute(options.device, precision, options.compile)
                 learner = ours(algo, spec, decode, hidden, critics, compute)
@@ -205,7 +200,7 @@ def speed_rows(options: argparse.Namespace) -> list[dict[str, object]]:
 
                 contenders.append(Contender(f"{algo} {precision}", run, []))
                 keys.append((algo, precision))
-        race(contenders, steps, rounds, options.device)
+        race(contenders, steps, rounds)
         common = {"net": f"{hidden[0]}x{len(hidden)}", "critics": critics, "device": options.device}
         their_s = statistics.median(theirs.seconds)
         rows.append(
@@ -272,10 +267,23 @@ def sampling_rows(spec: PolicySpec) -> list[dict[str, object]]:
     return rows
 
 
+def cpu_model() -> str:
+    """The processor's name and family, where Linux tells them."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.is_file() else []
+    found = [
+        line.split(":", 1)[1].strip()
+        for key in ("model name", "cpu family", "model\t")
+        for line in lines[:40]
+        if line.startswith(key)
+    ]
+    return ", ".join(found[:3]) or platform.machine()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, help="write the results here")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--device", default="cpu", choices=["cpu"], help="of both sides")
     parser.add_argument("--rounds", type=int, default=12, help="turns; wide nets take half")
     parser.add_argument("--net", type=int, default=0, help="only this width")
     parser.add_argument("--threads", type=int, default=1)
@@ -284,12 +292,12 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     spec = load_policy("demo").spec
     result = {
-        "bf16": bf16_path(options.device),
-        "cpu": platform.processor() or platform.machine(),
+        "bf16": bf16_path(),
+        "cpu": cpu_model(),
         "threads": options.threads,
         "compiled": options.compile,
         "load_average_1min_at_start": os.getloadavg()[0],
-        "clock": "CPU time of the process" if options.device == "cpu" else "wall",
+        "clock": "CPU time of the process",
         "versions": {
             "torch": torch.__version__,
             "stable_baselines3": stable_baselines3.__version__,

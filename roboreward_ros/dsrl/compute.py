@@ -36,13 +36,13 @@ class Compute:
     """How the learner uses the hardware.
 
     Attributes:
-        device: torch's name.
+        device: cpu; others are refused.
         precision: of the hidden layers.
-        compile: use torch.compile; needs a C++ compiler on the CPU, and the first updates then
-            take up to a minute.
+        compile: use torch.compile; needs a C++ compiler, and the first updates then take up to a
+            minute.
 
     Raises:
-        ConfigError: no such device here.
+        ConfigError: another device.
     """
 
     device: str = "cpu"
@@ -50,26 +50,24 @@ class Compute:
     compile: bool = False
 
     def __post_init__(self) -> None:
-        if torch.device(self.device).type == "cuda" and not torch.cuda.is_available():
+        if self.device != "cpu":
             raise ConfigError(
-                "device is not there",
+                "the learner's updates run on the CPU in this release",
                 got=self.device,
                 allowed="cpu",
-                next_step="Install a CUDA build of torch, or take device:=cpu.",
+                next_step="Take device cpu for the learner; the policy may use another one.",
             )
 
     def lowers(self, width: int) -> bool:
         """Whether layers of ``width`` run in bf16; narrow ones lose more by it than they gain."""
         if self.precision is Precision.AUTO:
-            return width >= 512 and bool(bf16_path(self.device))
+            return width >= 512 and bool(bf16_path())
         return self.precision is Precision.BF16
 
 
 @functools.cache
-def bf16_path(device: str) -> str:
-    """Which instructions multiply bfloat16 here: cuda, amx_bf16, avx512_bf16, or "" for none."""
-    if torch.device(device).type == "cuda":
-        return "cuda" if torch.cuda.is_bf16_supported() else ""
+def bf16_path() -> str:
+    """Which instructions of this CPU multiply bfloat16: amx_bf16, avx512_bf16, or "" for none."""
     text = _CPUINFO.read_text() if _CPUINFO.is_file() else ""
     flags = next((line for line in text.splitlines() if line.startswith("flags")), "").split()
     return next((name for name in ("amx_bf16", "avx512_bf16") if name in flags), "")

@@ -147,3 +147,84 @@ def test_another_policys_chunks_are_refused():
     replay = ReplayView(DsrlConfig(), TOY.spec.feature_dim + 1, 28)
     with pytest.raises(LearnerError, match="another policy"):
         replay.add(play(0), rubric(5))
+
+
+def as_prior(seed: int, known: bool = True) -> ToyEpisode:
+    episode = play(seed)
+    chunks = [
+        replace(c, noise=c.noise if known else np.full_like(c.noise, np.nan))
+        for c in episode.chunks()
+    ]
+    meta = replace(episode.summary.meta, episode_id=f"prior_{seed}")
+    return ToyEpisode(replace(episode.summary, meta=meta), chunks, episode.flags(), episode.score)
+
+
+def mixed_view(share: float = 0.25, capacity: int = 100) -> ReplayView:
+    config = DsrlConfig(capacity=capacity, prior_share=share)
+    return ReplayView(config, TOY.spec.feature_dim, 28)
+
+
+def test_prior_data_are_a_fixed_share_of_every_batch():
+    replay = mixed_view()
+    replay.add(as_prior(0), rubric(5), prior=True)
+    rng = np.random.default_rng(0)
+    assert set(replay.sample(rng, 40).tolist()) <= set(range(ROWS)), "alone, they are all there is"
+    for seed in range(1, 6):
+        replay.add(play(seed), rubric(3))
+    rows = replay.sample(rng, 40)
+    assert (rows < ROWS).sum() == 10
+    replay.forget("prior_0")
+    assert (replay.sample(rng, 40) >= ROWS).all()
+
+
+def test_prior_data_are_never_evicted():
+    replay = mixed_view(capacity=20)
+    replay.add(play(0), rubric(3))
+    replay.add(as_prior(1), rubric(5), prior=True)
+    features = replay.features[6:12].copy()
+    for seed in range(2, 9):
+        replay.add(play(seed), rubric(1 + seed % 5))
+        taken = [
+            (stored.start + k) % 20
+            for stored in replay.episodes.values()
+            for k in range(stored.rows)
+        ]
+        assert len(taken) == len(set(taken)), "no row is used twice"
+        assert "prior_1" in replay.episodes
+    np.testing.assert_array_equal(replay.features[6:12], features)
+    assert f"ep_{8:06d}" in replay.episodes
+
+
+def test_prior_data_that_fill_the_replay_are_refused():
+    replay = mixed_view(capacity=12)
+    replay.add(as_prior(0), rubric(5), prior=True)
+    replay.add(as_prior(1), rubric(5), prior=True)
+    with pytest.raises(LearnerError, match="fill the replay"):
+        replay.add(play(2), rubric(3))
+
+
+def test_a_latent_critic_leaves_out_decisions_whose_latent_is_not_known():
+    replay = mixed_view()
+    assert replay.add(as_prior(0, known=False), rubric(5), prior=True)
+    assert len(replay) == 0
+    assert not replay.known_noise[:ROWS].any()
+    assert np.isfinite(replay.noise[:ROWS]).all()
+
+
+def test_executed_chunks_are_kept_where_an_action_critic_asks_for_them():
+    replay = ReplayView(DsrlConfig(capacity=50), TOY.spec.feature_dim, 28, 28)
+    episode = play(0)
+    replay.add(episode, rubric(5))
+    np.testing.assert_array_equal(replay.actions[1], episode.chunks()[1].actions[:4].reshape(-1))
+
+
+def test_the_number_of_labels_follows_every_change():
+    replay = view(capacity=20)
+    for seed in range(5):
+        replay.add(play(seed), rubric(3) if seed % 2 else None)
+        want = sum(stored.score is not None for stored in replay.episodes.values())
+        assert replay.labelled == want
+    replay.relabel("ep_000004", rubric(2))
+    replay.relabel("ep_000003", None)
+    replay.forget("ep_000004")
+    assert replay.labelled == 0

@@ -1,0 +1,203 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the stores say about the steering decides whether new weights may act."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from roboreward_ros.dsrl.actor import load_actor
+from roboreward_ros.dsrl.compute import Compute
+from roboreward_ros.dsrl.config import DsrlConfig
+from roboreward_ros.dsrl.duty import DutyConfig, LearnerDuty
+from roboreward_ros.dsrl.follow import FollowStatus, actor_path
+from roboreward_ros.dsrl.watch import SteeringWatch
+from roboreward_ros.episodes.ledger import Ledger
+from roboreward_ros.episodes.promoted import promote
+from roboreward_ros.episodes.store import EpisodeStore
+from roboreward_ros.errors import FormatError
+from roboreward_ros.policies.noise import prior_noise
+from roboreward_ros.session.brakes import AbstainBrakeConfig
+from roboreward_ros.session.monitor import MonitorConfig
+from roboreward_ros.testing.steering_toy import SteeringToy
+from roboreward_ros.types import (
+    Abstain,
+    AbstainReason,
+    LabelRecord,
+    Provenance,
+    RobotState,
+    Score,
+    ScoreKind,
+    ScoreScale,
+    StepFlag,
+    StepReport,
+)
+
+TOY = SteeringToy(decisions=1)
+CONFIG = DsrlConfig(
+    hidden=(8,), ensemble=2, batch_size=8, warmup_episodes=2, warmup_updates=2,
+    updates_per_episode=2, critic_only_updates=0,
+)  # fmt: skip
+
+
+class WatchedRun:
+    """A run whose source is a model, with ground truth in its shadow."""
+
+    def __init__(self, path):
+        self.path = path
+        self.store = EpisodeStore(path, "w")
+        self.ledger = Ledger(path, "w")
+        promote(path, "vlm", ScoreScale.RUBRIC)
+
+    def commit(self, index, *, canary=False, version=0, claimed=None, truth=None):
+        toy = TOY.run(index, lambda f, r, s, k: prior_noise(s, k, 4), version)
+        writer = self.store.create(dataclasses.replace(toy.summary.meta, canary=canary))
+        arm, proprio, action = np.zeros(6), np.zeros(7), np.zeros(7)
+        for step in range(toy.summary.n_steps + 1):
+            if step:
+                state = RobotState(step, arm, arm, arm, 1.0, np.eye(4), proprio)
+                report = StepReport(action, action, np.eye(4), arm, StepFlag.NONE, state)
+                writer.add_step(step - 1, report)
+            writer.add_observation(step, step, b"\xff\xd8", proprio, arm)
+        for chunk in toy.chunks():
+            writer.add_chunk(chunk)
+        writer.commit(toy.summary.end_cause, ())
+        name = toy.summary.meta.episode_id
+        if claimed is None:
+            declined = Abstain(AbstainReason.ENTROPY, Provenance("vlm"))
+            self.ledger.append(LabelRecord(-1, name, declined, 0))
+        else:
+            self.score(name, "vlm", claimed)
+        if truth is not None:
+            self.score(name, "ground_truth", truth, shadow=True)
+
+    def score(self, name, source, success, shadow=False):
+        value = 5.0 if success else 2.0
+        score = Score(value, ScoreScale.RUBRIC, ScoreKind.NONE, Provenance(source))
+        self.ledger.append(LabelRecord(-1, name, score, 0, shadow=shadow))
+
+    def close(self):
+        self.store.close()
+        self.ledger.close()
+
+
+@pytest.fixture
+def run(tmp_path):
+    made = WatchedRun(tmp_path)
+    yield made
+    made.close()
+
+
+def duty(run, **changes):
+    values = {
+        "run_dir": run.path, "learner": CONFIG, "seed": 0, "source": "", "policy": "",
+        "compute": Compute(), "exact_resume": True, "keep_actors": 0, "adapt": False,
+        "monitor": MonitorConfig(audit_share=1.0), "brake": AbstainBrakeConfig(), "board": False,
+    }  # fmt: skip
+    return LearnerDuty(DutyConfig(**{**values, **changes}))
+
+
+def work(learner):
+    for _ in range(1000):
+        if not learner.advance(20):
+            return learner.state
+    raise AssertionError("it never comes to rest")
+
+
+def worse_steering(run, start, count=18):
+    """A model that is fooled: it praises what ground truth calls a failure."""
+    for index in range(start, start + count):
+        canary = index % 2 == 0
+        version = 0 if canary else 1
+        run.commit(index, canary=canary, version=version, claimed=not canary, truth=canary)
+
+
+def test_too_many_abstentions_hold_the_weights_and_labels_let_them_go(run):
+    learner = duty(run)
+    for index in range(5):
+        run.commit(index, claimed=None)
+    for index in range(5, 8):
+        run.commit(index, claimed=True)
+    state = work(learner)
+    assert state.status.metrics.grad_steps > 0, "training goes on"
+    assert state.status.actor is None
+    assert "abstained" in state.watch.alarm
+    assert "abstained" in state.status.message
+    for index in range(5):
+        run.score(f"ep_{index:06d}", "vlm", True)
+    state = work(learner)
+    assert state.watch.alarm == ""
+    assert state.status.actor.version == 1
+
+
+def test_steering_that_ground_truth_calls_worse_gives_way_to_the_base_until_released(run):
+    for index in range(3):
+        run.commit(index, claimed=True)
+    learner = duty(run)
+    assert load_actor(work(learner).status.actor.path).weights
+    worse_steering(run, 3)
+    state = work(learner)
+    assert state.watch.base_acts
+    assert state.watch.report.audited
+    prior = load_actor(state.status.actor.path)
+    assert not prior.weights, "the newest actor is the prior"
+    assert "worse than the base policy" in state.status.message
+
+    again = duty(run)  # not saved: it learns anew and comes to the same conclusion
+    assert work(again).watch.base_acts
+
+    learner.release()
+    state = work(learner)
+    assert not state.watch.base_acts
+    assert load_actor(state.status.actor.path).weights
+    assert not work(duty(run)).watch.base_acts, "the release is remembered"
+
+
+def test_without_auditors_a_source_cannot_decide(run):
+    for index in range(18):
+        canary = index % 2 == 0
+        run.commit(index, canary=canary, version=0 if canary else 1, claimed=canary)
+    state = SteeringWatch(run.path, CONFIG).look(FollowStatus())
+    assert state.report.comparison.worse > 20
+    assert not state.base_acts
+    assert not state.report.audited
+    assert state.audits, "a person is asked"
+
+
+def test_every_figure_is_on_the_board(run):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    for index in range(3):
+        run.commit(index, claimed=True)
+    learner = duty(run, board=True)
+    work(learner)
+    learner.close()
+    events = EventAccumulator(str(run.path / "logs" / "tensorboard"))
+    events.Reload()
+    tags = set(events.Tags()["scalars"])
+    assert {f"update/{f.name}" for f in dataclasses.fields(FollowStatus().metrics.last)} <= tags
+    assert {"steering/noise_saturation", "run/updates_per_s", "run/policy_version"} <= tags
+
+
+def test_a_damaged_note_about_brakes_is_refused_by_name(run):
+    (run.path / "brakes.json").write_text("nonsense")
+    with pytest.raises(FormatError, match=r"brakes\.json"):
+        SteeringWatch(run.path, CONFIG)
+
+
+def test_idle_time_gives_more_updates_and_the_schedule_stays_the_quota_without(run):
+    for index in range(3):
+        run.commit(index, claimed=True)
+    plain = work(duty(run)).status.metrics.grad_steps
+    assert plain == 2 + 2 * 2
+    for path in (run.path / "policies").iterdir():
+        path.unlink()
+    learner = duty(run, adapt=True)
+    learner.session(0.0, 1)
+    for _ in range(500):
+        learner.session(1e4, 3)
+        if not learner.advance(1):
+            break
+    assert plain < learner.state.status.metrics.grad_steps <= 3 * plain
+    assert actor_path(run.path, learner.state.status.actor.version).is_file()
