@@ -61,9 +61,7 @@ class StackArguments:
     speed: str = _argument("realtime", "twin only: realtime, or max for lock-step")
     console: bool = _argument(True, "the operator's web page")
     console_port: int = _argument(8642, "port of the web page")
-    console_address: str = _argument(
-        "127.0.0.1", "where the web page listens; any other address needs a token"
-    )
+    console_address: str = _argument("127.0.0.1", "where the page listens; others need a token")
     console_token: str = _argument(
         "", "file with the web page's token; empty: ROBOREWARD_CONSOLE_TOKEN, or none"
     )
@@ -72,12 +70,11 @@ class StackArguments:
     max_steps: int = _argument(0, "control steps per episode; 0: the task's own")
     device: str = _argument("cpu", "torch device of policy and learner: cpu, cuda, cuda:1")
     profile: str = _argument("widowx", "learner profile, config/dsrl/<profile>.yaml")
+    demonstrations: str = _argument("", "run folder of demonstrations to learn from, too")
     driver: str = _argument("xs_sdk", "real arm's driver; fake moves nothing and needs no arm")
     robot_name: str = _argument("", "real arm: namespace of its xs_sdk; empty: as robot")
     workspace: str = _argument("", "real arm: box of the profile that it stays in; empty: its own")
-    camera: str = _argument(
-        "/dev/video0", "real arm's camera: a device, realsense[:SERIAL], ros:/TOPIC or a video file"
-    )
+    camera: str = _argument("/dev/video0", "real arm: device, realsense[:SERIAL], ros:/TOPIC, file")
 
     def __post_init__(self) -> None:
         _one_of("speed", self.speed, SPEEDS)
@@ -360,6 +357,7 @@ def describe(arguments: StackArguments, demo_task: str = "") -> Stack:
             {
                 "profile": arguments.profile,
                 "policy": arguments.policy,
+                "demonstrations": arguments.demonstrations,
                 "device": arguments.device,
                 "seed": arguments.seed,
                 "adapt_updates": not lock_step,

@@ -7,6 +7,7 @@ Knows nothing about ROS; one thread. ``learner_node`` gives it time and tells wh
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from collections.abc import Callable
@@ -18,8 +19,9 @@ from roboreward_ros.dsrl.chunk_decoder import Decode
 from roboreward_ros.dsrl.compute import Compute
 from roboreward_ros.dsrl.config import CriticForm, DsrlConfig
 from roboreward_ros.dsrl.figures import DutyState
-from roboreward_ros.dsrl.follow import FollowStatus, RunFollower
+from roboreward_ros.dsrl.follow import FollowStatus, PriorData, RunFollower
 from roboreward_ros.dsrl.pacing import Pacing
+from roboreward_ros.dsrl.prior_data import find_demonstrations, prior_episodes
 from roboreward_ros.dsrl.watch import SteeringWatch
 from roboreward_ros.policies.diffusion import load_policy
 from roboreward_ros.session.brakes import AbstainBrakeConfig
@@ -44,6 +46,7 @@ class DutyConfig:
         adapt: change the quota of updates by the idle time that the session reports.
         monitor, brake: see ``SteeringWatch``.
         board: write TensorBoard files.
+        demonstrations: run folder of prior data (``dsrl.prior_data``); "" for none.
     """
 
     run_dir: Path
@@ -58,6 +61,7 @@ class DutyConfig:
     monitor: MonitorConfig
     brake: AbstainBrakeConfig
     board: bool
+    demonstrations: str = ""
 
 
 class LearnerDuty:
@@ -73,9 +77,15 @@ class LearnerDuty:
 
     def __init__(self, config: DutyConfig, steady_s: Callable[[], float] = time.monotonic) -> None:
         learner = config.learner
+        config.run_dir.mkdir(parents=True, exist_ok=True)
         decode: Decode | None = None
-        if learner.critic is not CriticForm.LATENT:
-            decode = load_policy(config.policy).decode
+        prior: PriorData | None = None
+        if learner.critic is not CriticForm.LATENT or config.demonstrations:
+            policy = load_policy(config.policy)
+            decode = policy.decode
+            if config.demonstrations:
+                find_demonstrations(config.demonstrations)
+                prior = functools.partial(prior_episodes, config.demonstrations, policy)
         self.follower = RunFollower(
             config.run_dir,
             learner,
@@ -83,6 +93,7 @@ class LearnerDuty:
             config.source,
             compute=config.compute,
             decode=decode,
+            prior=prior,
             exact=config.exact_resume,
             keep_actors=config.keep_actors,
         )

@@ -13,8 +13,11 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
 
 from roboreward_ros.dsrl.actor import SteeringActor
 from roboreward_ros.dsrl.actor_files import ActorFiles, PublishedActor, actor_path
@@ -23,6 +26,7 @@ from roboreward_ros.dsrl.chunk_decoder import Decode
 from roboreward_ros.dsrl.compute import Compute
 from roboreward_ros.dsrl.config import DsrlConfig
 from roboreward_ros.dsrl.learner import Learner, LearnerMetrics, fingerprint
+from roboreward_ros.dsrl.prior_data import PriorEpisode
 from roboreward_ros.episodes.promoted import read_promoted
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.episodes.views import LabelStatus, RewardView, ViewConfig
@@ -33,6 +37,7 @@ from roboreward_ros.types import ACTION_DIM, PolicySpec
 __all__ = ["FollowStatus", "PublishedActor", "RunFollower", "actor_path", "spec_of"]
 
 _LOG = logging.getLogger(__name__)
+PriorData = Callable[[], Iterable[PriorEpisode]]
 CHECKPOINT = "learner.safetensors"
 
 
@@ -85,6 +90,7 @@ class RunFollower:
         source: reward source to learn from; "" follows the run's promoted one.
         compute: device, precision and compilation of the updates.
         decode: of the frozen policy, for algorithms that decode noise in their updates.
+        prior: gives demonstrations, once, before the first episode of a new run.
         exact: refuse a resume that cannot equal the uninterrupted run to the bit.
         keep_actors: newest actor files that stay; of the older ones every tenth does. 0 keeps all.
     """
@@ -98,12 +104,14 @@ class RunFollower:
         *,
         compute: Compute | None = None,
         decode: Decode | None = None,
+        prior: PriorData | None = None,
         exact: bool = True,
         keep_actors: int = 0,
     ) -> None:
         self.run_dir = Path(run_dir)
         self.compute = compute or Compute()
         self._decode = decode
+        self._prior = prior
         self._exact = exact
         self._files = ActorFiles(self.run_dir, keep_actors)
         self._held = ""
@@ -311,9 +319,22 @@ class RunFollower:
                 self._learner = Learner(
                     self.config, spec_of(episode), self.seed, self.compute, self._decode
                 )
+                self._take_prior(self._learner)
             self._learner.observe_episode(episode, view.label(episode_id))
         except (LearnerError, FormatError) as error:
             _LOG.error("the learner goes on without %s: %s", episode_id, error)
+
+    def _take_prior(self, learner: Learner) -> None:
+        """Demonstrations first, once: a checkpoint holds them from then on."""
+        taken = known = 0
+        for episode in self._prior() if self._prior is not None else ():
+            try:
+                taken += learner.observe_prior(episode, episode.score)
+            except LearnerError as error:
+                _LOG.error("the learner goes on without a demonstration: %s", error)
+            known += sum(bool(np.isfinite(chunk.noise).all()) for chunk in episode.chunks())
+        if self._prior is not None:
+            _LOG.info("%d demonstrations taken, the noise of %d decisions is known", taken, known)
 
     def _guard(self, learner: Learner) -> None:
         """Stop training, keep the last good actor, when a number is no longer finite."""

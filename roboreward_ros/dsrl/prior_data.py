@@ -11,6 +11,7 @@ policy's, so their chunks bootstrap and are never mixed with the return of the e
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,12 +22,14 @@ import numpy as np
 from roboreward_ros.episodes.promoted import read_promoted
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.episodes.views import RewardView, ViewConfig
-from roboreward_ros.errors import FormatError, LearnerError
+from roboreward_ros.errors import ConfigError, FormatError, LearnerError
 from roboreward_ros.policies.dataset import chunks_of
 from roboreward_ros.policies.diffusion import DiffusionPolicy
 from roboreward_ros.policies.inversion import Inversion, invert
 from roboreward_ros.protocols import EpisodeReader
 from roboreward_ros.types import Chunk, EpisodeSummary, ImageU8, Score, StepFlag
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,22 @@ def prior_episode(
     return PriorEpisode(summary, decisions, flags, score, found)
 
 
+def find_demonstrations(run_dir: Path | str) -> EpisodeStore:
+    """The episodes of a folder of prior data.
+
+    Raises:
+        ConfigError: it holds none.
+    """
+    store = EpisodeStore(run_dir, "r")
+    if not store.ids():
+        raise ConfigError(
+            "the folder of demonstrations holds no episodes",
+            got=str(run_dir),
+            next_step="Give the folder of a run, the one that holds episodes/.",
+        )
+    return store
+
+
 def prior_episodes(
     run_dir: Path | str,
     policy: DiffusionPolicy,
@@ -134,24 +153,34 @@ def prior_episodes(
 ) -> Iterator[PriorEpisode]:
     """Every usable episode of a run with its label, by the run's present view.
 
+    What cannot be used is logged by name, and the rest goes on.
+
     Args:
         run_dir: of demonstrations, or of an earlier run.
         policy: frozen policy of the run that learns.
         source: label source; "" takes the run's promoted one, else a person's keys.
         limits: when a latent counts as unknown.
+
+    Raises:
+        ConfigError: the folder holds no episodes.
     """
+    store = find_demonstrations(run_dir)
     view = RewardView.of_run(
         run_dir, ViewConfig(source) if source else read_promoted(run_dir) or ViewConfig("human")
     )
-    store = EpisodeStore(run_dir, "r")
     stem = Path(run_dir).resolve().name
-    for episode in store:
-        summary = episode.summary
-        if summary.discarded or summary.taint or not summary.complete:
+    for episode_id in store.ids():
+        try:
+            episode = store.open(episode_id)
+            summary = episode.summary
+            if summary.discarded or summary.taint or not summary.complete:
+                continue
+            score = view.label(episode_id)
+            made = prior_episode(episode, policy, score, limits, f"prior_{stem}_{episode_id}")
+        except (LearnerError, FormatError) as error:
+            _LOG.error("demonstration %s is left out: %s", episode_id, error)
             continue
-        name = f"prior_{stem}_{summary.meta.episode_id}"
-        score = view.label(summary.meta.episode_id)
-        yield prior_episode(episode, policy, score, limits, name)
+        yield made
 
 
 def _decode(jpeg: bytes, episode_id: str) -> ImageU8:

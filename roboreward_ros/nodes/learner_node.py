@@ -38,8 +38,7 @@ from roboreward_ros.session.monitor import MonitorConfig
 if TYPE_CHECKING:
     from roboreward_ros.dsrl.duty import LearnerDuty
 
-SLICE = 20
-"""Updates between two looks at what else is wanted."""
+SLICE = 20  # updates between two looks at what else is wanted
 JOIN_S = 20.0
 MOST_LOST_S = 50.0  # with one slice of updates: a kill loses a minute of work at most
 
@@ -63,6 +62,7 @@ class LearnerNodeConfig(HostConfig):
     audit_share: float = option(0.3, "share of steered episodes drawn to be judged by a person")
     steering_error: float = option(0.05, "error of the test of base against steered")
     abstain_share: float = option(0.2, "hold weights above this share of abstained episodes")
+    demonstrations: str = option("", "run folder of demonstrations to learn from, too")
     tensorboard: bool = option(True, "write every figure to run_dir/logs/tensorboard")
 
     def __post_init__(self) -> None:
@@ -100,7 +100,6 @@ class LearnerNode(HostNode[LearnerNodeConfig]):
         config = self.config
         self._ending.clear()
         self._problem = ""
-        Path(config.run_dir).mkdir(parents=True, exist_ok=True)
         self._duty = LearnerDuty(
             DutyConfig(
                 Path(config.run_dir),
@@ -115,6 +114,7 @@ class LearnerNode(HostNode[LearnerNodeConfig]):
                 MonitorConfig(audit_share=config.audit_share, error=config.steering_error),
                 AbstainBrakeConfig(share=config.abstain_share),
                 config.tensorboard,
+                config.demonstrations,
             ),
             lambda: self.clock.steady_ns() / 1e9,
         )

@@ -9,16 +9,18 @@ import pytest
 
 from roboreward_ros.dsrl.checkpoint import load_learner, save_learner
 from roboreward_ros.dsrl.config import CriticForm, DsrlConfig
+from roboreward_ros.dsrl.follow import RunFollower
 from roboreward_ros.dsrl.learner import Learner
 from roboreward_ros.dsrl.prior_data import PriorEpisode, prior_episodes
 from roboreward_ros.episodes.ledger import Ledger
 from roboreward_ros.episodes.promoted import promote
 from roboreward_ros.episodes.store import EpisodeStore
-from roboreward_ros.errors import LearnerError
+from roboreward_ros.errors import ConfigError, LearnerError
 from roboreward_ros.policies.diffusion import load_policy
 from roboreward_ros.policies.noise import prior_noise
 from roboreward_ros.testing.steering_toy import SteeringToy, ToyEpisode
 from roboreward_ros.types import (
+    Chunk,
     EndCause,
     EpisodeMeta,
     LabelRecord,
@@ -48,10 +50,13 @@ def proprio(step: int):
     return np.asarray(POLICY._proprio.mean) + 0.01 * step
 
 
-def record(run: Path, possible: bool = True, control_hz: float = SPEC.control_hz) -> None:
-    """An episode by hand; its actions are some that the policy could make, or none of them."""
+def record(
+    run: Path, possible: bool = True, control_hz: float = SPEC.control_hz, own: bool = False
+) -> None:
+    """An episode by hand or (``own``) by the policy; actions that it could make, or none."""
     store = EpisodeStore(run, "w")
-    meta = EpisodeMeta("ep_000000", 0, SPEC.tasks[0], 0, STEPS, control_hz, "wx250s", "hands", 1, 7)
+    who, size = (SPEC.policy_id, 4) if own else ("hands", 1)
+    meta = EpisodeMeta("ep_000000", 0, SPEC.tasks[0], 0, STEPS, control_hz, "wx250s", who, size, 7)
     writer = store.create(meta)
     rng = np.random.default_rng(0)
     arm, chunk = np.zeros(6), np.zeros((4, 7))
@@ -70,6 +75,9 @@ def record(run: Path, possible: bool = True, control_hz: float = SPEC.control_hz
             chunk = POLICY.decode(features, w)[0].astype(np.float64)
             if not possible:
                 chunk = chunk + 12.0 * np.asarray(POLICY.actions.spread)
+            if own and step < STEPS:
+                actions = chunk.astype(np.float32)
+                writer.add_chunk(Chunk(step // 4, step, w[0], features[0], actions, 0, False, 4))
     writer.commit(EndCause.TIME)
     store.close()
     promote(run, "human", ScoreScale.RUBRIC)
@@ -153,10 +161,33 @@ def test_prior_data_fill_their_share_and_do_not_count_as_rounds(tmp_path: Path, 
     assert again.replay.labelled == 1
 
 
-def test_demonstrations_at_another_rate_are_refused(tmp_path: Path):
+def test_demonstrations_at_another_rate_are_left_out_by_name(tmp_path: Path, caplog):
     record(tmp_path, control_hz=SPEC.control_hz * 2)
-    with pytest.raises(LearnerError, match="rate"):
-        only(tmp_path)
+    assert list(prior_episodes(tmp_path, POLICY)) == []
+    assert "ep_000000" in caplog.text
+    assert "another rate" in caplog.text
+
+
+def test_a_folder_without_demonstrations_is_refused(tmp_path: Path):
+    with pytest.raises(ConfigError, match="no episodes"):
+        list(prior_episodes(tmp_path, POLICY))
+
+
+def test_a_run_that_follows_takes_demonstrations_first(tmp_path: Path):
+    record(tmp_path / "demos")
+    record(tmp_path / "run", own=True)
+    follower = RunFollower(
+        tmp_path / "run",
+        SMALL,
+        decode=POLICY.decode,
+        prior=lambda: prior_episodes(tmp_path / "demos", POLICY),
+    )
+    while follower.advance():
+        pass
+    learner = follower._learner
+    assert learner is not None
+    assert next(iter(learner.replay.episodes)) == "prior_demos_ep_000000"
+    assert len(learner.replay.trainable_rows(prior=True)) == 3
 
 
 def test_prior_data_of_another_policy_are_refused(tmp_path: Path):
