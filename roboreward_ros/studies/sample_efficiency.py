@@ -237,7 +237,11 @@ class EfficiencyStudy:
 
     def run(self) -> EfficiencyResult:
         """Do what is missing."""
-        choosers = {"base": PriorNoise(), "zero": ConstantNoise(), "shrunk": PriorNoise(0.5)}
+        choosers: dict[str, NoiseChooser] = {
+            "base": PriorNoise(),
+            "zero": ConstantNoise(),
+            "shrunk": PriorNoise(0.5),
+        }
         baselines = {name: self._success(name, c) for name, c in choosers.items()}
         cells = [
             self._cell(Cell(profile, noise, seed), baselines["base"])

@@ -96,7 +96,7 @@ class SteeringToy:
         self._threshold = threshold
         self._reach = reach
         self._graded = graded
-        self.spec = PolicySpec("toy", horizon, 4, 16, 32, 5.0)
+        self.spec = PolicySpec("toy", horizon, min(horizon, 4), 16, 32, 5.0)
 
     def best_noise(self, side: int) -> Float32Array:
         """A latent that solves every decision of a side ``[P, 7]``."""
@@ -140,7 +140,8 @@ class SteeringToy:
             w, actions = decide(features, (limit - step) / limit, seed, k)
             share = float(actions.reshape(-1) @ self._directions[side]) / self._threshold
             done += min(max(share, 0.0), 1.0) if self._graded else float(share > 1.0)
-            chunks.append(Chunk(k, step, w, features, actions, version, True, 4))
+            size = self.spec.chunk_size
+            chunks.append(Chunk(k, step, w, features, actions, version, True, size))
         steps = 4 * done / self._needed
         score = 1.0 + min(4.0, steps if self._graded else float(int(steps)))
         meta = EpisodeMeta(
