@@ -33,6 +33,7 @@ class OpenCvCameraConfig:
         fps: frames per second asked of the device.
         fourcc: pixel format asked of the device; MJPG lets two cameras share one USB 2 bus.
         exposure: locked exposure in the driver's unit (V4L2: 0.1 ms); None leaves it automatic.
+        white_balance: locked colour temperature, K; None leaves it automatic.
         name: name in frames and errors.
     """
 
@@ -42,6 +43,7 @@ class OpenCvCameraConfig:
     fps: float = 30.0
     fourcc: str = "MJPG"
     exposure: float | None = None
+    white_balance: float | None = None
     name: str = "image"
 
     def __post_init__(self) -> None:
@@ -62,6 +64,10 @@ class OpenCvCameraConfig:
             )
         if self.exposure is not None and not self.exposure > 0:
             raise ConfigError("exposure out of range", got=self.exposure, allowed="above 0")
+        if self.white_balance is not None and not 1000.0 <= self.white_balance <= 20_000.0:
+            raise ConfigError(
+                "white_balance out of range", got=self.white_balance, allowed="1000..20000 K"
+            )
 
 
 def open_v4l2(device: int | str) -> Capture:
@@ -177,6 +183,14 @@ class OpenCvCamera:
                 raise self._error(
                     f"does not accept a locked exposure of {config.exposure:g}",
                     "Look at its range (v4l2-ctl --list-ctrls), or leave exposure out.",
+                )
+
+        if config.white_balance is not None:
+            locked = capture.set(cv2.CAP_PROP_AUTO_WB, 0.0)
+            if not (locked and capture.set(cv2.CAP_PROP_WB_TEMPERATURE, config.white_balance)):
+                raise self._error(
+                    f"does not accept a locked white balance of {config.white_balance:g} K",
+                    "Look at its range (v4l2-ctl --list-ctrls), or leave white_balance out.",
                 )
 
     def _drain(self, capture: Capture, stop: threading.Event) -> None:

@@ -1,23 +1,26 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A camera's frames as ``image``: an OpenCV device, or a video file for rehearsals.
+"""Cameras' frames as ``image``: an OpenCV device, a RealSense, a topic, or a video file.
 
 Usage::
 
     python -m roboreward_ros.nodes.camera_node --ros-args -p device:=/dev/video0
 
 Publishes ``image`` (reliable, so that a recorder need not lose any) and ``image/compressed`` while
-somebody listens. A stale or frozen camera is reported, not republished; a lost one is opened again.
+somebody listens; further cameras (``more``) get topics of their own. A stale or frozen camera is
+reported, not republished; a lost one is opened again.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from sensor_msgs.msg import CompressedImage, Image
 
+from roboreward_ros.cameras.images import decode, fit_image, jpeg_round_trip
 from roboreward_ros.cameras.watch import FrameWatch
 from roboreward_ros.errors import CameraError, ConfigError
 from roboreward_ros.protocols import Camera
@@ -28,43 +31,82 @@ from roboreward_ros.ros.params import HostConfig, option
 from roboreward_ros.ros.qos import EVENT, SENSOR
 from roboreward_ros.ros.rates import Samples, TickStatistics
 from roboreward_ros.ros.spin import run
+from roboreward_ros.ros.topic_camera import TopicCamera
+from roboreward_ros.stack import camera_parameter
 
 READ_TIMEOUT_S = 1.0
 REOPEN_S = 1.0
-IDENTICAL_DEVICE, IDENTICAL_FILE = 10, 0
+IDENTICAL = 10
+SOURCES = ("device", "file", "realsense", "ros_topic")
 
 
 @dataclass(frozen=True, slots=True)
 class CameraNodeConfig(HostConfig):
     """Parameters of camera_node; help texts are the fields' metadata."""
 
-    device: str = option("", "OpenCV device: a path or an index; empty: use file")
-    file: str = option("", "video file that is played in a loop; empty: use device")
+    device: str = option("", "OpenCV device: a path or an index")
+    file: str = option("", "video file that is played in a loop")
+    realsense: str = option("", "serial number of a RealSense, or any")
+    ros_topic: str = option("", "topic of raw images that are taken over")
+    more: str = option("", "further cameras, topic=source,...: wrist=/dev/video2,side=realsense:12")
     width: int = option(640, "pixels of a row, asked of the device")
     height: int = option(480, "rows, asked of the device")
     fps: float = option(30.0, "frames per second; 0 for a file's own")
     exposure: float = option(0.0, "locked exposure in the driver's unit; 0: automatic")
+    white_balance: float = option(0.0, "locked colour temperature, K; 0: automatic")
+    square: int = option(0, "publish squares of so many pixels (BridgeData: 256); 0: as they come")
+    jpeg_quality: int = option(0, "pass pictures through JPEG of this quality; 0: do not")
     topic: str = option("image", "topic of the raw images")
 
     def __post_init__(self) -> None:
         HostConfig.__post_init__(self)
-        if bool(self.device) == bool(self.file):
+        given = {name: getattr(self, name) for name in SOURCES if getattr(self, name)}
+        if len(given) != 1:
             raise ConfigError(
-                "a camera is either a device or a file",
-                got=f"device '{self.device}', file '{self.file}'",
-                allowed="exactly one of the two",
+                "a camera is a device, a RealSense, a topic or a file",
+                got=", ".join(f"{k} '{v}'" for k, v in given.items()) or "none of them",
+                allowed="exactly one of them",
                 next_step="Set device:=/dev/video0, or file:= to a video.",
             )
         if not self.topic:
             raise ConfigError("topic is empty", allowed="a relative name such as image")
+        if not 0 <= self.square <= 2048 or not 0 <= self.jpeg_quality <= 100:
+            raise ConfigError(
+                "picture settings out of range",
+                got=f"square {self.square}, jpeg_quality {self.jpeg_quality}",
+                allowed="0..2048, 0..100",
+            )
+        self.streams()
+
+    def streams(self) -> tuple[CameraNodeConfig, ...]:
+        """One configuration a camera, each with its own source and topic."""
+        found = [dataclasses.replace(self, more="") if self.more else self]
+        for entry in filter(None, self.more.split(",")):
+            topic, separator, source = entry.strip().partition("=")
+            if not separator or not topic or not source:
+                raise ConfigError("more is malformed", got=entry, allowed="topic=source,...")
+            none = dict.fromkeys(SOURCES, "")
+            chosen = dict([camera_parameter(source)])
+            found.append(dataclasses.replace(found[0], topic=topic, **{**none, **chosen}))
+        if len({stream.topic for stream in found}) < len(found):
+            raise ConfigError("two cameras have one topic", got=self.more)
+        return tuple(found)
 
 
 def make_camera(config: CameraNodeConfig) -> Camera:
     """The camera that the configuration names; raises ConfigError. Nothing is opened."""
+    exposure, white_balance = config.exposure or None, config.white_balance or None
     if config.file:
         from roboreward_ros.cameras.video_file import VideoFileCamera, VideoFileCameraConfig
 
         return VideoFileCamera(VideoFileCameraConfig(Path(config.file), config.fps))
+    if config.realsense:
+        from roboreward_ros.cameras.realsense import RealSenseCamera, RealSenseConfig
+
+        serial = "" if config.realsense == "any" else config.realsense
+        size = (config.width, config.height, int(config.fps))
+        settings = RealSenseConfig(serial, *size, exposure, white_balance, config.topic)
+        return RealSenseCamera(settings)
     from roboreward_ros.cameras.opencv import OpenCvCamera, OpenCvCameraConfig
 
     return OpenCvCamera(
@@ -73,9 +115,100 @@ def make_camera(config: CameraNodeConfig) -> Camera:
             width=config.width,
             height=config.height,
             fps=config.fps,
-            exposure=config.exposure or None,
+            exposure=exposure,
+            white_balance=white_balance,
         )
     )
+
+
+class Stream:
+    """One camera, its thread and its topics."""
+
+    def __init__(self, node: HostNode[CameraNodeConfig], config: CameraNodeConfig) -> None:
+        self._node = node
+        self._config = config
+        self.topic = config.topic
+        self._images = node.create_publisher(Image, config.topic, EVENT)
+        self._compressed = node.create_publisher(
+            CompressedImage, f"{config.topic}/compressed", SENSOR
+        )
+        if config.ros_topic:
+            self.camera: Camera = TopicCamera(node, config.ros_topic, decode, config.topic)
+        else:
+            self.camera = make_camera(config)
+        self.camera.open()
+        self._watch = FrameWatch(node.clock, max_identical=0 if config.file else IDENTICAL)
+        self._ticks = TickStatistics(round(1e9 / (config.fps or 30.0)))
+        self._ages = Samples()
+        self.problem = ""
+        self.published = 0
+        self._ending = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._ending = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, args=(self._ending,), name="camera worker", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._ending.set()
+        if self._thread is not None:
+            self._thread.join(2 * READ_TIMEOUT_S)
+        self._thread = None
+
+    def health(self) -> Health:
+        """For the diagnosis."""
+        interval, age = self._ticks.interval, self._ages.summary()
+        values: dict[str, str | float | int] = {
+            "frames": self.published,
+            "interval_p50_ms": interval.p50_ms,
+            "interval_p99_ms": interval.p99_ms,
+            "publish_age_p50_ms": age.p50_ms,
+            "silent_s": self._watch.age_s,
+        }
+        if self.problem:
+            return Health(Level.ERROR, self.problem, values)
+        return Health(Level.OK, "streaming" if self.published else "opening", values)
+
+    def _run(self, ending: threading.Event) -> None:
+        self._watch.restart()
+        while not ending.is_set():
+            try:
+                self._publish_next()
+                self.problem = ""
+            except CameraError as error:
+                if str(error) != self.problem:
+                    self._node.get_logger().error(str(error))
+                self.problem = str(error)
+                ending.wait(REOPEN_S)
+                if not ending.is_set():
+                    self._reopen()
+
+    def _publish_next(self) -> None:
+        frame = self.camera.read(READ_TIMEOUT_S)
+        self._watch.observe(frame)
+        self._ticks.tick(self._node.clock.steady_ns())
+        image = frame.image
+        if self._config.square:
+            image = fit_image(image, self._config.square)
+        if self._config.jpeg_quality:
+            image = jpeg_round_trip(image, self._config.jpeg_quality)
+        self._images.publish(image_to_msg(image, frame.stamp_ns))
+        self._ages.add_ns(max(self._node.clock.now_ns() - frame.stamp_ns, 0))
+        self.published += 1
+        if self._compressed.get_subscription_count():
+            self._compressed.publish(image_to_compressed(image, frame.stamp_ns))
+
+    def _reopen(self) -> None:
+        self.camera.close()
+        try:
+            self.camera.open()
+        except CameraError as error:
+            self.problem = str(error)
+            return
+        self._watch.restart()
 
 
 class CameraNode(HostNode[CameraNodeConfig]):
@@ -83,95 +216,27 @@ class CameraNode(HostNode[CameraNodeConfig]):
 
     def __init__(self, **arguments: object) -> None:
         super().__init__("camera_node", CameraNodeConfig, **arguments)  # type: ignore[arg-type]
-        self._camera: Camera | None = None
-        self._thread: threading.Thread | None = None
-        self._ending = threading.Event()
-        self._problem = ""
-        self._published = 0
+        self.streams: list[Stream] = []
 
     def _setup(self) -> None:
-        config = self.config
-        self._images = self.create_publisher(Image, config.topic, EVENT)
-        self._compressed = self.create_publisher(
-            CompressedImage, f"{config.topic}/compressed", SENSOR
-        )
-        self._camera = make_camera(config)
-        self._camera.open()
-        self._watch = FrameWatch(
-            self.clock, max_identical=IDENTICAL_FILE if config.file else IDENTICAL_DEVICE
-        )
-        self._ticks = TickStatistics(round(1e9 / (config.fps or 30.0)))
-        self._ages = Samples()
-        Diagnostics(self, {"camera": self._health}, hardware_id=config.device or config.file)
+        for config in self.config.streams():
+            self.streams.append(Stream(self, config))
+        parts = {f"camera {stream.topic}": stream.health for stream in self.streams}
+        Diagnostics(self, parts, hardware_id=self.config.device or self.config.realsense)
 
     def _start(self) -> None:
-        self._ending = threading.Event()
-        self._thread = threading.Thread(
-            target=self._stream, args=(self._ending,), name="camera worker", daemon=True
-        )
-        self._thread.start()
+        for stream in self.streams:
+            stream.start()
 
     def _stop(self, reason: str) -> None:
         del reason
-        self._ending.set()
-        if self._thread is not None:
-            self._thread.join(2 * READ_TIMEOUT_S)
-        self._thread = None
+        for stream in self.streams:
+            stream.stop()
 
     def _teardown(self) -> None:
-        if self._camera is not None:
-            self._camera.close()
-        self._camera = None
-
-    def _health(self) -> Health:
-        interval, age = self._ticks.interval, self._ages.summary()
-        values: dict[str, str | float | int] = {
-            "frames": self._published,
-            "interval_p50_ms": interval.p50_ms,
-            "interval_p99_ms": interval.p99_ms,
-            "publish_age_p50_ms": age.p50_ms,
-            "silent_s": self._watch.age_s,
-        }
-        if self._problem:
-            return Health(Level.ERROR, self._problem, values)
-        return Health(Level.OK, "streaming" if self._published else "opening", values)
-
-    # On the camera's thread.
-
-    def _stream(self, ending: threading.Event) -> None:
-        self._watch.restart()
-        while not ending.is_set():
-            try:
-                self._publish_next()
-                self._problem = ""
-            except CameraError as error:
-                if str(error) != self._problem:
-                    self.get_logger().error(str(error))
-                self._problem = str(error)
-                ending.wait(REOPEN_S)
-                if not ending.is_set():
-                    self._reopen()
-
-    def _publish_next(self) -> None:
-        assert self._camera is not None
-        frame = self._camera.read(READ_TIMEOUT_S)
-        self._watch.observe(frame)
-        self._ticks.tick(self.clock.steady_ns())
-        self._images.publish(image_to_msg(frame.image, frame.stamp_ns))
-        self._ages.add_ns(max(self.clock.now_ns() - frame.stamp_ns, 0))
-        self._published += 1
-        if self._compressed.get_subscription_count():
-            self._compressed.publish(image_to_compressed(frame.image, frame.stamp_ns))
-
-    def _reopen(self) -> None:
-        assert self._camera is not None
-        self._camera.close()
-        try:
-            self._camera.open()
-        except CameraError as error:
-            self._problem = str(error)
-            return
-        self._watch.restart()
+        for stream in self.streams:
+            stream.camera.close()
+        self.streams = []
 
 
 CONFIG = CameraNodeConfig

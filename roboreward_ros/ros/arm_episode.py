@@ -123,9 +123,9 @@ class EpisodeRunner:
             raw = action.action if action is not None else np.zeros(7)
             if isinstance(error, MotionInterruptedError):
                 self._log(str(error))
-                return _held(robot, before, raw, StepFlag.TAKEOVER), EndCause.OPERATOR
+                return self._held(robot, before, raw, StepFlag.TAKEOVER), EndCause.OPERATOR
             self._fault(str(error))
-            return _held(robot, before, raw, StepFlag.FAULT), EndCause.FAULT
+            return self._held(robot, before, raw, StepFlag.FAULT), EndCause.FAULT
         self._next_due()
         if fault := self._judge(report.state):
             self._fault(fault)
@@ -133,6 +133,28 @@ class EpisodeRunner:
         elif cause is EndCause.FAULT:
             extra |= StepFlag.FAULT
         return replace(report, flags=report.flags | extra), cause
+
+    def _held(self, robot: Robot, before: RobotState, raw: FloatArray, why: StepFlag) -> StepReport:
+        """Report of a period whose action was refused: the driver has commanded a hold.
+
+        An arm that cannot be read stands, as far as is known, where it was read last.
+        """
+        try:
+            state = robot.state()
+        except RoboRewardError:
+            state = replace(before, stamp_ns=self._clock.now_ns())
+        if not np.isfinite(state.q).all():
+            state = replace(before, stamp_ns=self._clock.now_ns())
+        executed = np.zeros(7)
+        executed[6] = state.gripper
+        return StepReport(
+            action_raw=raw,
+            action_executed=executed,
+            target_pose=state.ee_pose,
+            q_command=state.q,
+            flags=StepFlag.HOLD | why,
+            state=state,
+        )
 
     def _await_action(self, episode: Episode) -> tuple[StepAction | None, EndCause | None]:
         """The action of the present step, or None and why the episode ends (None: a hold)."""
@@ -164,23 +186,3 @@ class EpisodeRunner:
     def _fault(self, message: str) -> None:
         self._log(message)
         self._exchange.update(fault=message)
-
-
-def _held(robot: Robot, before: RobotState, raw: FloatArray, why: StepFlag) -> StepReport:
-    """Report of a period whose action was refused: the driver has commanded a hold."""
-    try:
-        state = robot.state()
-    except RoboRewardError:
-        state = before
-    if not np.isfinite(state.q).all():  # unreadable: the store keeps the last that was read
-        state = before
-    executed = np.zeros(7)
-    executed[6] = state.gripper
-    return StepReport(
-        action_raw=raw,
-        action_executed=executed,
-        target_pose=state.ee_pose,
-        q_command=state.q,
-        flags=StepFlag.HOLD | why,
-        state=state,
-    )

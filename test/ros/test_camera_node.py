@@ -95,8 +95,8 @@ def test_a_files_frames_come_as_rgb_images_with_growing_stamps(ros, video):
 def test_a_lost_camera_is_reported_and_opened_again(ros, scripted):
     node, camera = scripted("good", "lost", "lost", "good")
     ros.spin_until(lambda: camera.opened >= 3)
-    ros.spin_until(lambda: node._health().level == 0)
-    assert node._published >= 2
+    ros.spin_until(lambda: node.streams[0].health().level == 0)
+    assert node.streams[0].published >= 2
 
 
 def test_a_camera_that_stays_away_is_an_error_in_the_diagnosis(ros, scripted):
@@ -108,8 +108,8 @@ def test_a_camera_that_stays_away_is_an_error_in_the_diagnosis(ros, scripted):
 
 def test_frozen_pictures_are_reported_and_not_called_fresh(ros, scripted):
     node, _ = scripted("frozen")
-    ros.spin_until(lambda: "frozen" in node._problem)
-    assert node._health().level > 0
+    ros.spin_until(lambda: "frozen" in node.streams[0].problem)
+    assert node.streams[0].health().level > 0
 
 
 def test_a_device_that_is_not_there_fails_the_configuration(ros):
@@ -130,3 +130,52 @@ def test_a_file_that_is_not_there_fails_the_configuration(ros, tmp_path):
 def test_a_camera_is_a_device_or_a_file(ros, given):
     with pytest.raises(ConfigError, match="exactly one"):
         CameraNode(context=ros.context, parameters=given)
+
+
+def test_several_cameras_have_topics_of_their_own(ros, video):
+    parameters = {"file": str(video), "fps": 25.0, "more": f"wrist={video}", "square": 32}
+    node = ros.add(CameraNode(context=ros.context, parameters=parameters))
+    heard = {"image": [], "wrist": []}
+    client = ros.node()
+    for topic, messages in heard.items():
+        client.create_subscription(Image, topic, messages.append, EVENT)
+    assert node.bring_up(), node.failure
+    ros.spin_until(lambda: all(heard.values()))
+    assert (heard["wrist"][0].height, heard["wrist"][0].width) == (32, 32)
+
+
+@pytest.mark.parametrize(
+    ("more", "named"), [("wrist", "topic=source"), ("image=/dev/video1", "one topic")]
+)
+def test_further_cameras_that_make_no_sense_are_refused(ros, more, named):
+    with pytest.raises(ConfigError, match=named):
+        CameraNode(context=ros.context, parameters={"device": "0", "more": more})
+
+
+def test_any_image_topic_is_a_camera(ros):
+    parameters = {"ros_topic": "/blue/image_raw", "jpeg_quality": 90}
+    node = ros.add(CameraNode(context=ros.context, parameters=parameters))
+    heard = []
+    client = ros.node()
+    client.create_subscription(Image, "image", heard.append, EVENT)
+    blue = client.create_publisher(Image, "/blue/image_raw", SENSOR)
+    assert node.bring_up(), node.failure
+    ros.connected(blue)
+    count = 0
+
+    def published():
+        nonlocal count
+        count += 1
+        rows = np.full((8, 20), 40, np.uint8)  # rows are padded
+        rows[0, 0] = count % 200
+        message = Image(height=8, width=16, step=20, encoding="mono8")
+        message.header.stamp.nanosec = count
+        message.data = rows.tobytes()
+        blue.publish(message)
+        return heard
+
+    ros.spin_until(published)
+    frame = image_from_msg(heard[0])
+    assert frame.image.shape == (8, 16, 3)
+    assert abs(int(frame.image[4, 4, 1]) - 40) < 3
+    assert 0 < frame.stamp_ns <= count

@@ -23,7 +23,7 @@ from roboreward_ros.testing.fake_camera import FakeCamera
 from roboreward_ros.types import EndCause
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
-STEPS = 80
+STEPS = 40
 FAULTS = ("", "jam waist", "overload wrist_rotate", "nan", "dead elbow", "restart")
 LIMIT_S = 100.0
 
@@ -80,7 +80,7 @@ def test_episodes_with_injected_faults_are_all_kept_and_the_tainted_marked(
     run = {"run_dir": str(tmp_path)}
     arm = {
         "driver": "xs_sdk",
-        "control_hz": 10.0,
+        "control_hz": 5.0,
         "travel_speed": 3.0,
         "max_state_age_s": 1.0,
         "connect_timeout_s": 30.0,
