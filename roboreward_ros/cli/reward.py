@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -151,9 +152,12 @@ def _evaluate(model: str, policy_name: str, episodes: int, data: Path) -> Report
     options = merged_options("roboreward", {"model": model})
     config = build_config(RoboRewardConfig, options, f"reward model '{model}'")
     policy = load_policy(policy_name)
-    folder = data / policy.spec.policy_id[:12]
     clips = held_out_rollouts(
-        folder, episodes, policy, lambda done, total: _show("rollouts", done, total, "shards")
+        data,
+        episodes,
+        policy,
+        math.isqrt(config.frame_pixels),
+        lambda done, total: _show("rollouts", done, total, "shards"),
     )
     return evaluate(Backend(load(config)), clips, config)
 

@@ -9,7 +9,7 @@ gives (tests hold both equal), because an evaluation asks each video 26 question
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,7 @@ from roboreward_ros.types import FloatArray
 
 ROLLOUTS = (0.0, 0.0, 0.0, 0.5, 0.5)  # base and steered, no script
 CHUNK = 24
+SHARD = 64  # rollouts
 Change = Callable[[Video], Video]
 BoolArray = npt.NDArray[np.bool_]
 
@@ -72,13 +73,26 @@ def held_out_rollouts(
     folder: Path,
     episodes: int,
     policy: Policy,
+    frame_size: int = 96,
     on_shard: Callable[[int, int], None] = lambda _a, _b: None,
 ) -> ClipSet:
-    """Base and steered rollouts on layouts that no training saw; made once, then read."""
-    config = replace(CollectConfig(held_out=True, shares=ROLLOUTS), seed=1)
-    count = -(-episodes // config.episodes)
-    collect(folder, config, range(count), policy, (), lambda k: on_shard(k + 1, count))
-    return ClipSet(folder, count)
+    """Base and steered rollouts on layouts that no training saw; made once, then read.
+
+    Where the policy does not know a task, its episodes are scripted; the report counts them.
+
+    Args:
+        folder: keeps the rollouts of each policy apart.
+        episodes: how many, rounded up to whole shards.
+        policy: whose rollouts.
+        frame_size: side of the model's frames, pixels.
+        on_shard: shards done, and in all.
+    """
+    size = min(SHARD, episodes)
+    config = CollectConfig(1, size, frame_size, held_out=True, shares=ROLLOUTS)
+    place = folder / f"{policy.spec.policy_id[:12]}-{size}x{frame_size}"
+    count = -(-episodes // size)
+    collect(place, config, range(count), policy, (), lambda k: on_shard(k + 1, count))
+    return ClipSet(place, count)
 
 
 @torch.no_grad()
