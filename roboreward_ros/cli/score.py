@@ -113,6 +113,12 @@ def _open(path: Path, task: str, fps: float) -> tuple[_Maker, str]:
         def stored(spec: RewardSpec) -> RewardRequest:
             if spec.needs_truth and not episode.truth():
                 raise ConfigError(f"source '{spec.name}' needs the twin's truth; this has none")
+            if spec.needs_truth and sentence != episode.summary.meta.task:
+                raise ConfigError(
+                    f"source '{spec.name}' knows the truth about the episode's own task only",
+                    got=sentence,
+                    allowed=episode.summary.meta.task,
+                )
             return dataclasses.replace(reward_request(episode, spec), task=sentence)
 
         return stored, sentence

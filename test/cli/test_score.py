@@ -127,6 +127,8 @@ def test_an_episode_brings_its_task_and_its_truth(episode, capsys):
     assert [point["frame"] for point in result["curve"]] == [2, 5, 8]
     assert result["curve"][-1]["value"] == found["score"]
     assert as_json(capsys, episode, "lift it", "--source", FAKE)[1]["task"] == "lift it"
+    assert main(["score", episode, "lift it", "--source", "ground_truth"]) == ERROR_EXIT_CODE
+    assert "the episode's own task only" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

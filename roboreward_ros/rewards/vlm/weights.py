@@ -174,6 +174,8 @@ def load(config: WeightsConfig) -> Weights:
     prepare_torchvision()
     import transformers
 
+    transformers.utils.logging.disable_progress_bar()  # it would draw over ours
+
     names = {
         Family.QWEN3_VL: "Qwen3VLForConditionalGeneration",
         Family.QWEN2_5_VL: "Qwen2_5_VLForConditionalGeneration",
