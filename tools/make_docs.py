@@ -15,6 +15,8 @@ from pathlib import Path
 from types import ModuleType
 
 from roboreward_ros.ros.params import HostConfig
+from roboreward_ros.session.diagram import mermaid, verb_table
+from roboreward_ros.session.events import KEYS
 from roboreward_ros.stack import StackArguments
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -77,7 +79,29 @@ def interfaces() -> str:
     return "\n".join(lines)
 
 
+def session() -> str:
+    lines = [
+        "# The session's states\n",
+        "What `session_node` does, found by letting the state machine live through whatever can",
+        "happen (`roboreward_ros/session/diagram.py`). An episode that is not saved keeps its",
+        "index and seed and is run again.\n",
+        "```mermaid",
+        mermaid(),
+        "```\n",
+        "Which verb is possible in which phase; the others are refused by name:\n",
+        *verb_table(),
+        "",
+        "Keys of every console:\n",
+        "| key | verb | meaning |",
+        "|---|---|---|",
+        *(f"| `{key}` | `{verb}` | {cell(text)} |" for key, (verb, text) in KEYS.items()),
+        "| `1` to `5` | `label` | how far it got |",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 PAGES = {
+    "session-states.md": session,
     "launch-arguments.md": launch_arguments,
     "parameters.md": parameters,
     "interfaces.md": interfaces,

@@ -20,6 +20,7 @@ TIERS: dict[str, list[str]] = {
     "core": ["robot", "cameras", "episodes", "rewards", "session", "policies", "evaluation", "cli"],
     "learning": ["dsrl", "sim", "studies", "reward_training"],
     "ros": ["ros"],
+    "console": ["console"],
     "launch": ["launch"],
 }
 

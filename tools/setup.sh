@@ -62,6 +62,23 @@ if [ ${#missing[@]} -gt 0 ]; then
   fi
 fi
 
+# The console's tests look at its page with a real browser; nothing else needs one.
+browser=
+for name in chromium chromium-browser google-chrome google-chrome-stable; do
+  command -v "$name" >/dev/null && browser=$name && break
+done
+if [ -z "$browser" ]; then
+  say "no browser found: installing chromium for the console's tests"
+  install="apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium"
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    sh -c "$install" >>"$log" 2>&1 || true
+  elif command -v apt-get >/dev/null && sudo -n true 2>/dev/null; then
+    sudo -n sh -c "$install" >>"$log" 2>&1 || true
+  fi
+  command -v chromium >/dev/null ||
+    say "without a browser make test fails in the tier 'console': apt-get install chromium"
+fi
+
 # --- which ROS 2 ----------------------------------------------------------------------------------
 case "${ROS_DISTRO:-}" in
   "")

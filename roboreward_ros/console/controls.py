@@ -52,7 +52,7 @@ class Key:
         with self.element:
             self.label = ui.label(text).style("display: inline")
             if key:
-                with ui.element("kbd"):
+                with ui.element("kbd").props("aria-hidden=true"):
                     ui.label(key).style("display: inline")
 
     def show(self, visible: bool, text: str = "") -> None:

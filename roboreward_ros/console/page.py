@@ -133,7 +133,7 @@ def add_page(app: FastAPI, hub: Hub) -> None:
         ui.on("console_key", screen.on_key)
         screen.refresh()
         ui.timer(REFRESH_S, screen.refresh)
-        client.on_delete(lambda: hub.seat.leave(screen.viewer))
+        client.on_disconnect(lambda: hub.seat.leave(screen.viewer))
 
     nicegui_app.on_exception(lambda error: hub.log(f"the console failed: {error}", bad=True))
     ui.run_with(

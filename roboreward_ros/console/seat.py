@@ -48,7 +48,7 @@ class Seat:
             self._holder = _Holder(viewer, name, self._clock.steady_ns())
 
     def leave(self, viewer: str) -> None:
-        """The viewer's page is closed."""
+        """The viewer's page is closed or cut off: others need not wait for the lease."""
         with self._mutex:
             if self._holder is not None and self._holder.viewer == viewer:
                 self._holder = None

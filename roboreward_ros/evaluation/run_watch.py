@@ -1,12 +1,14 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A running session's stores as an operator's console draws them; never the twin's truth.
+"""A running session's stores as an operator's console draws them.
 
-Ground truth stays behind its wall here: success is what the labels claim, and says so.
+Success is what the labels claim, and says so: the twin's truth is read by the agreement of sources
+alone, which is evaluation's own.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.episodes.tally import claims_success
 from roboreward_ros.episodes.views import Label, LabelStatus, RewardView
 from roboreward_ros.errors import FormatError, StoreError
+from roboreward_ros.evaluation.agreement import Agreement, AgreementBook
 from roboreward_ros.evaluation.filmstrip import frame_indices
 from roboreward_ros.evaluation.intervals import wilson
 from roboreward_ros.evaluation.run_view import to_rubric
@@ -42,8 +45,6 @@ class StoreWatch:
 
     Args:
         run_dir: the run; may have no episodes yet, but must exist.
-        agreement: works out how candidates agree from (source in force, points); called when
-            new scores came.
 
     Raises:
         StoreError: there is no such run.
@@ -57,6 +58,8 @@ class StoreWatch:
         self._view: RewardView | None = None
         self._summaries: dict[str, EpisodeSummary] = {}
         self._damaged: set[str] = set()
+        self._book = AgreementBook(run_dir)
+        self._compared: tuple[tuple[int, int], tuple[ShadowAgreement, ...]] = ((0, 0), ())
 
     def frame(self, episode_id: str, index: int) -> bytes:
         """See the protocol; an id that is no committed episode's is refused."""
@@ -90,7 +93,7 @@ class StoreWatch:
                 for s in counted
                 if labels[s.meta.episode_id].status in ASKED
             ),
-            agreement=self._agreement(),
+            agreement=self._agreement(config.source if config is not None else ""),
         )
 
     def _follow(self) -> dict[str, EpisodeSummary]:
@@ -135,8 +138,20 @@ class StoreWatch:
                 )
         return tuple(sorted(newest.values(), key=lambda point: point.index))
 
-    def _agreement(self) -> tuple[ShadowAgreement, ...]:
-        return ()
+    def _agreement(self, source: str) -> tuple[ShadowAgreement, ...]:
+        """Of the candidates with the source in force, and with what people and tests know."""
+        mark = (len(self._scores.records()), len(self._keys.records()))
+        if mark == self._compared[0]:
+            return self._compared[1]
+        rows = []
+        for report in self._book.reports():
+            if report.shadow:
+                rows += [_row(report.name, source, report.active)]
+            if report.shadow or report.truth.n:
+                rows += [_row(report.name, "known results", report.truth)]
+        found = tuple(row for row in rows if row.n)
+        self._compared = (mark, found)
+        return found
 
 
 def history(records: Sequence[LabelRecord]) -> tuple[LabelEvent, ...]:
@@ -161,6 +176,22 @@ def _rate(summaries: Sequence[EpisodeSummary], labels: dict[str, Label]) -> Rate
     successes = sum(claims_success(score) for score in known)
     bounds = wilson(successes, len(known))
     return Rate(successes, len(known), bounds.low, bounds.high)
+
+
+def _row(source: str, against: str, figures: Agreement) -> ShadowAgreement:
+    def known(value: float) -> float | None:
+        return None if math.isnan(value) else value
+
+    return ShadowAgreement(
+        source=source,
+        against=against,
+        n=figures.n,
+        exact=figures.exact,
+        within_one=figures.within_one,
+        kappa=known(figures.kappa),
+        mae=figures.mae,
+        false_positive=known(figures.false_positives.value),
+    )
 
 
 def _card(summary: EpisodeSummary, label: Label) -> AskCard:

@@ -91,7 +91,7 @@ class ShadowAgreement:
 
     Attributes:
         source: the candidate.
-        against: the source in force, or ``human``.
+        against: the source in force, or what it was compared with.
         n: episodes.
         exact: share with the same score.
         within_one: share at most one level apart.

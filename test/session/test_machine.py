@@ -71,6 +71,15 @@ def test_at_realtime_the_next_reset_does_not_wait_for_reward_or_learner():
     assert isinstance(commands[1], ev.Reset)
 
 
+def test_at_realtime_every_episode_runs_though_the_learner_is_never_heard_of():
+    m = machine(MachineConfig(wait_for_reward=False, wait_for_learner=False), episodes=4)
+    feed(m, ev.Start())
+    for index in range(4):
+        run_episode(m, f"ep_{index:06d}")
+    assert m.committed == 4
+    assert m.learner_done == 0
+
+
 def test_done_waits_for_scores_that_are_still_out():
     m = machine(MachineConfig(wait_for_reward=False, wait_for_learner=False), episodes=1)
     feed(m, ev.Start())
