@@ -132,14 +132,18 @@ class EpisodeAssembler:
         if beat.end_cause is EndCause.FAULT:
             self._taint.add("fault")
 
-    def add_chunk(self, policy_id: str, chunk_size: int, chunk: Chunk) -> None:
-        """A decision; the first one opens the writer."""
+    def begin(self, policy_id: str, chunk_size: int) -> None:
+        """Open the writer; idempotent. The first decision does it where nobody did."""
         if self._writer is None:
             self._writer = self._open_writer(policy_id, chunk_size)
             self._policy_id, self._chunk_size = policy_id, chunk_size
             for step, truth in self._early_truth:
                 self._write_truth(step, truth)
             self._early_truth.clear()
+
+    def add_chunk(self, policy_id: str, chunk_size: int, chunk: Chunk) -> None:
+        """A decision; the first one opens the writer."""
+        self.begin(policy_id, chunk_size)
         if (policy_id, chunk_size) != (self._policy_id, self._chunk_size):
             self._taint.add("policy changed")
             return

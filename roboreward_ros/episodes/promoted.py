@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from roboreward_ros.episodes.codec import Fields, JsonObject, from_text, to_text
@@ -51,8 +52,44 @@ def read_promoted(run_dir: Path | str) -> ViewConfig | None:
     )
 
 
-def promote(run_dir: Path | str, source: str, scale: ScoreScale) -> ViewConfig:
+@dataclass(frozen=True, slots=True)
+class SourceChange:
+    """One line of the run's history of sources: which, since when (ns since the epoch), why."""
+
+    source: str
+    stamp_ns: int
+    why: str
+
+
+def read_changes(run_dir: Path | str) -> tuple[SourceChange, ...]:
+    """Every change of the run's source, oldest first.
+
+    Raises:
+        FormatError: damaged.
+    """
+    path = promoted_path(run_dir)
+    if not path.exists():
+        return ()
+    fields = Fields(from_text(path.read_text(encoding="utf-8"), str(path)), str(path))
+    if fields.missing("changes"):
+        return ()
+    return tuple(
+        SourceChange(item.text("source"), item.integer("stamp_ns"), item.text("why"))
+        for item in fields.objects("changes")
+    )
+
+
+def promote(
+    run_dir: Path | str, source: str, scale: ScoreScale, why: str = "", stamp_ns: int = 0
+) -> ViewConfig:
     """Make ``source`` the one the run goes by; atomic. Returns the run's new view.
+
+    Args:
+        run_dir: the run.
+        source: registry name.
+        scale: of its scores.
+        why: for the run's history.
+        stamp_ns: when, ns since the epoch.
 
     Raises:
         StoreError: the file cannot be written.
@@ -66,11 +103,16 @@ def promote(run_dir: Path | str, source: str, scale: ScoreScale) -> ViewConfig:
     if view == before:
         return view
     path = promoted_path(run_dir)
+    changes = [*read_changes(run_dir), SourceChange(source, stamp_ns, why)]
     values: JsonObject = {
         "format": PROMOTED_FORMAT,
         "source": view.source,
         "scale": view.scale.value,
         "before": list(view.fallbacks),
+        "changes": [
+            {"source": change.source, "stamp_ns": change.stamp_ns, "why": change.why}
+            for change in changes
+        ],
     }
     part = path.with_name(path.name + ".part")
     try:

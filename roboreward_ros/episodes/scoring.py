@@ -1,13 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Scores stored episodes into the ledger, each exactly once a source. Safe to use from threads.
-
-Knows nothing about sources: ``ask`` gives an outcome for an episode and never raises.
-"""
+"""What a run's sources said, on disk before anybody hears of it. Safe to use from threads."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,10 +12,8 @@ from roboreward_ros.episodes.ledger import OPERATOR, SCORES, Ledger
 from roboreward_ros.episodes.promoted import promote
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.episodes.views import RewardView
-from roboreward_ros.protocols import EpisodeReader
 from roboreward_ros.types import LabelRecord, RewardFailure, RewardOutcome, ScoreScale
 
-Ask = Callable[[EpisodeReader], RewardOutcome]
 OnRecord = Callable[[LabelRecord], None]
 
 
@@ -42,14 +36,13 @@ class Scorebook:
         self._run_dir.mkdir(parents=True, exist_ok=True)
         self._on_record = on_record
         self._clock = clock or SystemClock()
-        self._one_at_a_time = threading.Lock()
         self.store = EpisodeStore(self._run_dir, "r")
         self._ledger = Ledger(self._run_dir, "w", SCORES)
         self._view: RewardView | None = None
 
-    def promote(self, source: str, scale: ScoreScale) -> None:
-        """The run goes by ``source`` from now on."""
-        config = promote(self._run_dir, source, scale)
+    def promote(self, source: str, scale: ScoreScale, why: str = "") -> None:
+        """The run goes by ``source`` from now on; the change stays in the run's history."""
+        config = promote(self._run_dir, source, scale, why, self._clock.now_ns())
         ledgers = [self._ledger, Ledger(self._run_dir, "r", OPERATOR)]
         self._view = RewardView(ledgers, config)
 
@@ -57,38 +50,6 @@ class Scorebook:
         """Episodes that ``source`` still has to score, by index."""
         assert self._view is not None, "promote a source first"
         return self._view.unanswered(self.store.ids(), source)
-
-    def score(
-        self,
-        episode: EpisodeReader,
-        source: str,
-        ask: Ask,
-        force: bool = False,
-        wanted: Callable[[], bool] = lambda: True,
-    ) -> LabelRecord | None:
-        """The record of ``source`` for an episode; asks only if there is none yet.
-
-        Args:
-            episode: a committed episode.
-            source: registry name of the source behind ``ask``.
-            ask: gives the outcome; bounded in time.
-            force: ask again although the source has answered.
-            wanted: looked at once the outcome is there; False throws it away.
-
-        Returns:
-            The record on disk; None if nobody wants it any more.
-
-        Raises:
-            StoreError: the ledger cannot be written.
-        """
-        episode_id = episode.summary.meta.episode_id
-        with self._one_at_a_time:
-            if not force and (known := self._known(episode_id, source)) is not None:
-                return known
-            outcome = ask(episode)
-            if not wanted():
-                return None
-            return self.add(episode_id, outcome)
 
     def add(self, episode_id: str, outcome: RewardOutcome, *, shadow: bool = False) -> LabelRecord:
         """Write and announce one outcome.
@@ -101,16 +62,24 @@ class Scorebook:
         self._on_record(record)
         return record
 
-    def _known(self, episode_id: str, source: str) -> LabelRecord | None:
-        answers = [
+    def known(self, episode_id: str, source: str) -> LabelRecord | None:
+        """The newest answer of ``source`` about an episode; None while it has none."""
+        records = self._of(episode_id, source)
+        answers = [r for r in records if not isinstance(r.outcome, RewardFailure)]
+        return answers[-1] if answers else None
+
+    def has_failed(self, episode_id: str, source: str) -> bool:
+        """Whether a failure of ``source`` about an episode is on disk."""
+        return any(isinstance(r.outcome, RewardFailure) for r in self._of(episode_id, source))
+
+    def _of(self, episode_id: str, source: str) -> list[LabelRecord]:
+        return [
             record
             for record in self._ledger.records()
             if record.episode_id == episode_id
             and record.outcome.provenance.source == source
             and not record.shadow
-            and not isinstance(record.outcome, RewardFailure)
         ]
-        return answers[-1] if answers else None
 
     def close(self) -> None:
         """Unlock the ledger; idempotent."""

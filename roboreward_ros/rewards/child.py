@@ -14,21 +14,30 @@ import signal
 import socket
 import sys
 import threading
+from typing import cast
 
+from roboreward_ros.clock import SystemClock
 from roboreward_ros.errors import FormatError
 from roboreward_ros.protocols import RewardSource
 from roboreward_ros.rewards.config import options_from_json
 from roboreward_ros.rewards.guard import checked
+from roboreward_ros.rewards.live import BatchSource, LiveDesk
+from roboreward_ros.rewards.progress import ScoreCancelledError, listening
 from roboreward_ros.rewards.registry import build
 from roboreward_ros.rewards.wire import (
     WIRE_FORMAT,
     Message,
     MessageKind,
+    decode_batch,
+    decode_frame,
     decode_request,
     receive,
     send,
 )
 from roboreward_ros.types.codec import Fields, outcome_to_json
+
+PROGRESS_S = 0.1
+"""Shortest distance of two progress messages."""
 
 
 def main(argv: list[str]) -> int:
@@ -36,8 +45,7 @@ def main(argv: list[str]) -> int:
     os.dup2(2, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches all; the parent decides
     sock = socket.socket(fileno=int(argv[0]))
-    inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(sock, inbox), daemon=True).start()
+    inbox = _Inbox(sock)
     try:
         source = _build(inbox.get())
         source.warm_up()
@@ -45,11 +53,10 @@ def main(argv: list[str]) -> int:
         _reply_error(sock, error)
         return 1
     send(sock, Message(MessageKind.READY))
-    while (message := inbox.get()).kind is MessageKind.SCORE:
+    desk = _Desk(sock, source, inbox)
+    while (message := inbox.get()).kind is not MessageKind.CLOSE:
         try:
-            request = decode_request(message)
-            outcome = checked(source.score(request), source.spec, request)
-            send(sock, Message(MessageKind.OUTCOME, outcome_to_json(outcome)))
+            desk.answer(message)
         except OSError:
             return 0
         except BaseException as error:
@@ -58,13 +65,82 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _read(sock: socket.socket, inbox: queue.SimpleQueue[Message]) -> None:
-    try:
-        while (message := receive(sock)) is not None:
-            inbox.put(message)
-    except (OSError, FormatError):
-        pass
-    os._exit(0)
+class _Inbox:
+    """Messages of the parent, read in a thread of its own; a cancel overtakes the others."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self.cancelled = -1
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def get(self) -> Message:
+        return self._messages.get()
+
+    def _read(self) -> None:
+        try:
+            while (message := receive(self._sock)) is not None:
+                if message.kind is MessageKind.CANCEL:
+                    self.cancelled = Fields(message.fields, "cancel").integer("ticket")
+                else:
+                    self._messages.put(message)
+        except (OSError, FormatError):
+            pass
+        os._exit(0)
+
+
+class _Desk:
+    """Answers one message after the other."""
+
+    def __init__(self, sock: socket.socket, source: RewardSource, inbox: _Inbox) -> None:
+        self._sock = sock
+        self._source = source
+        self._inbox = inbox
+        self._live = LiveDesk(source)
+        self._ticket = -1
+        self._spoke_ns = 0
+        self._clock = SystemClock()
+
+    def answer(self, message: Message) -> None:
+        match message.kind:
+            case MessageKind.SCORE:
+                self._score(message)
+            case MessageKind.PUSH:
+                value = self._live.push(decode_frame(message))
+                send(self._sock, Message(MessageKind.STEP, {"value": value}))
+            case MessageKind.DROP:
+                self._live.drop(Fields(message.fields, "drop").text("episode_id"))
+            case MessageKind.BATCH:
+                self._score_batch(message)
+            case _:
+                raise FormatError("the parent said what only a child says", got=message.kind)
+
+    def _score(self, message: Message) -> None:
+        request = decode_request(message)
+        self._ticket = Fields(message.fields, "score").integer("ticket")
+        with listening(self._progress):
+            outcome, live = self._live.score(request)
+        fields = outcome_to_json(checked(outcome, self._source.spec, request))
+        send(self._sock, Message(MessageKind.OUTCOME, {**fields, "live": live}))
+
+    def _score_batch(self, message: Message) -> None:
+        requests = decode_batch(message)
+        for request in requests:  # one forward over stored frames: nothing to go on from
+            self._live.drop(request.episode_id)
+        source = cast("BatchSource", self._source)
+        outcomes = [
+            outcome_to_json(checked(outcome, source.spec, request))
+            for outcome, request in zip(source.score_batch(requests), requests, strict=True)
+        ]
+        send(self._sock, Message(MessageKind.OUTCOMES, {"outcomes": [*outcomes]}))
+
+    def _progress(self, done: int, total: int) -> None:
+        if self._inbox.cancelled == self._ticket:
+            raise ScoreCancelledError("nobody waits for this score any more")
+        now_ns = self._clock.steady_ns()
+        if now_ns - self._spoke_ns > PROGRESS_S * 1e9:
+            self._spoke_ns = now_ns
+            send(self._sock, Message(MessageKind.PROGRESS, {"done": done, "total": total}))
 
 
 def _build(message: Message) -> RewardSource:

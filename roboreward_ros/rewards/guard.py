@@ -7,11 +7,13 @@ from __future__ import annotations
 import dataclasses
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import cast
 
 from roboreward_ros.clock import Clock, SystemClock
 from roboreward_ros.errors import RewardSourceError, RoboRewardError
 from roboreward_ros.protocols import RewardSource
+from roboreward_ros.rewards.live import BatchSource, batch_of
 from roboreward_ros.types import (
     Abstain,
     Provenance,
@@ -82,6 +84,32 @@ class Guard:
         outcome = self._ask(request)
         latency_s = (self._clock.steady_ns() - start) / 1e9
         return dataclasses.replace(outcome, latency_s=latency_s)
+
+    @property
+    def batch(self) -> int:
+        """Episodes that the source answers at once."""
+        return batch_of(self.source)
+
+    def score_many(self, requests: Sequence[RewardRequest]) -> list[RewardOutcome]:
+        """Outcomes in order, each with the latency of its forward pass; never raises or hangs.
+
+        All have one deadline together. Where that fails each is asked about alone, so that one bad
+        episode costs the others time and nothing else.
+        """
+        source = self.source
+        if len(requests) < 2 or batch_of(source) < 2:
+            return [self.score(request) for request in requests]
+        start = self._clock.steady_ns()
+        asked = list(requests)
+        together = cast("BatchSource", source)
+        answer = self._run(lambda: together.score_batch(asked), self.deadline_s)
+        if not isinstance(answer, list) or len(answer) != len(asked):
+            return [self.score(request) for request in requests]
+        latency_s = (self._clock.steady_ns() - start) / 1e9
+        return [
+            dataclasses.replace(checked(outcome, source.spec, request), latency_s=latency_s)
+            for outcome, request in zip(answer, asked, strict=True)
+        ]
 
     def warm_up(self, timeout_s: float) -> None:
         """Warm the source up; raises RewardSourceError with its reason, or after ``timeout_s``."""

@@ -5,20 +5,31 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import TypeAlias
 
 from roboreward_ros.clock import Clock, SystemClock
-from roboreward_ros.errors import RewardSourceError
+from roboreward_ros.errors import FormatError, RewardSourceError
 from roboreward_ros.rewards.config import Options
 from roboreward_ros.rewards.guard import Guard
+from roboreward_ros.rewards.jobs import (
+    DropJob,
+    OnShadow,
+    OnStep,
+    PushJob,
+    RequestFactory,
+    ScoreJob,
+    as_factory,
+    unheard,
+)
+from roboreward_ros.rewards.live import LiveFrame
+from roboreward_ros.rewards.progress import OnFrames
 from roboreward_ros.rewards.registry import build
-from roboreward_ros.rewards.worker import ChildSource
+from roboreward_ros.rewards.shadow import Shadow, ask_many
+from roboreward_ros.rewards.worker import ChildSource, ChildStats
 from roboreward_ros.types import (
     Provenance,
     RewardFailure,
@@ -29,13 +40,9 @@ from roboreward_ros.types import (
 
 _LOG = logging.getLogger(__name__)
 
-RequestFactory: TypeAlias = Callable[[RewardSpec], RewardRequest]
-"""Makes the request for the source that will score it: what it opens depends on the spec."""
-
-OnShadow: TypeAlias = Callable[[RewardSpec, RewardRequest, RewardOutcome], object]
-
+LIVE_WINDOW = 32
+"""Frames of running episodes that may wait; a source that is slower loses the episode's frames."""
 _POLL_S = 0.05
-_Job: TypeAlias = "tuple[RequestFactory, Future[RewardOutcome]]"
 
 
 def open_source(
@@ -67,7 +74,7 @@ def open_source(
 
 
 class RewardHost:
-    """Scores one episode at a time, in order, in a thread of its own. Safe to use from threads.
+    """Scores episodes in order, in a thread of its own. Safe to use from threads.
 
     Args:
         name: the active source's registry name.
@@ -76,6 +83,7 @@ class RewardHost:
         start_s: seconds for loading and warming a source.
         queue_size: requests that may wait.
         on_shadow: receives what the shadow source says, from its own thread.
+        on_step: see ``OnStep``.
         clock: measures latencies.
 
     Raises:
@@ -91,18 +99,26 @@ class RewardHost:
         start_s: float = 300.0,
         queue_size: int = 64,
         on_shadow: OnShadow | None = None,
+        on_step: OnStep | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._deadline_s = deadline_s
         self._start_s = start_s
         self._clock = clock or SystemClock()
         self._on_shadow = on_shadow
-        self._boundary = threading.Lock()  # held while an episode is being scored
+        self._on_step = on_step
+        self._boundary = threading.Lock()  # held while episodes are being scored
         self._swapping = threading.Lock()
         self._admission = threading.Lock()  # nothing is queued behind the closing mark
+        self._running = threading.Lock()
+        self._current: ScoreJob | None = None
         self._active = self._open(name, options)
-        self._shadow: _Shadow | None = None
-        self._queue: queue.Queue[_Job | None] = queue.Queue(queue_size)
+        self._shadow: Shadow | None = None
+        self._queue: queue.SimpleQueue[ScoreJob | PushJob | DropJob | None] = queue.SimpleQueue()
+        self._limit = queue_size
+        self._waiting = 0
+        self._frames = 0
+        self._lost: set[str] = set()  # episodes whose frames are followed no more
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="reward_host", daemon=True)
         self._thread.start()
@@ -116,6 +132,23 @@ class RewardHost:
         return self._active.source.spec
 
     @property
+    def batch(self) -> int:
+        """Episodes that the source in force answers at once."""
+        return self._active.batch
+
+    @property
+    def follows(self) -> bool:
+        """Whether the source in force may be shown the frames of running episodes."""
+        source = self._active.source
+        return isinstance(source, ChildSource) and source.follows
+
+    @property
+    def child(self) -> ChildStats | None:
+        """What the process of the source in force has gone through; None where it has none."""
+        source = self._active.source
+        return source.stats if isinstance(source, ChildSource) else None
+
+    @property
     def shadow(self) -> RewardSpec | None:
         """Spec of the source in the shadow."""
         return self._shadow.guard.source.spec if self._shadow else None
@@ -123,7 +156,17 @@ class RewardHost:
     @property
     def pending(self) -> int:
         """Requests that wait."""
-        return self._queue.qsize()
+        return self._waiting
+
+    @property
+    def following(self) -> int:
+        """Frames of running episodes that the source has not looked at yet."""
+        return self._frames
+
+    @property
+    def lost(self) -> int:
+        """Running episodes whose frames came faster than the source could look."""
+        return len(self._lost)
 
     def swap(self, name: str, options: Options | None = None) -> RewardSpec:
         """Warm another source up, then let it take over between two episodes.
@@ -142,7 +185,7 @@ class RewardHost:
     def set_shadow(self, name: str, options: Options | None = None) -> RewardSpec:
         """Let another source score beside the active one; it labels nothing."""
         with self._swapping:
-            fresh = _Shadow(self._open(name, options), self._on_shadow)
+            fresh = Shadow(self._open(name, options), self._on_shadow)
             with self._boundary:
                 old, self._shadow = self._shadow, fresh
             if old is not None:
@@ -157,41 +200,125 @@ class RewardHost:
             if old is not None:
                 old.close()
 
+    def promote_shadow(self) -> RewardSpec:
+        """Let the warm source in the shadow take over between two episodes.
+
+        Raises:
+            RewardSourceError: there is none; the active source stays.
+        """
+        with self._swapping:
+            with self._boundary:
+                shadow, self._shadow = self._shadow, None
+            if shadow is None:
+                raise RewardSourceError(
+                    "no source runs in the shadow",
+                    next_step="Start one with set_reward_source and shadow: true.",
+                )
+            shadow.stop()  # what it was given before is scored by it as a shadow
+            with self._boundary:
+                old, self._active = self._active, shadow.guard
+            old.source.close()
+            return shadow.guard.source.spec
+
+    def push(self, frame: LiveFrame) -> bool:
+        """Show the source in force a frame of a running episode; returns at once.
+
+        Returns:
+            Whether the episode is still followed. One whose frames come too fast is not: it is
+            scored from its stored frames alone.
+        """
+        if frame.step == 0:
+            self._lost.discard(frame.episode_id)
+        elif frame.episode_id in self._lost:
+            return False
+        if not self.follows:
+            return False
+        with self._admission:
+            if self._closed:
+                return False
+            if self._frames < LIVE_WINDOW:
+                self._frames += 1
+                self._queue.put(PushJob(frame))
+                return True
+        self._lose(frame.episode_id)
+        return False
+
+    def drop(self, episode_id: str) -> None:
+        """Forget the frames of a running episode that came to nothing; idempotent."""
+        with self._admission:
+            if not self._closed:
+                self._queue.put(DropJob(episode_id))
+
+    def _lose(self, episode_id: str) -> None:
+        self._lost.add(episode_id)
+        self.drop(episode_id)
+
     def submit(self, request: RewardRequest | RequestFactory) -> Future[RewardOutcome]:
         """Queue an episode; the future always gets an outcome and never an exception.
 
         Raises:
             RewardSourceError: too many wait, or the host is closed.
         """
-        factory = _fixed(request) if isinstance(request, RewardRequest) else request
         future: Future[RewardOutcome] = Future()
-        try:
-            with self._admission:
-                if self._closed:
-                    raise RewardSourceError("the reward host is closed")
-                self._queue.put_nowait((factory, future))
-        except queue.Full:
-            raise RewardSourceError(
-                "too many episodes wait for their reward",
-                got=self._queue.qsize(),
-                next_step="The episode stays unlabelled; it is scored at the next start "
-                "or by `roboreward rescore`.",
-            ) from None
+        many = self._submit([as_factory(request)])
+        many.future.add_done_callback(lambda done: future.set_result(done.result()[0]))
         return future
 
+    def _submit(
+        self, factories: Sequence[RequestFactory], on_frames: OnFrames | None = None
+    ) -> ScoreJob:
+        job = ScoreJob(factories, Future(), on_frames or unheard)
+        with self._admission:
+            if self._closed:
+                raise RewardSourceError("the reward host is closed")
+            if self._waiting >= self._limit:
+                raise RewardSourceError(
+                    "too many episodes wait for their reward",
+                    got=self._waiting,
+                    next_step="The episode stays unlabelled and is tried again.",
+                )
+            self._waiting += 1
+            self._queue.put(job)
+        return job
+
     def score(
-        self, request: RewardRequest | RequestFactory, wanted: Callable[[], bool] = lambda: True
+        self,
+        request: RewardRequest | RequestFactory,
+        wanted: Callable[[], bool] = lambda: True,
+        on_frames: OnFrames | None = None,
     ) -> RewardOutcome:
         """Queue an episode and wait for its outcome while it is ``wanted``; never raises."""
+        return self.score_many([request], wanted, on_frames)[0]
+
+    def score_many(
+        self,
+        requests: Sequence[RewardRequest | RequestFactory],
+        wanted: Callable[[], bool] = lambda: True,
+        on_frames: OnFrames | None = None,
+    ) -> list[RewardOutcome]:
+        """Queue episodes together and wait while they are ``wanted``; never raises.
+
+        Args:
+            requests: answered in one forward pass where the source can.
+            wanted: looked at while it waits; False ends the source's work at its next frame.
+            on_frames: told of frames done and in all, from the host's thread.
+        """
         name = Provenance(self.active.name)
         try:
-            future = self.submit(request)
+            job = self._submit([as_factory(request) for request in requests], on_frames)
         except RewardSourceError as error:
-            return RewardFailure(str(error), name)
+            return [RewardFailure(str(error), name) for _ in requests]
         while wanted():
             with contextlib.suppress(TimeoutError):
-                return future.result(_POLL_S)
-        return RewardFailure("nobody waits for it any more", name)
+                return job.future.result(_POLL_S)
+        self._cancel(job)
+        return [RewardFailure("nobody waits for it any more", name) for _ in requests]
+
+    def _cancel(self, job: ScoreJob) -> None:
+        with self._running:
+            source = self._active.source
+            if self._current is job and isinstance(source, ChildSource):
+                source.cancel()
 
     def close(self) -> None:
         """Answer what waits with failures and end all sources; idempotent."""
@@ -204,69 +331,56 @@ class RewardHost:
         self.clear_shadow()
         self._active.source.close()
 
+    # In the host's thread.
+
     def _work(self) -> None:
         while (job := self._queue.get()) is not None:
-            factory, future = job
-            if self._closed:
-                name = Provenance(self.active.name)
-                future.set_result(RewardFailure("the reward host was closed", name))
-                continue
-            with self._boundary:
-                outcome = _ask(self._active, factory)[1]
-                shadow = self._shadow
-            future.set_result(outcome)
+            match job:
+                case ScoreJob():
+                    self._score(job)
+                case PushJob():
+                    self._look(job.frame)
+                    with self._admission:
+                        self._frames -= 1
+                case DropJob():
+                    source = self._active.source
+                    if isinstance(source, ChildSource):
+                        source.drop(job.episode_id)
+
+    def _score(self, job: ScoreJob) -> None:
+        with self._admission:
+            self._waiting -= 1
+        if self._closed:
+            name = Provenance(self.active.name)
+            failure = RewardFailure("the reward host was closed", name)
+            job.future.set_result([failure for _ in job.factories])
+            return
+        with self._boundary:
+            source = self._active.source
+            if isinstance(source, ChildSource):
+                source.on_frames = job.on_frames
+            with self._running:
+                self._current = job
+            outcomes = [outcome for _, outcome in ask_many(self._active, job.factories)]
+            with self._running:
+                self._current = None
+            shadow = self._shadow
             if shadow is not None:
-                shadow.offer(factory)
+                for factory in job.factories:
+                    shadow.offer(factory)
+        job.future.set_result(outcomes)
 
-
-class _Shadow:
-    """A candidate that scores in its own thread; it may fall behind, then the oldest go."""
-
-    def __init__(self, guard: Guard, report: OnShadow | None) -> None:
-        self.guard = guard
-        self._report = report
-        self._queue: queue.Queue[RequestFactory | None] = queue.Queue(8)
-        self._thread = threading.Thread(target=self._work, name="reward_shadow", daemon=True)
-        self._thread.start()
-
-    def offer(self, factory: RequestFactory | None) -> None:
-        while True:
+    def _look(self, frame: LiveFrame) -> None:
+        source = self._active.source
+        if frame.episode_id in self._lost or not isinstance(source, ChildSource):
+            return
+        with self._boundary:
+            source = self._active.source
             try:
-                self._queue.put_nowait(factory)
-            except queue.Full:
-                with contextlib.suppress(queue.Empty):
-                    self._queue.get_nowait()
-                    _LOG.warning("the shadow source falls behind; one episode is left out")
-            else:
+                value = source.push(frame) if isinstance(source, ChildSource) else None
+            except (RewardSourceError, FormatError) as error:
+                _LOG.warning("%s is not followed any more: %s", frame.episode_id, error)
+                self._lose(frame.episode_id)
                 return
-
-    def _work(self) -> None:
-        while (factory := self._queue.get()) is not None:
-            request, outcome = _ask(self.guard, factory)
-            if self._report is None or request is None:
-                continue
-            try:
-                self._report(self.guard.source.spec, request, outcome)
-            except Exception:
-                _LOG.exception("what the shadow source said could not be reported")
-
-    def close(self) -> None:
-        self.offer(None)
-        self._thread.join()
-        self.guard.source.close()
-
-
-def _fixed(request: RewardRequest) -> RequestFactory:
-    def make(spec: RewardSpec) -> RewardRequest:
-        return request if spec.needs_truth else dataclasses.replace(request, truth=None)
-
-    return make
-
-
-def _ask(guard: Guard, factory: RequestFactory) -> tuple[RewardRequest | None, RewardOutcome]:
-    spec = guard.source.spec
-    try:
-        request = factory(spec)
-    except Exception as error:
-        return None, RewardFailure(f"the episode cannot be read: {error}", Provenance(spec.name))
-    return request, guard.score(request)
+        if value is not None and self._on_step is not None:
+            self._on_step(frame, value)

@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from roboreward_ros.errors import FormatError
+from roboreward_ros.rewards.live import LiveFrame
 from roboreward_ros.types import GroundTruth, RewardRequest
 from roboreward_ros.types.codec import Fields, JsonObject, from_text, to_text
 
-WIRE_FORMAT = 1
+WIRE_FORMAT = 2
 MAX_HEADER = 16 << 20
 MAX_BODY = 1 << 30
 _MAGIC = b"RRW1"
@@ -29,9 +30,16 @@ _HEAD = struct.Struct("<4sII")
 class MessageKind(StrEnum):
     BUILD = "build"  # parent: name, options, format -> READY
     READY = "ready"  # child: warm and waiting
-    SCORE = "score"  # parent: one request -> OUTCOME
-    OUTCOME = "outcome"
-    ERROR = "error"  # child: message; after BUILD it ends, after SCORE it goes on
+    SCORE = "score"  # parent: one request and its ticket -> PROGRESS..., OUTCOME
+    PROGRESS = "progress"  # child: frames done and total of what is being scored
+    OUTCOME = "outcome"  # with "live": whether frames that were pushed could be used
+    CANCEL = "cancel"  # parent: a ticket whose answer nobody wants; it ends with ERROR
+    BATCH = "batch"  # parent: several requests -> OUTCOMES
+    OUTCOMES = "outcomes"
+    PUSH = "push"  # parent: the next frame of an episode that still runs -> STEP
+    STEP = "step"  # child: the value of that step, null of an episodic source
+    DROP = "drop"  # parent: forget a running episode; no answer
+    ERROR = "error"  # child: message; after BUILD it ends, else it goes on
     CLOSE = "close"  # parent: end now
 
 
@@ -119,25 +127,72 @@ def encode_request(request: RewardRequest) -> Message:
 
 def decode_request(message: Message) -> RewardRequest:
     """Inverse of :func:`encode_request`; raises FormatError."""
-    fields = Fields(message.fields, "reward request")
-    lengths = fields.integers("lengths")
-    if any(n < 0 for n in lengths) or sum(lengths) != len(message.body):
-        raise FormatError(
-            "reward request: frames and lengths differ", got=len(message.body), allowed=sum(lengths)
-        )
-    frames = []
-    start = 0
-    for length in lengths:
-        frames.append(message.body[start : start + length])
-        start += length
+    return _request(Fields(message.fields, "reward request"), message.body)
+
+
+def _request(fields: Fields, body: bytes) -> RewardRequest:
     return RewardRequest(
         episode_id=fields.text("episode_id"),
         task=fields.text("task"),
-        frames=frames,
+        frames=_cut(body, fields.integers("lengths"), "frames"),
         stamps_ns=fields.integers("stamps_ns"),
         control_hz=fields.number("control_hz"),
         truth=_truth(fields),
         seed=fields.integer("seed"),
+    )
+
+
+def _cut(body: bytes, lengths: Sequence[int], what: str) -> list[bytes]:
+    if any(n < 0 for n in lengths) or sum(lengths) != len(body):
+        raise FormatError(
+            f"reward request: {what} and lengths differ", got=len(body), allowed=sum(lengths)
+        )
+    pieces = []
+    start = 0
+    for length in lengths:
+        pieces.append(body[start : start + length])
+        start += length
+    return pieces
+
+
+def encode_batch(requests: Sequence[RewardRequest]) -> Message:
+    parts = [encode_request(request) for request in requests]
+    fields: JsonObject = {
+        "sizes": [len(part.body) for part in parts],
+        "requests": [part.fields for part in parts],
+    }
+    return Message(MessageKind.BATCH, fields, b"".join(part.body for part in parts))
+
+
+def decode_batch(message: Message) -> list[RewardRequest]:
+    """Inverse of :func:`encode_batch`; raises FormatError."""
+    fields = Fields(message.fields, "reward batch")
+    requests = fields.objects("requests")
+    bodies = _cut(message.body, fields.integers("sizes"), "requests")
+    if len(bodies) != len(requests):
+        raise FormatError("reward batch: requests and sizes differ", got=len(bodies))
+    return [_request(item, body) for item, body in zip(requests, bodies, strict=True)]
+
+
+def encode_frame(frame: LiveFrame) -> Message:
+    fields: JsonObject = {
+        "episode_id": frame.episode_id,
+        "task": frame.task,
+        "control_hz": frame.control_hz,
+        "step": frame.step,
+    }
+    return Message(MessageKind.PUSH, fields, frame.jpeg)
+
+
+def decode_frame(message: Message) -> LiveFrame:
+    """Inverse of :func:`encode_frame`; raises FormatError."""
+    fields = Fields(message.fields, "reward frame")
+    return LiveFrame(
+        fields.text("episode_id"),
+        fields.text("task"),
+        fields.number("control_hz"),
+        fields.integer("step"),
+        message.body,
     )
 
 

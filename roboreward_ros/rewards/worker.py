@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import logging
 import os
@@ -12,15 +13,21 @@ import select
 import socket
 import subprocess
 import sys
+import threading
+from dataclasses import dataclass
 
 from roboreward_ros.clock import Clock, SystemClock
 from roboreward_ros.errors import FormatError, RewardSourceError
 from roboreward_ros.rewards.config import Options
+from roboreward_ros.rewards.live import LiveFrame, batch_of, can_follow
+from roboreward_ros.rewards.progress import OnFrames
 from roboreward_ros.rewards.registry import build, merged_options
 from roboreward_ros.rewards.wire import (
     WIRE_FORMAT,
     Message,
     MessageKind,
+    encode_batch,
+    encode_frame,
     encode_request,
     receive,
     send,
@@ -32,12 +39,31 @@ _LOG = logging.getLogger(__name__)
 _END_S = 2.0
 
 
+@dataclass(frozen=True, slots=True)
+class ChildStats:
+    """What a child has gone through.
+
+    Attributes:
+        restarts: times that it had to be started again.
+        scored: episodes that it answered.
+        live_hits: those of them whose pushed frames were the stored ones and saved work.
+    """
+
+    restarts: int = 0
+    scored: int = 0
+    live_hits: int = 0
+
+
 class ChildSource:
     """Runs the source ``name`` in a child process (protocol ``RewardSource``).
 
     ``score`` raises RewardSourceError instead of hanging: at the deadline the child is killed and a
     new one is started; the next request waits for that one, but no longer than one deadline.
-    Used from one thread.
+    Used from one thread, but for ``cancel``.
+
+    Attributes:
+        stats: what it has gone through.
+        on_frames: told of frames done and in all while an episode is scored.
 
     Args:
         name: registry name, or ``package.module:Class``.
@@ -62,6 +88,8 @@ class ChildSource:
         self._options = json.dumps(merged_options(name, options))
         source = build(name, options)
         self._spec = source.spec
+        self._batch = batch_of(source)
+        self._follows = can_follow(source)
         source.close()
         self._deadline_s = self._spec.timeout_s if deadline_s is None else deadline_s
         self._start_s = start_s
@@ -70,6 +98,10 @@ class ChildSource:
         self._sock: socket.socket | None = None
         self._started_ns = 0
         self._ready = False
+        self._sending = threading.Lock()
+        self._ticket = 0
+        self.stats = ChildStats()
+        self.on_frames: OnFrames = lambda done, total: None  # noqa: ARG005
 
     @property
     def spec(self) -> RewardSpec:
@@ -89,21 +121,86 @@ class ChildSource:
     def _ensure_process(self) -> None:
         if self._process is not None and self._ready and self._process.poll() is not None:
             self._end(f"it ended by itself with code {self._process.returncode}")
+            self.stats = dataclasses.replace(self.stats, restarts=self.stats.restarts + 1)
         if self._process is None:
             self._spawn()
 
+    @property
+    def batch(self) -> int:
+        """Episodes that it answers in one forward pass."""
+        return self._batch
+
+    @property
+    def follows(self) -> bool:
+        """Whether frames may be pushed while an episode runs."""
+        return self._follows
+
     def score(self, request: RewardRequest) -> RewardOutcome:
+        message = encode_request(request)
+        self._ticket += 1
+        fields: JsonObject = {**message.fields, "ticket": self._ticket}
+        message = Message(MessageKind.SCORE, fields, message.body)
+        reply = self._ask(message, MessageKind.OUTCOME)
+        live = Fields(reply.fields, "reply").flag("live")
+        self.stats = dataclasses.replace(
+            self.stats, live_hits=self.stats.live_hits + live, scored=self.stats.scored + 1
+        )
+        return self._outcome(reply.fields)
+
+    def score_batch(self, requests: list[RewardRequest]) -> list[RewardOutcome]:
+        """Outcomes of several episodes within one deadline, in order; raises as ``score``."""
+        reply = self._ask(encode_batch(requests), MessageKind.OUTCOMES)
+        listed = reply.fields.get("outcomes")
+        found = (
+            [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+        )
+        if len(found) != len(requests):
+            self._restart(f"it answered {len(found)} of {len(requests)} requests")
+        self.stats = dataclasses.replace(self.stats, scored=self.stats.scored + len(requests))
+        return [self._outcome(fields) for fields in found]
+
+    def push(self, frame: LiveFrame) -> float | None:
+        """Show the next frame of a running episode; the value of its step where there is one.
+
+        Raises:
+            RewardSourceError: it is not warm, or could not take the frame; the episode is then
+                scored from its stored frames alone.
+        """
+        if not self._ready and not (self._process is not None and self._has_news(0.0)):
+            raise RewardSourceError(f"source '{self._spec.name}' is still starting")
+        reply = self._ask(encode_frame(frame), MessageKind.STEP)
+        fields = Fields(reply.fields, "step")
+        return None if fields.missing("value") else fields.number("value")
+
+    def drop(self, episode_id: str) -> None:
+        """Forget the pushed frames of an episode; idempotent, answers nothing."""
+        self._tell(Message(MessageKind.DROP, {"episode_id": episode_id}))
+
+    def cancel(self) -> None:
+        """Nobody wants what is being scored: it ends at the next frame. From any thread."""
+        self._tell(Message(MessageKind.CANCEL, {"ticket": self._ticket}))
+
+    def _tell(self, message: Message) -> None:
+        with self._sending, contextlib.suppress(OSError):
+            if self._ready and self._sock is not None:
+                send(self._sock, message)
+
+    def _ask(self, message: Message, wanted: MessageKind) -> Message:
+        """The one answer to a message; raises RewardSourceError for anything else."""
         self._ensure_process()
         if not self._ready:
             self._require_news()
             self._await_ready()
-        reply = self._exchange(encode_request(request))
+        reply = self._exchange(message)
         if reply.kind is MessageKind.ERROR:
             raise RewardSourceError(Fields(reply.fields, "reply").text("message"))
-        if reply.kind is not MessageKind.OUTCOME:
-            self._restart(f"it answered '{reply.kind}' to a request")
+        if reply.kind is not wanted:
+            self._restart(f"it answered '{reply.kind}' to '{message.kind}'")
+        return reply
+
+    def _outcome(self, fields: JsonObject) -> RewardOutcome:
         try:
-            return outcome_from_json(reply.fields)
+            return outcome_from_json(fields)
         except FormatError as error:
             raise RewardSourceError(
                 f"source '{self._spec.name}' answered nonsense", got=str(error)
@@ -139,14 +236,17 @@ class ChildSource:
         """Raise unless the starting child says something, or is overdue, within one deadline."""
         left_s = self._start_s - (self._clock.steady_ns() - self._started_ns) / 1e9
         wait_s = min(self._deadline_s, left_s)
-        news = select.poll()
-        if self._sock is not None:
-            news.register(self._sock, select.POLLIN)
-        if wait_s < left_s and not news.poll(wait_s * 1000):
+        if wait_s < left_s and not self._has_news(wait_s):
             raise RewardSourceError(
                 f"source '{self._spec.name}' is still starting",
                 next_step="The episode stays unlabelled and is scored later.",
             )
+
+    def _has_news(self, wait_s: float) -> bool:
+        news = select.poll()
+        if self._sock is not None:
+            news.register(self._sock, select.POLLIN)
+        return bool(news.poll(wait_s * 1000))
 
     def _await_ready(self) -> None:
         reply = self._read(self._started_ns, self._start_s, restart=False)
@@ -163,8 +263,9 @@ class ChildSource:
             raise RewardSourceError(f"source '{self._spec.name}' is closed")
         start = self._clock.steady_ns()
         try:
-            self._sock.settimeout(self._deadline_s)
-            send(self._sock, message)
+            with self._sending:
+                self._sock.settimeout(self._deadline_s)
+                send(self._sock, message)
         except TimeoutError:
             self._restart(f"it did not take the request within {self._deadline_s:g} s")
         except OSError as error:
@@ -177,9 +278,14 @@ class ChildSource:
 
         reason = "it ended without an answer"
         try:
-            reply = receive(self._sock, remaining_s) if self._sock is not None else None
-            if reply is not None:
-                return reply
+            while self._sock is not None:
+                reply = receive(self._sock, remaining_s)
+                if reply is None:
+                    break
+                if reply.kind is not MessageKind.PROGRESS:
+                    return reply
+                fields = Fields(reply.fields, "progress")
+                self.on_frames(fields.integer("done"), fields.integer("total"))
         except TimeoutError:
             reason = f"no answer within {limit_s:g} s"
         except (FormatError, OSError) as error:
@@ -193,6 +299,7 @@ class ChildSource:
         """Kill, start a new child without waiting for it, raise."""
         self._end(reason)
         self._spawn()
+        self.stats = dataclasses.replace(self.stats, restarts=self.stats.restarts + 1)
         raise RewardSourceError(
             f"source '{self._spec.name}': {reason}",
             next_step="Its process was killed and started again.",

@@ -12,7 +12,9 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -129,7 +131,8 @@ class WorkServer(Generic[RequestT, ResultT]):
         action: action type.
         name: relative name.
         work: does one goal in the worker thread, looks at ``goal.cancel_reason`` often, returns the
-            result message. What it raises becomes a result with ``error_code`` of ``failed``.
+            result message, or a future of it where another thread goes on with the goal; the
+            worker then takes the next. What either raises becomes a result of ``failed``.
         failed: makes the result of an exception; None: UNEXPECTED and the message.
         capacity: goals accepted at a time; 1 is exclusive, more wait in order.
         on_cancel: called in the executor's thread when a goal should end, to wake its worker.
@@ -140,7 +143,7 @@ class WorkServer(Generic[RequestT, ResultT]):
         node: HostNode,  # type: ignore[type-arg]
         action: type,
         name: str,
-        work: Callable[[Goal[RequestT]], ResultT],
+        work: Callable[[Goal[RequestT]], ResultT | Future[ResultT]],
         *,
         failed: Callable[[Exception], ResultT] | None = None,
         capacity: int = 1,
@@ -155,6 +158,7 @@ class WorkServer(Generic[RequestT, ResultT]):
         self._on_cancel = on_cancel
         self._goals: dict[bytes, Goal[RequestT]] = {}
         self._lock = threading.Lock()
+        self._unfinished = 0
         self._idle = threading.Event()
         self._idle.set()
         self._closed = False
@@ -234,6 +238,7 @@ class WorkServer(Generic[RequestT, ResultT]):
         goal: Goal[RequestT] = Goal(handle)
         with self._lock:
             self._goals[goal.key] = goal
+            self._unfinished += 1
             self._idle.clear()
         goal.execute()
 
@@ -271,16 +276,29 @@ class WorkServer(Generic[RequestT, ResultT]):
 
     def _loop(self) -> None:
         while (job := self._jobs.get()) is not None:
-            answer = self._answer(job.goal, self._run(job.goal))
-            self._server.notify_execute(job.handle, answer)
-            del job, answer
-            with self._lock:
-                if self._jobs.empty():
-                    self._idle.set()
+            work = partial(self._work, job.goal)
+            result = self._run(work)
+            if isinstance(result, Future):
+                result.add_done_callback(partial(self._finish_later, job))
+            else:
+                self._finish(job, result)
+            del job, work, result
 
-    def _run(self, goal: Goal[RequestT]) -> ResultT:
+    def _finish_later(self, job: _Job[RequestT], future: Future[ResultT]) -> None:
+        result = self._run(future.result)
+        assert not isinstance(result, Future)
+        self._finish(job, result)
+
+    def _finish(self, job: _Job[RequestT], result: ResultT) -> None:
+        self._server.notify_execute(job.handle, self._answer(job.goal, result))
+        with self._lock:
+            self._unfinished -= 1
+            if self._unfinished == 0:
+                self._idle.set()
+
+    def _run(self, work: Callable[[], ResultT | Future[ResultT]]) -> ResultT | Future[ResultT]:
         try:
-            return self._work(goal)
+            return work()
         except Exception as error:
             log = self._node.get_logger()
             log.error(f"{self._name}: {error}")

@@ -7,11 +7,15 @@ All are named ``roboreward_ros.testing.fake_rewards:Class`` to the registry.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
+from roboreward_ros.clock import SystemClock
+from roboreward_ros.rewards.progress import report
 from roboreward_ros.types import (
     Abstain,
     AbstainReason,
@@ -34,12 +38,18 @@ class FakeConfig:
         value: the score that a well-behaved answer gives.
         only: misbehave for this episode id only, "" for all.
         timeout_s: deadline that the spec announces.
+        dense: give a value for every step, where the fake can.
+        breaks_at: step of a followed episode at which it raises.
+        door: file without which a DoorSource does not answer.
     """
 
     child: bool = False
     value: float = 3.0
     only: str = ""
     timeout_s: float = 20.0
+    dense: bool = False
+    breaks_at: int = -1
+    door: str = ""
 
 
 class FakeSource:
@@ -183,6 +193,83 @@ class GarbageSource(FakeSource):
         os.write(int(sys.argv[1]), b"HTTP/1.1 500 Internal Server Error\r\n\r\n")
         threading.Event().wait()
         return self.answer()
+
+
+class FollowingSource(FakeSource):
+    """Follows running episodes and answers several at once; ``text`` says how it came to a score.
+
+    The value of step k is 1 + k % 5; an episode scores what its last step does.
+    """
+
+    @property
+    def spec(self) -> RewardSpec:
+        return dataclasses.replace(super().spec, dense=self.config.dense)
+
+    @property
+    def batch(self) -> int:
+        return 1 if self.config.dense else 3
+
+    def begin(self, task: str, control_hz: float) -> FollowedEpisode:
+        del task, control_hz
+        return FollowedEpisode(self)
+
+    def score(self, request: RewardRequest) -> RewardOutcome:
+        if self.config.only == request.episode_id:
+            return self.misbehave()
+        return self.said(len(request.frames), "stored")
+
+    def score_batch(self, requests: list[RewardRequest]) -> list[RewardOutcome]:
+        if any(request.episode_id == self.config.only for request in requests):
+            raise ValueError("one of them is bad")
+        return [self.said(len(request.frames), f"{len(requests)} at once") for request in requests]
+
+    def misbehave(self) -> RewardOutcome:
+        raise ValueError("no such tensor")
+
+    def said(self, frames: int, text: str) -> Score:
+        steps = tuple(1.0 + k % 5 for k in range(frames))
+        name = Provenance(self.spec.name)
+        per_step = steps if self.config.dense else ()
+        return Score(
+            steps[-1], ScoreScale.RUBRIC, ScoreKind.NONE, name, text=text, per_step=per_step
+        )
+
+
+class FollowedEpisode:
+    """A growing episode of FollowingSource; breaks off at the step ``breaks_at``."""
+
+    def __init__(self, source: FollowingSource) -> None:
+        self._source = source
+        self._count = 0
+
+    def push(self, jpeg: bytes) -> float | None:
+        del jpeg
+        if self._count == self._source.config.breaks_at:
+            raise ValueError("no such frame")
+        self._count += 1
+        return 1.0 + (self._count - 1) % 5 if self._source.config.dense else None
+
+    def finish(self, request: RewardRequest) -> RewardOutcome:
+        return self._source.said(len(request.frames), f"{self._count} live")
+
+
+class DoorSource(FakeSource):
+    """Answers only while the file ``door`` is there: a server that comes and goes."""
+
+    def misbehave(self) -> RewardOutcome:
+        if not Path(self.config.door).exists():
+            raise ConnectionRefusedError("connection refused")
+        return self.answer()
+
+
+class EndlessSource(FakeSource):
+    """Looks at frames until nobody wants the answer any more."""
+
+    def misbehave(self) -> RewardOutcome:
+        clock = SystemClock()
+        while True:
+            report(1, 9)
+            clock.sleep(0.01)
 
 
 MISBEHAVING: tuple[type[FakeSource], ...] = (

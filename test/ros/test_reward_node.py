@@ -142,10 +142,11 @@ def test_a_source_that_is_not_in_force_is_refused(ros, run, start):
 
 
 def test_goals_wait_in_order_and_a_cancelled_one_writes_nothing(ros, run, start):
-    options = json.dumps({"only": "ep_000000", "timeout_s": 1.0})
+    options = json.dumps({"only": "ep_000000", "timeout_s": 3.0})
     reward = start(source=f"{FAKES}:HangingSource", source_options=options)
-    hanging = ros.send(reward.client, ScoreEpisode.Goal(uri=run.add(0)))
-    waiting = ros.send(reward.client, ScoreEpisode.Goal(uri=run.add(1)))
+    first, second = run.add(0), run.add(1)
+    hanging = ros.send(reward.client, ScoreEpisode.Goal(uri=first))
+    waiting = ros.send(reward.client, ScoreEpisode.Goal(uri=second))
     assert hanging.accepted
     assert waiting.accepted
     ros.spin_future(hanging.cancel_goal_async())

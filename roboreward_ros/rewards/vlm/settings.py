@@ -104,6 +104,7 @@ class VideoConfig(ModelConfig):
         paraphrases: templates such as "The robot should {task}." to ask in each; none asks the
             task as it is.
         max_spread: abstain where two of them differ by more, in the score's units.
+        batch: waiting episodes that are answered in one forward pass, within one deadline.
     """
 
     sampling: Sampling = Sampling.UNIFORM_N
@@ -116,9 +117,12 @@ class VideoConfig(ModelConfig):
     dense: bool = False
     paraphrases: tuple[str, ...] = ()
     max_spread: float = 1.0
+    batch: int = 4
 
     def __post_init__(self) -> None:
         ModelConfig.__post_init__(self)
+        if self.batch < 1:
+            raise ConfigError("batch is too small", got=self.batch, allowed=">= 1 episode")
         check_templates(self.paraphrases, self.max_spread)
         if self.paraphrases and (self.dense or self.readout is not Readout.SCORED):
             raise ConfigError(

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from roboreward_ros.errors import RewardSourceError
@@ -107,17 +108,22 @@ class ModelSource(ABC):
 
     def score(self, request: RewardRequest) -> RewardOutcome:
         """Score one episode; raises RewardSourceError for one that cannot be looked at."""
+        return self._ask(self._warm([request]), request)
+
+    def _warm(self, requests: Sequence[RewardRequest]) -> Backend:
+        """The model, if it is there and the episodes are long enough to be looked at."""
         if self._backend is None:
             raise RewardSourceError(
                 f"reward source '{self._spec.name}' is not warm", next_step="Call warm_up first."
             )
-        if len(request.frames) < MIN_FRAMES:
-            raise RewardSourceError(
-                "the episode is too short to be judged",
-                got=f"{len(request.frames)} frames",
-                allowed=f">= {MIN_FRAMES}",
-            )
-        return self._ask(self._backend, request)
+        for request in requests:
+            if len(request.frames) < MIN_FRAMES:
+                raise RewardSourceError(
+                    "the episode is too short to be judged",
+                    got=f"{len(request.frames)} frames",
+                    allowed=f">= {MIN_FRAMES}",
+                )
+        return self._backend
 
     def close(self) -> None:
         """Free the weights; idempotent."""

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from roboreward_ros.errors import RewardSourceError
 from roboreward_ros.rewards.frames import frames_hash
-from roboreward_ros.rewards.vlm.clips import Clip, Selection, decode, select
+from roboreward_ros.rewards.vlm.clips import Clip, Sampling, Selection, decode, select
 from roboreward_ros.rewards.vlm.ensemble import pool, wordings
 from roboreward_ros.rewards.vlm.parsers import read_rubric
 from roboreward_ros.rewards.vlm.prompt import (
@@ -20,7 +19,6 @@ from roboreward_ros.rewards.vlm.prompt import (
     Order,
     checked_task,
     scoring_prompt,
-    split_video,
 )
 from roboreward_ros.rewards.vlm.settings import Readout, VideoConfig
 from roboreward_ros.rewards.vlm.source import ModelSource
@@ -36,6 +34,7 @@ from roboreward_ros.types import (
 if TYPE_CHECKING:
     from roboreward_ros.rewards.vlm.answers import Answer
     from roboreward_ros.rewards.vlm.backend import Backend, Choice
+    from roboreward_ros.rewards.vlm.live import LiveVideo
 
 
 class VideoSource(ModelSource):
@@ -70,12 +69,7 @@ class VideoSource(ModelSource):
     def _ask(self, backend: Backend, request: RewardRequest) -> RewardOutcome:
         prompt = self._prompt(request.task, backend.family)
         if self._config.dense:
-            answers = self._every_prefix(backend, prompt, request)
-            provenance = dataclasses.replace(
-                self._identity, frames_hash=frames_hash(request.frames)
-            )
-            per_step = tuple(self._value(answer) for answer in answers)
-            return self._verdict(answers[-1], ScoreKind.TOKENS, provenance, per_step)
+            return self._follow(backend, prompt, request.control_hz).finish(request)
         selection = select(len(request.frames), request.control_hz, self._config.clip_config())
         clip = self._clip(backend, request.frames, selection)
         seen = [request.frames[index] for index in selection.indices]
@@ -116,29 +110,51 @@ class VideoSource(ModelSource):
         )
         return Clip(pixels, selection.times_s, selection.seconds_per_frame, selection.stable)
 
-    def _every_prefix(self, backend: Backend, prompt: str, request: RewardRequest) -> list[Answer]:
-        """An answer for every prefix, each frame of the grid computed once (memory: one cache)."""
-        from roboreward_ros.rewards.vlm.incremental import IncrementalScorer
+    @property
+    def batch(self) -> int:
+        """Episodes that it answers in one forward pass."""
+        whole = self._config.readout is Readout.SCORED and not self._config.paraphrases
+        return self._config.batch if whole and not self._config.dense else 1
 
-        before, after = split_video(prompt)
-        pixels, factor = self._config.frame_pixels, backend.patching.factor
-        choice = self._choice(backend)
-        scorer: IncrementalScorer | None = None
-        spacing = -1.0
-        answers = []
-        for count in range(1, len(request.frames) + 1):
-            selection = select(count, request.control_hz, self._config.clip_config())
-            if scorer is None or selection.seconds_per_frame != spacing:
-                spacing = selection.seconds_per_frame  # a long episode goes on at half the rate
-                scorer = IncrementalScorer(backend, before, spacing)
-            for index in range(scorer.frames, selection.stable):
-                frame = decode(request.frames, selection.indices[index : index + 1], pixels, factor)
-                scorer.push(frame[0], selection.times_s[index])
-            if selection.stable == len(selection.indices):
-                answers.append(scorer.score(after, choice=choice))
-                continue
-            tail = decode(request.frames, selection.indices[-1:], pixels, factor)
-            answers.append(scorer.score(after, tail[0], selection.times_s[-1], choice))
-        if not answers:
-            raise RewardSourceError("the episode has no frames")
-        return answers
+    def score_batch(self, requests: list[RewardRequest]) -> list[RewardOutcome]:
+        """Outcomes of several episodes in one forward pass; raises as ``score`` does for any."""
+        backend = self._warm(requests)
+        asked = []
+        for request in requests:
+            count, hz = len(request.frames), request.control_hz
+            selection = select(count, hz, self._config.clip_config())
+            prompt = self._prompt(checked_task(request.task), backend.family)
+            asked.append((prompt, self._clip(backend, request.frames, selection)))
+        answers = backend.score_batch(asked, self._choice(backend))
+        return [
+            self._judged(answer, request, ())
+            for answer, request in zip(answers, requests, strict=True)
+        ]
+
+    def begin(self, task: str, control_hz: float) -> LiveVideo | None:
+        """Follow an episode while it runs; None where every new frame changes what is seen."""
+        config, backend = self._config, self._backend
+        stays = config.sampling is Sampling.GRID and config.readout is Readout.SCORED
+        if backend is None or not stays or config.paraphrases:
+            return None
+        prompt = self._prompt(checked_task(task), backend.family)
+        return self._follow(backend, prompt, control_hz)
+
+    def _follow(self, backend: Backend, prompt: str, control_hz: float) -> LiveVideo:
+        from roboreward_ros.rewards.vlm.live import GrowingVideo, LiveVideo
+
+        clip, choice = self._config.clip_config(), self._choice(backend)
+        video = GrowingVideo(backend, prompt, clip, control_hz, choice)
+        return LiveVideo(video, self._value, self._config.dense, self._judged)
+
+    def _judged(
+        self, answer: Answer, request: RewardRequest, per_step: tuple[float, ...]
+    ) -> RewardOutcome:
+        """The outcome of an answer about a whole episode, with what was looked at."""
+        seen: Sequence[bytes] = request.frames
+        if not self._config.dense:
+            clip = self._config.clip_config()
+            indices = select(len(request.frames), request.control_hz, clip).indices
+            seen = [request.frames[index] for index in indices]
+        provenance = dataclasses.replace(self._identity, frames_hash=frames_hash(seen))
+        return self._verdict(answer, ScoreKind.TOKENS, provenance, per_step)

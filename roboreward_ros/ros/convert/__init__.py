@@ -18,7 +18,12 @@ from roboreward_ros.ros.convert.images import (
     image_to_msg,
 )
 from roboreward_ros.ros.convert.policy import Decision, decision_from_msg, decision_to_msg
-from roboreward_ros.ros.convert.rewards import outcome_from_msg, record_from_msg, record_to_msg
+from roboreward_ros.ros.convert.rewards import (
+    live_to_msg,
+    outcome_from_msg,
+    record_from_msg,
+    record_to_msg,
+)
 from roboreward_ros.ros.convert.robot import (
     BASE_FRAME,
     action_from_msg,
@@ -56,6 +61,7 @@ __all__ = [
     "image_to_compressed",
     "image_to_msg",
     "joints_to_msg",
+    "live_to_msg",
     "outcome_from_msg",
     "pose_to_msg",
     "record_from_msg",

@@ -17,6 +17,7 @@ from roboreward_ros.types import (
     Provenance,
     RewardFailure,
     RewardOutcome,
+    RewardSpec,
     Score,
     ScoreKind,
     ScoreScale,
@@ -52,6 +53,19 @@ def record_to_msg(record: LabelRecord) -> msg.Reward:
             message.reason = outcome.message
         case _:
             assert_never(outcome)
+    return message
+
+
+def live_to_msg(
+    episode_id: str, step: int, value: float, spec: RewardSpec, stamp_ns: int
+) -> msg.Reward:
+    """What a dense source says of a step while its episode runs; ``seq`` is the step."""
+    message = msg.Reward(header=header(stamp_ns), episode_id=episode_id, source=spec.name)
+    message.seq = int(step)
+    message.outcome = msg.Reward.SCORE
+    message.value = float(value)
+    message.scale = str(spec.scale)
+    message.per_step = doubles((value,))
     return message
 
 

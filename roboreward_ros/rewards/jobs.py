@@ -1,0 +1,64 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a reward host has to do, in the order in which it came."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from roboreward_ros.rewards.live import LiveFrame
+from roboreward_ros.rewards.progress import OnFrames
+from roboreward_ros.types import RewardOutcome, RewardRequest, RewardSpec
+
+RequestFactory: TypeAlias = Callable[[RewardSpec], RewardRequest]
+"""Makes the request for the source that will score it: what it opens depends on the spec."""
+
+OnShadow: TypeAlias = Callable[[RewardSpec, RewardRequest, RewardOutcome], object]
+"""Told what the source in the shadow says; from its own thread."""
+
+OnStep: TypeAlias = Callable[[LiveFrame, float], None]
+"""Told of the value of a step while its episode still runs; from the host's thread."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoreJob:
+    """Episodes to be scored together; the outcomes come in their order."""
+
+    factories: Sequence[RequestFactory]
+    future: Future[list[RewardOutcome]]
+    on_frames: OnFrames
+
+
+@dataclass(frozen=True, slots=True)
+class PushJob:
+    """A frame of a running episode, to be looked at."""
+
+    frame: LiveFrame
+
+
+@dataclass(frozen=True, slots=True)
+class DropJob:
+    """A running episode to be forgotten."""
+
+    episode_id: str
+
+
+def as_factory(request: RewardRequest | RequestFactory) -> RequestFactory:
+    """A factory of ``request``; truth goes to a source that declares it and to no other."""
+    if not isinstance(request, RewardRequest):
+        return request
+    whole = request
+
+    def make(spec: RewardSpec) -> RewardRequest:
+        return whole if spec.needs_truth else dataclasses.replace(whole, truth=None)
+
+    return make
+
+
+def unheard(done: int, total: int) -> None:
+    """Nobody listens to the progress."""
+    del done, total

@@ -1,0 +1,109 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``~/set_reward_source``, ``~/promote_shadow`` and the parameter ``source``: one swap, three ways.
+
+A swap takes as long as a model loads; it runs in a thread of its own while the node goes on.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from rclpy.parameter import Parameter
+from std_srvs.srv import Trigger
+
+from roboreward_ros.ros.loop import until
+from roboreward_ros.srv import SetRewardSource
+
+if TYPE_CHECKING:
+    from roboreward_ros.ros.lifecycle import HostNode
+
+
+class SourceDesk(Protocol):
+    """What changes the source, as the services see it. All may take minutes."""
+
+    @property
+    def source(self) -> str:
+        """Name of the source in force."""
+
+    def swap(self, source: str, options_json: str, *, shadow: bool) -> tuple[int, str]:
+        """Error code of the service, 0 for none, and the reason."""
+
+    def promote_shadow(self) -> str:
+        """Let the shadow take over; the reason where it did not, else ""."""
+
+
+class SourceServices:
+    """The services and the parameter of one node.
+
+    Args:
+        node: host; has a parameter ``source``.
+        desk: changes the source.
+        changed: called in the executor's thread when another source may be in force.
+    """
+
+    def __init__(
+        self,
+        node: HostNode,  # type: ignore[type-arg]
+        desk: SourceDesk,
+        changed: Callable[[], None],
+    ) -> None:
+        self._node = node
+        self._desk = desk
+        self._changed = changed
+        self._following = False  # the parameter is being set to what is in force
+        node.create_service(SetRewardSource, "~/set_reward_source", self._set)
+        node.create_service(Trigger, "~/promote_shadow", self._promote)
+
+    async def _set(
+        self, request: SetRewardSource.Request, response: SetRewardSource.Response
+    ) -> SetRewardSource.Response:
+        def work() -> None:
+            response.error_code, response.error_msg = self._desk.swap(
+                request.source, request.options_json, shadow=bool(request.shadow)
+            )
+            if response.error_code == 0 and not request.shadow:
+                self._node.post(lambda: self._show(request.source))
+
+        await self._in_thread(work)
+        response.active = self._desk.source
+        return response
+
+    async def _promote(
+        self, request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        del request
+        reasons: list[str] = []
+        await self._in_thread(lambda: reasons.append(self._desk.promote_shadow()))
+        why = reasons[0] if reasons else "unexpected"
+        response.success = not why
+        response.message = why or f"{self._desk.source} is in force"
+        if not why:
+            self._show(self._desk.source)
+        return response
+
+    async def _in_thread(self, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work, name="swap worker", daemon=True)
+        thread.start()
+        await until(lambda: not thread.is_alive())
+
+    def parameter_set(self, old: str, new: str) -> None:
+        """The parameter was set to ``new``: the same swap; it goes back where that fails."""
+        if new == old or self._following:
+            return
+
+        def work() -> None:
+            failed = self._desk.swap(new, "", shadow=False)[0]
+            self._node.post(lambda: self._show(old if failed else new))
+
+        threading.Thread(target=work, name="swap worker", daemon=True).start()
+
+    def _show(self, source: str) -> None:
+        """Let the parameter say what is in force."""
+        self._changed()
+        if self._node.config.source != source:
+            self._following = True
+            self._node.set_parameters([Parameter("source", value=source)])
+            self._following = False
