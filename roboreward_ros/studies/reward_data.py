@@ -12,18 +12,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
 
-import cv2
-import mujoco
 import numpy as np
 
 from roboreward_ros.errors import ConfigError, SimulationError
 from roboreward_ros.protocols import Policy
 from roboreward_ros.reward_training.dataset import (
     Shard,
-    Vocabulary,
     shard_name,
     write_shard,
     write_vocabulary,
@@ -33,46 +29,37 @@ from roboreward_ros.sim.adapters import TwinCamera, TwinRobot
 from roboreward_ros.sim.demo_scripts import Move, PickPlace, pick_script
 from roboreward_ros.sim.demo_style import DemoStyle, DrawerStyle, MotionStyle, PickStyle
 from roboreward_ros.sim.demonstrators import Script, demonstrate
-from roboreward_ros.sim.scene import (
-    CAMERA_FOCAL,
-    CAMERA_FORWARD,
-    CAMERA_POS,
-    MAX_HEIGHT,
-    MAX_WIDTH,
-    look_along,
-)
 from roboreward_ros.sim.seeds import demo_seed, held_out_seed
 from roboreward_ros.sim.tasks import DRAWER, TASKS, TaskSpec
-from roboreward_ros.sim.tasks.drawer import DrawerScene
 from roboreward_ros.sim.twin import Twin
-from roboreward_ros.studies.reward_sentences import (
-    SENTENCES,
-    THINGS,
-    Judge,
-    Swap,
-    judge_for,
-    swap_of,
+from roboreward_ros.studies.reward_sentences import SENTENCES, THINGS, Swap, swap_of
+from roboreward_ros.studies.reward_watch import (
+    CAMERA_SIZE,
+    NAMES,
+    Origin,
+    Snapshot,
+    WatchedTwin,
+    vocabulary,
 )
 from roboreward_ros.studies.rollout import ConstantNoise, NoiseChooser, PriorNoise, Rollout
-from roboreward_ros.types import Float32Array, FloatArray, ImageU8, RobotState, StepReport
+from roboreward_ros.types import ImageU8
 
-CAMERA_SIZE, JPEG_QUALITY = 256, 95  # as sim_node draws and recorder_node stores
+__all__ = [
+    "NAMES",
+    "CollectConfig",
+    "Collector",
+    "Origin",
+    "Snapshot",
+    "WatchedEpisode",
+    "WatchedTwin",
+    "collect",
+    "shown",
+    "vocabulary",
+]
 GRID = (0, 20, 40)  # steps of the frames that every longer clip shows: 0.25 fps at 5 Hz
 ENDS = 3  # clips an episode: two drawn ends and the episode's own
 LAYOUTS = 100_000_000  # first demonstration layout that is for reward models
 HELD_OUT_LAYOUTS = 1_000_000  # first held-out layout that is for reward models
-NAMES = tuple(dict.fromkeys(f"{key}/{name}" for key, there in THINGS.items() for name in there))
-"""All things of all scenes, ``task/name``."""
-
-
-class Origin(StrEnum):
-    """How an episode came about."""
-
-    SCRIPTED = "scripted"  # the task, with wide errors
-    OTHER = "other"  # another pair of things, with errors
-    IDLE = "idle"  # nothing at all, or stops in the middle
-    BASE = "base"  # the policy under N(0, I)
-    STEERED = "steered"  # the policy under constant, scaled or actor's noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,110 +92,6 @@ class CollectConfig:
                 got=(self.episodes, self.frame_size),
                 allowed=">= 1 and a multiple of 32",
             )
-
-
-def vocabulary(control_hz: float = 5.0) -> Vocabulary:
-    """What labels, tasks and states of twin clips mean."""
-    return Vocabulary(
-        sentences=tuple(sentence.text for sentence in SENTENCES),
-        tasks=tuple(spec.sentence for spec in TASKS),
-        origins=tuple(Origin),
-        swaps=tuple(Swap),
-        things=NAMES,
-        roles=tuple(
-            tuple((_number(spec, s.source), _number(spec, s.target)) for s in SENTENCES)
-            for spec in TASKS
-        ),
-        projection=tuple(tuple(float(x) for x in row) for row in projection()),
-        control_hz=control_hz,
-    )
-
-
-def projection() -> FloatArray:
-    """The third-person camera ``[3, 4]``: base frame to homogeneous places in the picture, 0..1."""
-    turn = np.zeros(9)
-    mujoco.mju_quat2Mat(turn, look_along(CAMERA_FORWARD))
-    right, up, back = turn.reshape(3, 3).T
-    middle = np.array([0.5, 0.5, 1.0])
-    across = CAMERA_FOCAL[0] / MAX_WIDTH * right
-    down = -CAMERA_FOCAL[1] / MAX_HEIGHT * up
-    matrix = np.stack([across, down, np.zeros(3)]) + np.outer(middle, -back)
-    return np.concatenate([matrix, -(matrix @ np.array(CAMERA_POS))[:, None]], axis=1)
-
-
-def _number(spec: TaskSpec, name: str) -> int:
-    return NAMES.index(f"{spec.key}/{name}") if name in THINGS[spec.key] else -1
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """One looked-at state: JPEG, privileged state ``[D]``, score under every sentence ``[S]``."""
-
-    jpeg: bytes
-    state: Float32Array
-    scores: tuple[int, ...]
-
-
-class WatchedTwin(Twin):
-    """Looks at the steps of an episode that are wanted."""
-
-    wanted: frozenset[int] = frozenset()
-
-    def reset(self, task: str, seed: int) -> RobotState:
-        state = super().reset(task, seed)
-        engine = self._running()
-        self._judges: list[Judge] = []
-        for sentence in SENTENCES:
-            judge = judge_for(self.task, sentence, engine.scene, engine.model, engine.data)
-            judge.begin()
-            self._judges.append(judge)
-        self.seen: dict[int, Snapshot] = {}
-        self._step = 0
-        self._look()
-        return state
-
-    def step(self, action: FloatArray) -> StepReport:
-        report = super().step(action)
-        self._step += 1
-        self._look()
-        return report
-
-    def _look(self) -> None:
-        if self._step not in self.wanted:
-            return
-        image = cv2.cvtColor(self.render(CAMERA_SIZE, CAMERA_SIZE), cv2.COLOR_RGB2BGR)
-        _, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-        scores = tuple(judge.assess().score for judge in self._judges)
-        self.seen[self._step] = Snapshot(jpeg.tobytes(), self.privileged(), scores)
-
-    def privileged(self) -> Float32Array:
-        """See ``Shard.states``."""
-        engine = self._running()
-        scene, data = engine.scene, engine.data
-        values = np.full(vocabulary().state_size, np.nan, dtype=np.float32)
-        values[:3], values[3], values[4] = scene.ee, engine.gripper, 0.0
-        if isinstance(scene, DrawerScene):
-            values[4] = data.joint("drawer").qpos[0]
-        robot = _robot_bodies(scene)
-        bodies = engine.model.geom_bodyid[data.contact.geom].reshape(-1, 2)
-        for name, thing in THINGS[self.task.key].items():
-            body = engine.model.body(thing.body).id
-            touching = {int(b if a == body else a) for a, b in bodies if body in (a, b)}
-            place = data.xpos[body]
-            if isinstance(scene, DrawerScene) and name == "drawer":
-                place = scene.handle()
-            at = 5 + 5 * NAMES.index(f"{self.task.key}/{name}")
-            values[at : at + 3] = place
-            values[at + 3] = set(robot[:2]) <= touching
-            values[at + 4] = bool(set(robot) & touching)
-        return values
-
-
-def _robot_bodies(scene: object) -> tuple[int, ...]:
-    model = scene.model  # type: ignore[attr-defined]
-    from roboreward_ros.sim.arm_model import FINGER_NAMES
-
-    return (*(int(model.body(n).id) for n in FINGER_NAMES), int(model.body("wrist_rotate").id))
 
 
 def wide_style(rng: np.random.Generator, noisy: bool) -> DemoStyle:

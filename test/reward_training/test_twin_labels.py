@@ -14,16 +14,9 @@ from roboreward_ros.sim.demonstrators import demonstrate
 from roboreward_ros.sim.seeds import demo_seed
 from roboreward_ros.sim.tasks import DRAWER, MUSHROOM, STACK, TASKS
 from roboreward_ros.sim.twin import Twin
-from roboreward_ros.studies.reward_data import (
-    LAYOUTS,
-    CollectConfig,
-    Collector,
-    WatchedTwin,
-    projection,
-    shown,
-    vocabulary,
-)
+from roboreward_ros.studies.reward_data import LAYOUTS, CollectConfig, Collector, shown
 from roboreward_ros.studies.reward_sentences import SENTENCES, Swap, swap_of
+from roboreward_ros.studies.reward_watch import WatchedTwin, projection, vocabulary
 
 NUMBER = {sentence.text: k for k, sentence in enumerate(SENTENCES)}
 
