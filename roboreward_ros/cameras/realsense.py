@@ -16,7 +16,7 @@ from roboreward_ros.errors import CameraError, ConfigError
 from roboreward_ros.types import Frame, ImageU8
 
 MAX_AGE_NS = 1_000_000_000
-_Library = Any  # type: ignore[explicit-any]
+_Library = Any
 
 
 @dataclass(frozen=True, slots=True)

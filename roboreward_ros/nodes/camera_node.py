@@ -85,9 +85,9 @@ class CameraNodeConfig(HostConfig):
             topic, separator, source = entry.strip().partition("=")
             if not separator or not topic or not source:
                 raise ConfigError("more is malformed", got=entry, allowed="topic=source,...")
-            none = dict.fromkeys(SOURCES, "")
             chosen = dict([camera_parameter(source)])
-            found.append(dataclasses.replace(found[0], topic=topic, **{**none, **chosen}))
+            values = {**dict.fromkeys(SOURCES, ""), **chosen, "topic": topic}
+            found.append(dataclasses.replace(found[0], **values))  # type: ignore[arg-type]
         if len({stream.topic for stream in found}) < len(found):
             raise ConfigError("two cameras have one topic", got=self.more)
         return tuple(found)

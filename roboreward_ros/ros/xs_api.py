@@ -288,7 +288,8 @@ def _start_executor() -> None:
 
 def _values(told: Vendor) -> tuple[int, ...]:
     """Releases differ: a list, or the whole response."""
-    return tuple(int(value) for value in getattr(told, "values", told))
+    values = told.values if hasattr(told, "values") else told
+    return tuple(int(value) for value in values)
 
 
 def _told(values: Vendor, count: int) -> FloatArray:

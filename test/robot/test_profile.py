@@ -34,7 +34,7 @@ def test_openings_and_fingers_are_one_line() -> None:
 def test_another_box_of_the_same_arm() -> None:
     profile = load_profile("wx250s").with_workspace("bridge")
     assert profile.box.high[2] == 0.18
-    with pytest.raises(ConfigError, match="bridge, openvla, table"):
+    with pytest.raises(ConfigError, match="bridge, openvla, small, table"):
         profile.with_workspace("moon")
 
 
@@ -102,3 +102,25 @@ def test_a_start_state_out_of_reach_is_refused() -> None:
     far = np.array([2.0, 0, 0.2, 0, 0, 0, 1])
     with pytest.raises(ConfigError, match="start_state"):
         replace(load_profile("wx250s"), start_state=far).start_q()
+
+
+@pytest.mark.parametrize("name", ["vx300s", "rx200"])
+def test_the_other_arms_reach_their_start_inside_every_box(name):
+    profile = load_profile(name)
+    position = profile.kinematics().fk(profile.start_q())[:3, 3]
+    np.testing.assert_allclose(position, profile.start_state[:3], atol=2e-3)
+    for box in profile.workspaces.values():
+        assert box.distance(position) < 2e-3
+    assert profile.kinematics().fk(profile.sleep_q)[2, 3] > 0.0
+
+
+def test_a_missing_joint_stays_at_zero():
+    profile = load_profile("rx200")
+    assert "forearm_roll" not in profile.driven_joints
+    assert len(profile.driven_joints) == 5
+    assert abs(profile.start_q()[3]) < 1e-4
+
+
+def test_a_virtual_joint_that_could_move_is_refused():
+    with pytest.raises(ConfigError, match="virtual joint elbow can move"):
+        replace(load_profile("rx200"), virtual_joints=("elbow",))

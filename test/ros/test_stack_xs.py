@@ -74,9 +74,8 @@ def test_episodes_with_injected_faults_are_all_kept_and_the_tainted_marked(
     ros, tmp_path, monkeypatch
 ):
     saboteur = Saboteur(ros, SpunSdk(ros))
-    monkeypatch.setattr(
-        camera_node, "make_camera", lambda config: FakeCamera(node.clock, width=32, height=32)
-    )
+    size = {"width": 32, "height": 32, "fps": 10.0}
+    monkeypatch.setattr(camera_node, "make_camera", lambda _: FakeCamera(node.clock, **size))
     run = {"run_dir": str(tmp_path)}
     arm = {
         "driver": "xs_sdk",
@@ -88,7 +87,7 @@ def test_episodes_with_injected_faults_are_all_kept_and_the_tainted_marked(
     policy = FakePolicy(ros.context)
     assert ros.add(policy).bring_up()
     kinds = {
-        CameraNode: {"device": "0"},
+        CameraNode: {"device": "0", "fps": 10.0},
         RobotNode: arm,
         RecorderNode: {"max_skew_s": 2.0},
         RewardNode: {},
@@ -116,7 +115,8 @@ def test_episodes_with_injected_faults_are_all_kept_and_the_tainted_marked(
     assert node.stop.code == 0
     episodes = list(EpisodeStore(tmp_path))
     assert [e.summary.meta.index for e in episodes] == list(range(len(FAULTS)))
-    assert all(e.summary.complete for e in episodes)
+    told = [(k, e.summary.complete, e.summary.taint) for k, e in zip(FAULTS, episodes, strict=True)]
+    assert all(complete for _, complete, _ in told), told
     first, *broken = episodes
     assert (first.summary.end_cause, first.summary.taint) == (EndCause.TIME, ())
     assert first.summary.n_steps == STEPS
