@@ -108,6 +108,11 @@ def test_arguments_reach_the_nodes_they_are_for() -> None:
 def test_a_realtime_session_never_waits_for_the_learner() -> None:
     session = describe(twin(), TASK).node("session_node").parameters
     assert session["wait_for_learner"] is False
+    adapts = {
+        speed: describe(twin(speed=speed), TASK).node("learner_node").parameters["adapt_updates"]
+        for speed in ("realtime", "max")
+    }
+    assert adapts == {"realtime": True, "max": False}, "at max a run must not depend on time"
     assert session["stop_when_done"] is False
     assert session["exit_on_fault"] is False, "a person can mend it"
 

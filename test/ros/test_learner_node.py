@@ -15,9 +15,12 @@ from roboreward_ros.dsrl.follow import actor_path
 from roboreward_ros.episodes.ledger import Ledger
 from roboreward_ros.episodes.promoted import promote
 from roboreward_ros.episodes.store import EpisodeStore
+from roboreward_ros.errors import ConfigError
 from roboreward_ros.nodes.learner_node import LearnerNode
 from roboreward_ros.ros.qos import LATCHED
 from roboreward_ros.types import (
+    Abstain,
+    AbstainReason,
     LabelRecord,
     Provenance,
     RewardFailure,
@@ -46,6 +49,10 @@ class Run:
         score = Score(value, ScoreScale.RUBRIC, ScoreKind.NONE, Provenance("s"))
         self.ledger.append(LabelRecord(-1, f"ep_{index:06d}", score, 0))
 
+    def decline(self, index):
+        declined = Abstain(AbstainReason.ENTROPY, Provenance("s"))
+        self.ledger.append(LabelRecord(-1, f"ep_{index:06d}", declined, 0))
+
     def fail(self, index):
         failure = RewardFailure("no answer", Provenance("s"))
         self.ledger.append(LabelRecord(-1, f"ep_{index:06d}", failure, 0))
@@ -72,6 +79,7 @@ def start(ros, run):
         heard = SimpleNamespace(status=[], updates=[], node=node)
         client.create_subscription(msg.LearnerStatus, "learner", heard.status.append, LATCHED)
         client.create_subscription(msg.PolicyUpdate, "policy_update", heard.updates.append, LATCHED)
+        heard.release = client.create_client(Trigger, "learner_node/release")
         heard.save = client.create_client(Trigger, "learner_node/save")
         return heard
 
@@ -169,3 +177,31 @@ def test_an_unknown_profile_is_refused_with_those_there_are(ros, run):
     node = ros.add(LearnerNode(context=ros.context, parameters=values))
     assert not node.bring_up()
     assert "widowx" in str(node.failure)
+
+
+def test_abstentions_hold_new_weights_until_a_person_lets_them_pass(ros, run, start):
+    for index in range(WARM):
+        run.commit(index)
+        run.label(index, 1.0 + index % 5)
+    for index in range(WARM, WARM + 5):
+        run.commit(index)
+        run.decline(index)
+    heard = start()
+    ros.spin_until(done(heard, WARM + 5), "all episodes", 60.0)
+    status = heard.status[-1]
+    assert status.grad_steps > 0, "training goes on"
+    assert status.holding
+    assert "abstained" in status.alarm
+    assert (status.policy_version, heard.updates) == (0, [])
+    answer = ros.call(heard.release, Trigger.Request())
+    assert answer.success
+    assert "abstained" in answer.message
+    ros.spin_until(lambda: heard.updates and heard.updates[-1].version == 1, "the held actor")
+    ros.spin_until(lambda: not heard.status[-1].holding, "status")
+    assert not ros.call(heard.release, Trigger.Request()).success, "nothing is held any more"
+
+
+def test_a_checkpoint_that_would_lose_more_than_a_minute_is_refused(ros, run):
+    values = {"run_dir": str(run.path), "checkpoint_s": 120.0}
+    with pytest.raises(ConfigError, match="checkpoint_s at most 50"):
+        LearnerNode(context=ros.context, parameters=values)
