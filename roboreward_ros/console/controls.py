@@ -168,7 +168,7 @@ class Controls:
         judge = "label" in can and bool(about)
         self._success.show(judge, "Success" if running else f"Success: {about}")
         self._failure.show(judge, "Failure" if running else f"Failure: {about}")
-        self._hold.show("hold" in can, "Go on" if view.phase == Phase.PAUSED else "Hold")
+        self._hold.show("hold" in can and view.phase != Phase.PAUSED)
         self._discard.show("discard" in can and bool(about), "Redo" if running else "Discard")
         last = next((e for e in facts.labels if not e.undone and e.key != "u"), None)
         undo = "" if last is None else f"Undo {last.key} of {last.episode_id}"

@@ -42,7 +42,7 @@ CAUSES = {
     "fault": "#ef4444",
 }
 LEVELS = ("rr-good", "rr-warn", "rr-bad", "rr-bad")
-MAX_CARDS = 8
+MAX_CARDS = 3
 
 
 def card(title: str) -> Element:
@@ -126,7 +126,7 @@ class Queue:
         on = "true" if item.episode_id == self._screen.card else "false"
         with ui.element("article").classes("rr-ask").props(f"data-on={on}"):
             ui.label(f"{item.episode_id} · “{item.task}”").classes("rr-task")
-            ui.label(item.detail).classes("rr-soft")
+            ui.label(f"no score: {item.detail}").classes("rr-soft")
             with ui.element("div").classes("rr-strip"):
                 for index in item.frames:
                     picture = ui.element("img").props('loading=lazy alt=""')

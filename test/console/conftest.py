@@ -145,6 +145,8 @@ class Viewer:
 
     def running(self) -> None:
         """Wait for an episode that has just begun, so that there is time to act in it."""
+        if self.at("phase").inner_text() in ("PAUSED", "IDLE"):
+            self.press("Enter")
         self.until(
             lambda: re.fullmatch(r"step [1-6]/20", self.at("step").inner_text()), "a new episode"
         )
