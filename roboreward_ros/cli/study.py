@@ -24,6 +24,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     demo.add_argument("--runs", type=Path, default=Path("runs/demo_seeds"), help="of the runs")
     demo.add_argument("--out", type=Path, default=Path("bench/results"), help="of the tables")
     demo.set_defaults(run=run_demo_study)
+    noise = studies.add_parser("noise", help="base success under each noise form, before learning")
+    noise.add_argument("--task", default="open the drawer")
+    noise.add_argument("--policy", default="demo", help="folder of the frozen policy")
+    noise.add_argument("--episodes", type=int, default=40, help="layouts, the same for each form")
+    noise.add_argument("--profile", default="", help="fail if this learner's form is refused")
+    noise.set_defaults(run=run_noise_study)
     efficiency = studies.add_parser("efficiency", help="episodes that each learner needs")
     efficiency.add_argument("--task", default="open the drawer")
     efficiency.add_argument("--policy", default="demo", help="folder of the frozen policy")
@@ -72,6 +78,28 @@ def run_demo_study(args: argparse.Namespace) -> int:
     print(f"tables: {args.out / 'demo_seeds.md'}, {args.out / 'demo_seeds.json'}")
     passed = sum(result.passes for result in results)
     return int(5 * passed < 4 * len(results))
+
+
+def run_noise_study(args: argparse.Namespace) -> int:
+    """Measure every noise form; an error where the profile's own kills the base policy."""
+    from roboreward_ros.dsrl.config import NoiseForm, load_profile
+    from roboreward_ros.policies.diffusion import load_policy
+    from roboreward_ros.sim.seeds import demo_seed
+    from roboreward_ros.sim.tasks import find_task
+    from roboreward_ros.studies.baselines import Setting, open_twin_rollout
+    from roboreward_ros.studies.noise_gate import FormNoise, measure_forms, require_form
+
+    task, policy_id = find_task(args.task), load_policy(args.policy).spec.policy_id
+    rollout = open_twin_rollout(Setting(task.sentence, args.policy, policy_id, task.max_steps))
+    seeds = [demo_seed(k) for k in range(args.episodes)]
+    forms = [FormNoise(form) for form in NoiseForm]
+    results = measure_forms(rollout, task.sentence, seeds, task.max_steps, forms)
+    for result in results:
+        verdict = "refused: it kills the base policy" if result.refused else ""
+        print(f"{result.form:>7} {result.successes:4d}/{result.episodes} {verdict}".rstrip())
+    if args.profile:
+        require_form(load_profile(args.profile), results)
+    return 0
 
 
 def run_efficiency_study(args: argparse.Namespace) -> int:
