@@ -143,6 +143,8 @@ class DsrlConfig:
         updates_per_decision: quota by the episode's decisions instead, if above 0.
         warmup_episodes: labelled episodes of the prior before the first update.
         warmup_updates: updates owed when the warm-up ends.
+        clone_updates: steps of imitation when the warm-up ends, if there are prior data with known
+            latents (``residual`` actors only).
         critic_only_updates: first updates that leave the actor alone.
         actor_period: critic updates per actor update.
         capacity: decisions kept.
@@ -205,6 +207,7 @@ class DsrlConfig:
     updates_per_decision: float = 0.0
     warmup_episodes: int = 10
     warmup_updates: int = 200
+    clone_updates: int = 0
     critic_only_updates: int = 100
     actor_period: int = 1
     capacity: int = 50_000
@@ -232,7 +235,7 @@ class DsrlConfig:
             self._require(name, 0 <= getattr(self, name) <= 1, "in [0, 1]")
         for name in (
             "pessimism", "alpha_lr", "weight_decay", "potential_weight", "warmup_updates",
-            "critic_only_updates", "updates_per_episode", "updates_per_decision",
+            "critic_only_updates", "updates_per_episode", "updates_per_decision", "clone_updates",
         ):  # fmt: skip
             self._require(name, getattr(self, name) >= 0, "0 or more")
         for name in (
@@ -249,6 +252,8 @@ class DsrlConfig:
         self._require("noise_bound", self.noise_bound >= 4, "4 or more, else the prior is cut")
         if self.reward is RewardForm.STEP_COST:
             self._require("gamma", self.gamma < 1, "below 1 for step_cost, whose sum is endless")
+        if self.clone_updates > 0:
+            self._require("actor", self.actor is ActorForm.RESIDUAL, "residual for clone_updates")
         if self.bounded:
             self._require("clip_targets", self.clip_targets, "true with bounded critics")
         if self.acting is Acting.BEST_OF_PRIOR:

@@ -15,6 +15,7 @@ import torch
 from roboreward_ros.dsrl.actor import SteeringActor
 from roboreward_ros.dsrl.agent import Agent, UpdateMetrics
 from roboreward_ros.dsrl.chunk_decoder import ChunkDecoder
+from roboreward_ros.dsrl.cloning import clone_prior
 from roboreward_ros.dsrl.compute import Compute, equip
 from roboreward_ros.dsrl.config import ActorForm, CriticForm, DsrlConfig
 from roboreward_ros.dsrl.edit import Edit
@@ -206,6 +207,7 @@ class Learner:
         elif self.replay.labelled >= config.warmup_episodes:
             self.warm = True
             self.sac.fit(self.replay)
+            clone_prior(self.sac, self.replay, self.rng)
             self.owed += config.warmup_updates + quota
 
     def _starts_as_prior(self) -> bool:

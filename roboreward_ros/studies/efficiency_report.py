@@ -85,7 +85,9 @@ def markdown(result: EfficiencyResult, stem: str, command: str) -> str:
             gain = ""
             if profile != config.profiles[0]:
                 d = paired_bootstrap([r.area for r in ours], [r.area for r in runs])
-                gain = f"{100 * d.value:+.0f} [{100 * d.low:+.0f}, {100 * d.high:+.0f}]"
+                gain = f"{100 * d.value:+.0f}"
+                if len(runs) > 1:
+                    gain += f" [{100 * d.low:+.0f}, {100 * d.high:+.0f}]"
             lines.append(
                 f"| {noise.name} | {profile} | {mae:.2f} | {reached}/{len(runs)} | "
                 f"{median_episodes(runs, result.threshold, config.episodes)} | "

@@ -25,8 +25,16 @@ from roboreward_ros.dsrl.checkpoint import load_learner, save_learner
 from roboreward_ros.dsrl.config import DsrlConfig, RewardForm, load_profile
 from roboreward_ros.errors import CheckpointError, ConfigError
 from roboreward_ros.files import write_atomic
-from roboreward_ros.sim.seeds import held_out_seed
-from roboreward_ros.studies.baselines import Evaluator, Job, OpenRollout, Setting
+from roboreward_ros.sim.seeds import held_out_seed, training_seed
+from roboreward_ros.studies.baselines import (
+    Evaluator,
+    Job,
+    OpenRollout,
+    Setting,
+    best_candidate,
+    candidate_jobs,
+    candidate_latents,
+)
 from roboreward_ros.studies.online import new_learner, train_online, truth_rubric
 from roboreward_ros.studies.rollout import (
     ConstantNoise,
@@ -242,6 +250,7 @@ class EfficiencyStudy:
             "zero": ConstantNoise(),
             "shrunk": PriorNoise(0.5),
         }
+        choosers["best_constant"] = self._best_constant()
         baselines = {name: self._success(name, c) for name, c in choosers.items()}
         cells = [
             self._cell(Cell(profile, noise, seed), baselines["base"])
@@ -250,6 +259,15 @@ class EfficiencyStudy:
             for profile in self.config.profiles
         ]
         return EfficiencyResult(self.config, baselines, tuple(cells))
+
+    def _best_constant(self) -> ConstantNoise:
+        """The best of 16 constant latents, chosen with as many episodes as a run may have."""
+        seed = self.config.seeds[0]
+        horizon = self.rollout.policy.spec.prediction_horizon
+        latents = candidate_latents(seed, horizon)
+        layouts = [training_seed(seed, k) for k in range(self.config.episodes)]
+        trials = self._evaluator.run(candidate_jobs(latents, layouts))
+        return ConstantNoise(latents[best_candidate(trials)])
 
     def _success(self, name: str, chooser: NoiseChooser) -> float:
         seeds = tuple(held_out_seed(k) for k in range(self.config.held_out))
