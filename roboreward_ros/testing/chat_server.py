@@ -8,10 +8,12 @@ import base64
 import contextlib
 import io
 import json
+import ssl
 import threading
 from collections import deque
 from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -49,6 +51,7 @@ class ChatServer:
         backend: the model; None where a test does not come so far.
         token: bearer token that requests must carry; "" for none.
         port: 0 takes a free one.
+        tls: file with certificate and key; None serves plain http.
 
     Attributes:
         faults: taken by requests, oldest first; an empty queue means health.
@@ -57,7 +60,13 @@ class ChatServer:
         retry_after: value of that header with a 429; "" for none.
     """
 
-    def __init__(self, backend: Backend | None = None, token: str = "", port: int = 0) -> None:
+    def __init__(
+        self,
+        backend: Backend | None = None,
+        token: str = "",
+        port: int = 0,
+        tls: Path | None = None,
+    ) -> None:
         self._backend = backend
         self.token = token
         self.faults: deque[Fault] = deque()
@@ -69,6 +78,11 @@ class ChatServer:
         self._one_at_a_time = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         self._server.daemon_threads = True
+        self._scheme = "https" if tls else "http"
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 
     @property
@@ -77,7 +91,7 @@ class ChatServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"{self._scheme}://127.0.0.1:{self.port}/v1"
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -34,6 +34,27 @@ from roboreward_ros.types import (
     ScoreKind,
 )
 
+CERTIFICATE = """\
+-----BEGIN CERTIFICATE-----
+MIIBmjCCAUGgAwIBAgIUZl4b8oNVX0XKl78CETQLAZDYTpEwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMTE0MDM1NVoYDzIxMjYxMDI4
+MTQwMzU1WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAQvDjoUWQVzUsU5QYl+V8ih56AHnNlQ0qrodaAU8YW6bdcF/pBj4VSf
+FMj5MBHuwZU9y3X4Jk5Gs3ctwhGkhEKLo28wbTAdBgNVHQ4EFgQUVydrS1GT1qDR
++tr7QC2+3+ggkoQwHwYDVR0jBBgwFoAUVydrS1GT1qDR+tr7QC2+3+ggkoQwDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDRwAwRAIgDULQRRE3LKLzDebr7iMjtsqpWDM2bSAcia6UDGCECEcCIAD4
+YhjjeZ5YZfKQ60coKpm1YjGBTlsA0tTTwvNK7whP
+-----END CERTIFICATE-----
+"""
+KEY = """\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgLQbSKSXjpJ7HDtNL
+rNb7cL6ouAbJn8670N6rfcArD9ChRANCAAQvDjoUWQVzUsU5QYl+V8ih56AHnNlQ
+0qrodaAU8YW6bdcF/pBj4VSfFMj5MBHuwZU9y3X4Jk5Gs3ctwhGkhEKL
+-----END PRIVATE KEY-----
+"""
+"""Of nobody: made for this test, for localhost, until the next century."""
 TOKEN = "sk-very-secret-0123456789"
 SURE = {"max_entropy": 9.0, "max_off_answer_mass": 1.0}
 SCORED = {"prefill": True, "logprobs": True, "media": "jpeg_list", "vllm_fields": True}
@@ -344,6 +365,17 @@ def test_without_an_endpoint_the_error_says_what_to_set():
         build("api").warm_up()
     with pytest.raises(RewardSourceError, match="not warm"):
         build("api").score(episode())
+
+
+def test_an_unknown_certificate_is_refused_unless_it_is_named(make, tmp_path):
+    (tmp_path / "ca.pem").write_text(CERTIFICATE)
+    (tmp_path / "server.pem").write_text(CERTIFICATE + KEY)
+    with ChatServer(tls=tmp_path / "server.pem") as server:
+        with pytest.raises(RewardSourceError, match="CERTIFICATE_VERIFY_FAILED"):
+            make(server, retries=0)
+        for options in ({"ca_file": str(tmp_path / "ca.pem")}, {"verify_tls": False}):
+            server.texts.append("ANSWER: 4")
+            assert make(server, **options).score(episode()).value == 4
 
 
 def test_certificates_are_checked_where_they_are_named(tmp_path):

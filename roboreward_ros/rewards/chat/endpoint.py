@@ -36,7 +36,7 @@ class EndpointConfig:
             never stands in a configuration, a record or a log.
         plain_token: send the token over http to another machine (readable on the way).
         verify_tls: check the server's certificate.
-        ca_file: certificates (PEM) to trust beside none of the system's; "" for the system's.
+        ca_file: PEM file of the only certificates to trust; "" for the system's.
         media: see ``Media``.
         vllm_fields: send vLLM's fields that keep all frames and their times as they are.
         prefill: the server continues a begun reply (vLLM, SGLang; hosted models rarely).
