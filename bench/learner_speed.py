@@ -271,13 +271,9 @@ def cpu_model() -> str:
     """The processor's name and family, where Linux tells them."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text().splitlines() if path.is_file() else []
-    found = [
-        line.split(":", 1)[1].strip()
-        for key in ("model name", "cpu family", "model\t")
-        for line in lines[:40]
-        if line.startswith(key)
-    ]
-    return ", ".join(found[:3]) or platform.machine()
+    keys = ("model name", "cpu family", "model\t")
+    found = [next((x.split(":", 1)[1].strip() for x in lines if x.startswith(k)), "") for k in keys]
+    return ", ".join(filter(None, found)) or platform.machine()
 
 
 def main() -> None:
