@@ -265,7 +265,7 @@ class Sources:
                     with button:
                         ui.label(text).style("display: inline")
             self._active = ui.label("").classes("rr-soft").props("data-testid=active-source")
-            self._table = ui.element("ul").classes("rr-list")
+            self._table = ui.element("ul").classes("rr-list").props("data-testid=agreement")
 
     def refresh(self, facts: RunFacts) -> None:
         mark = (facts.source, facts.agreement)

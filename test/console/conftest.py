@@ -152,25 +152,24 @@ class Viewer:
         )
 
 
-@pytest.fixture
-def open_viewer(stack: Stack, browser: Browser):
-    contexts = []
+def open_page(stack: Stack, browser: Browser) -> Viewer:
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page.set_default_timeout(30_000)
+    page.goto(stack.url)
+    viewer = Viewer(page)
+    expect(viewer.at("phase")).not_to_have_text("")
+    return viewer
 
-    def make(**options: object) -> Viewer:
-        context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(30_000)
-        page.goto(stack.url)
-        viewer = Viewer(page)
-        expect(viewer.at("phase")).not_to_have_text("")
-        return viewer
 
-    yield make
-    for context in contexts:
-        context.close()
+@pytest.fixture(scope="session")
+def viewer(stack: Stack, browser: Browser) -> Viewer:
+    """One tab for all tests: a page takes longer to open than most tests."""
+    return open_page(stack, browser)
 
 
 @pytest.fixture
-def viewer(open_viewer):
-    return open_viewer()
+def second(stack: Stack, browser: Browser) -> Iterator[Viewer]:
+    """Another tab, gone after the test."""
+    other = open_page(stack, browser)
+    yield other
+    other.page.context.close()

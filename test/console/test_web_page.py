@@ -20,6 +20,7 @@ def keys_of(stack):
 
 
 def pause(viewer):
+    viewer.running()
     viewer.press("Space")
     viewer.phase("PAUSED")
 
@@ -29,11 +30,12 @@ def test_the_session_is_seen_and_its_pictures_move(viewer, stack):
     before = viewer.pictures()
     viewer.until(lambda: viewer.pictures() > before + 3, "moving pictures")
     expect(viewer.at("task")).to_contain_text("drawer")
-    expect(viewer.page.get_by_role("button", name="Success")).to_be_visible()
-    expect(viewer.page.get_by_role("button", name="The scene is ready")).to_be_hidden()
+    keys = viewer.page.locator(".rr-control")
+    expect(keys.get_by_role("button", name="Success")).to_be_visible()
+    expect(keys.get_by_role("button", name="The scene is ready")).to_be_hidden()
 
 
-def test_nothing_is_loaded_from_elsewhere(open_viewer, browser, stack):
+def test_nothing_is_loaded_from_elsewhere(browser, stack):
     page = browser.new_page()
     hosts = set()
     page.on("request", lambda request: hosts.add(re.sub(r"^\w+://([^/]*).*", r"\1", request.url)))
@@ -119,6 +121,17 @@ def test_the_reward_source_is_swapped_while_the_session_runs(viewer):
     expect(viewer.at("log")).to_contain_text(re.compile(r"ground_truth \d"))
 
 
+def test_a_candidate_is_tried_in_the_shadow_compared_and_promoted(viewer):
+    viewer.running()
+    viewer.page.get_by_label("source", exact=True).click()
+    viewer.page.get_by_role("option", name="degraded").click()
+    viewer.at("shadow").click()
+    expect(viewer.at("log")).to_contain_text("degraded runs in the shadow of ground_truth")
+    expect(viewer.at("agreement")).to_contain_text("degraded against ground_truth: n = ")
+    viewer.at("promote").click()
+    expect(viewer.at("active-source")).to_contain_text("degraded")
+
+
 def test_a_task_full_of_html_stays_text(viewer):
     pause(viewer)
     before = viewer.page.evaluate("document.querySelector('.rr-seen').dataset.phase")
@@ -148,8 +161,8 @@ def test_a_reload_in_mid_episode_changes_nothing(viewer):
     viewer.until(lambda: viewer.pictures() > before, "pictures after the reload")
 
 
-def test_of_two_tabs_one_acts_and_both_can_hold(open_viewer, stack):
-    first, second = open_viewer(), open_viewer()
+def test_of_two_tabs_one_acts_and_both_can_hold(viewer, second, stack):
+    first = viewer
     pause(first)
     first.press("Space")
     first.running()
@@ -158,7 +171,8 @@ def test_of_two_tabs_one_acts_and_both_can_hold(open_viewer, stack):
     second.press("s")
     expect(second.page.locator(".q-notification")).to_contain_text("has the controls")
     assert len(keys_of(stack)) == labels
-    pause(second)
+    second.press("Space")
+    second.phase("PAUSED")
     second.press("Space")
     expect(second.page.locator(".q-notification").last).to_contain_text("has the controls")
     second.page.get_by_role("button", name="Take the controls").click()

@@ -46,10 +46,11 @@ window.roboreward = (() => {
   function key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const at = event.target;
-    if (at.closest?.("input, textarea, select, [contenteditable], .q-dialog, .q-menu")) return;
-    // Enter and space on a focused button or link press that one.
-    const pressable = at.closest?.("button, a, summary");
-    if (pressable && (event.key === "Enter" || event.key === " ")) return;
+    // Where text is typed, in a dialog and while a list is open, keys mean what they mean there.
+    if (at.closest?.("input:not([role=combobox]), textarea, [contenteditable], .q-dialog")) return;
+    if (document.querySelector(".q-menu, .q-dialog")) return;
+    // Enter presses the button that has the focus. Space always holds the arm.
+    if (event.key === "Enter" && at.closest?.("button, a, [role=combobox]")) return;
     const name = { Enter: "enter", " ": "space" }[event.key] ?? event.key.toLowerCase();
     const known = "enter space s f 1 2 3 4 5 r u t q a g c ?".split(" ").includes(name);
     if (!known) return;
@@ -100,6 +101,14 @@ window.roboreward = (() => {
   }
 
   document.addEventListener("keydown", key);
+  // Some browsers press a focused button when space comes up again.
+  document.addEventListener("keyup", (event) => {
+    if (event.key === " " && event.target.closest?.("button")) event.preventDefault();
+  });
+  // A button that was clicked gives the focus back, so that Enter is the session's again.
+  document.addEventListener("click", (event) => {
+    if (event.detail > 0) event.target.closest?.("button")?.blur();
+  });
   // NiceGUI puts the page together after this file: look for cameras until they are there.
   const attach = () => document.querySelectorAll("img[data-camera]:not([data-live])").forEach((img) => {
     img.dataset.live = "1";
