@@ -20,8 +20,10 @@ from roboreward_ros.cli.run_files import (
 )
 from roboreward_ros.episodes.views import LabelStatus
 from roboreward_ros.errors import FormatError, StoreError
+from roboreward_ros.evaluation.agreement import AgreementBook, SourceReport
 from roboreward_ros.evaluation.html import Picture, Section, render_page
 from roboreward_ros.evaluation.run_view import EpisodeRow, RunView, reward_mae
+from roboreward_ros.evaluation.source_table import source_section
 from roboreward_ros.evaluation.success import Arm, ArmResult
 from roboreward_ros.evaluation.summary import (
     ArmSummary,
@@ -88,13 +90,16 @@ def write_report(run_dir: Path) -> RunSummary:
     rows = view.rows()
     results = read_arms(run_dir)
     stages = read_stages(run_dir)
-    summary = summarise(run_dir, view.source, rows, results, stages)
+    sources = AgreementBook(run_dir).reports()
+    summary = with_sources(summarise(run_dir, view.source, rows, results, stages), sources)
     # A page may be written again by later code; the provenance of the numbers stays.
     with contextlib.suppress(FormatError):  # no summary yet, or a damaged one: replaced here
         before = read_summary(run_dir)
         summary = dataclasses.replace(summary, git=before.git, versions=before.versions)
     write_summary(run_dir, summary)
     sections = _sections(run_dir, view, rows, results, summary, stages)
+    if sources:
+        sections.append(source_section(sources))
     page = run_dir / PAGE_FILE
     fresh = page.with_name(f".{PAGE_FILE}.new")
     fresh.write_text(render_page(summary, results, sections), encoding="utf-8")
@@ -138,6 +143,24 @@ def summarise(
         versions=versions(),
         arms={str(result.arm): ArmSummary.of(result) for result in results},
         gain=Gain.of(results) if compared else None,
+        abstain_rate={},
+    )
+
+
+def with_sources(summary: RunSummary, sources: Sequence[SourceReport]) -> RunSummary:
+    """The summary with what the run's source left out."""
+    active = next((report for report in sources if report.name == summary.reward_source), None)
+    if active is None:
+        return summary
+    coverage = active.coverage
+    return dataclasses.replace(
+        summary,
+        reward_coverage=coverage.coverage,
+        reward_mae_with_abstained=coverage.mae_with_abstained,
+        abstain_rate={
+            str(level): declined / count
+            for level, (declined, count) in coverage.abstain_rate.items()
+        },
     )
 
 

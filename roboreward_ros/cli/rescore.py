@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -18,15 +19,16 @@ from roboreward_ros.episodes.promoted import promote
 from roboreward_ros.episodes.requests import reward_request
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.episodes.views import RewardView, ViewConfig
-from roboreward_ros.errors import FormatError
+from roboreward_ros.errors import StoreError
 from roboreward_ros.rewards.config import options_from_json
 from roboreward_ros.rewards.guard import Guard
 from roboreward_ros.rewards.host import open_source
+from roboreward_ros.rewards.jobs import RequestFactory
 from roboreward_ros.rewards.registry import SOURCES
+from roboreward_ros.rewards.shadow import ask_many
 from roboreward_ros.types import (
     Abstain,
     LabelRecord,
-    Provenance,
     RewardFailure,
     RewardOutcome,
     Score,
@@ -48,7 +50,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _run(args: argparse.Namespace) -> int:
     console = Console()
     store = open_store(args.run_dir)
-    ledger = Ledger(args.run_dir, "w")
+    ledger = _writable(args.run_dir)
     try:
         guard = open_source(args.source, options_from_json(args.options))
         try:
@@ -57,7 +59,7 @@ def _run(args: argparse.Namespace) -> int:
             guard.source.close()
         spec = guard.source.spec
         if not args.no_promote and not counts[RewardFailure]:
-            promote(args.run_dir, spec.name, spec.scale)
+            promote(args.run_dir, spec.name, spec.scale, "rescore", SystemClock().now_ns())
     finally:
         ledger.close()
     parts = [f"{counts[kind]} {name}" for kind, name in _NAMES.items() if counts[kind]]
@@ -66,6 +68,19 @@ def _run(args: argparse.Namespace) -> int:
         return 0
     console.print("The run keeps its present source; try the failed episodes again.")
     return 1
+
+
+def _writable(run_dir: Path) -> Ledger:
+    """The run's ledger; a session that goes on keeps it, before anything is loaded."""
+    try:
+        return Ledger(run_dir, "w")
+    except StoreError as error:
+        raise StoreError(
+            "this run cannot be scored again now",
+            got=str(error),
+            next_step="If its session runs, stop it first (it resumes where it was), or change "
+            "the source of the session: ros2 param set /reward_node source NAME.",
+        ) from None
 
 
 _NAMES: dict[type[RewardOutcome], str] = {
@@ -86,20 +101,26 @@ def _score_all(
     view = RewardView([ledger], ViewConfig(spec.name, spec.scale))
     ids = store.ids() if args.force else view.unanswered(store.ids(), spec.name)
     counts: Counter[type[RewardOutcome]] = Counter()
-    for episode_id in track(
-        ids,
+    for start in track(
+        range(0, len(ids), guard.batch),
         description=spec.name,
         console=console,
         transient=True,
         disable=not console.is_terminal,
     ):
-        outcome: RewardOutcome
-        try:
-            outcome = guard.score(reward_request(store.open(episode_id), spec))
-        except FormatError as error:
-            outcome = RewardFailure(str(error), Provenance(spec.name))
-        if isinstance(outcome, RewardFailure):
-            console.print(f"[red]{episode_id}[/red]: {outcome.message}", soft_wrap=True)
-        ledger.append(LabelRecord(-1, episode_id, outcome, clock.now_ns()))
-        counts[type(outcome)] += 1
+        some = ids[start : start + guard.batch]
+        for episode_id, outcome in zip(some, _ask(store, guard, some), strict=True):
+            if isinstance(outcome, RewardFailure):
+                console.print(f"[red]{episode_id}[/red]: {outcome.message}", soft_wrap=True)
+            ledger.append(LabelRecord(-1, episode_id, outcome, clock.now_ns()))
+            counts[type(outcome)] += 1
     return counts
+
+
+def _ask(store: EpisodeStore, guard: Guard, ids: Sequence[str]) -> list[RewardOutcome]:
+    """Outcomes in order; several episodes in one forward pass where the source can."""
+
+    def factory(episode_id: str) -> RequestFactory:
+        return lambda spec: reward_request(store.open(episode_id), spec)
+
+    return [outcome for _, outcome in ask_many(guard, [factory(name) for name in ids])]

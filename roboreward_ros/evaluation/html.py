@@ -72,11 +72,12 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading, a sentence and its pictures."""
+    """A heading, a sentence, a table (its first row is the head) and pictures."""
 
     title: str
     text: str
     pictures: Sequence[Picture] = ()
+    table: Sequence[Sequence[str]] = ()
 
 
 def render_page(
@@ -178,7 +179,16 @@ def _section(section: Section) -> str:
         for picture in section.pictures
     )
     text = f"<p>{html.escape(section.text)}</p>" if section.text else ""
-    return f"<section><h2>{html.escape(section.title)}</h2>{text}{figures}</section>"
+    table = _table(section.table) if section.table else ""
+    return f"<section><h2>{html.escape(section.title)}</h2>{text}{table}{figures}</section>"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    def line(cells: Sequence[str], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+    body = "".join(line(cells, "td") for cells in rows[1:])
+    return f'<div class="scroll"><table>{line(rows[0], "th")}{body}</table></div>'
 
 
 def _numbers(summary: RunSummary) -> str:

@@ -82,6 +82,10 @@ class RunSummary:
         versions: of the main dependencies.
         arms: every evaluated arm by its key.
         gain: over the better baseline; None without evaluation.
+        reward_coverage: share of the episodes that the source was asked about and scored.
+        reward_mae_with_abstained: as ``reward_mae`` of the source's own scores, with the answers
+            that it would have given where it declined.
+        abstain_rate: true score 1..5 -> share of these episodes that the source declined.
     """
 
     task: str
@@ -108,6 +112,9 @@ class RunSummary:
     versions: Mapping[str, str]
     arms: Mapping[str, ArmSummary] = field(default_factory=dict)
     gain: Gain | None = None
+    reward_coverage: float | None = None
+    reward_mae_with_abstained: float | None = None
+    abstain_rate: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Standard json: a number that is not finite becomes null."""

@@ -198,7 +198,8 @@ class GarbageSource(FakeSource):
 class FollowingSource(FakeSource):
     """Follows running episodes and answers several at once; ``text`` says how it came to a score.
 
-    The value of step k is 1 + k % 5; an episode scores what its last step does.
+    Where it is dense, the value of step k is 1 + k % 5 and an episode scores what its last step
+    does; else an episode scores ``value``.
     """
 
     @property
@@ -230,9 +231,8 @@ class FollowingSource(FakeSource):
         steps = tuple(1.0 + k % 5 for k in range(frames))
         name = Provenance(self.spec.name)
         per_step = steps if self.config.dense else ()
-        return Score(
-            steps[-1], ScoreScale.RUBRIC, ScoreKind.NONE, name, text=text, per_step=per_step
-        )
+        value = steps[-1] if self.config.dense else self.config.value
+        return Score(value, ScoreScale.RUBRIC, ScoreKind.NONE, name, text=text, per_step=per_step)
 
 
 class FollowedEpisode:

@@ -7,11 +7,12 @@ import pytest
 
 from roboreward_ros.cli.main import main
 from roboreward_ros.episodes.ledger import Ledger
-from roboreward_ros.episodes.promoted import read_promoted
+from roboreward_ros.episodes.promoted import read_changes, read_promoted
 from roboreward_ros.episodes.run import open_run
 from roboreward_ros.episodes.store import EpisodeStore
+from roboreward_ros.evaluation.run_view import RunView
 from roboreward_ros.testing.conformance_episode_store import make_meta, make_truth, record
-from roboreward_ros.testing.fake_rewards import RaisingSource, registry_name
+from roboreward_ros.testing.fake_rewards import FollowingSource, RaisingSource, registry_name
 from roboreward_ros.types import EndCause, Score
 
 
@@ -115,6 +116,28 @@ def test_rescore_takes_options_and_may_leave_replay_alone(run):
     assert [r.outcome.value for r in Ledger(run).records(3)] == [5.0, 5.0, 5.0]
 
 
+def test_rescore_waits_for_no_session_and_touches_nothing_while_one_runs(run, capsys):
+    assert main(["rescore", str(run), "--source", "ground_truth"]) == 0
+    session = Ledger(run, "w")  # as reward_node holds it
+    assert main(["rescore", str(run), "--source", "human"]) != 0
+    said = capsys.readouterr().err
+    assert "stop it first" in said
+    assert "set /reward_node source" in said
+    assert (len(session.records()), read_promoted(run).source) == (3, "ground_truth")
+    session.close()
+
+
+def test_replay_follows_a_rescore(run):
+    assert main(["rescore", str(run), "--source", "ground_truth"]) == 0
+    view = RunView(run)
+    assert [row.reward for row in view.rows()] == [5.0, 1.0, 2.0]
+    words = ["--options", '{"value": 4.0}']
+    assert main(["rescore", str(run), "--source", registry_name(FollowingSource), *words]) == 0
+    assert [row.reward for row in view.rows()] == [4.0] * 3
+    assert [change.why for change in read_changes(run)] == ["rescore", "rescore"]
+    assert [r.outcome.text for r in Ledger(run).records()[3:]] == ["3 at once"] * 3
+
+
 def test_rescore_by_a_source_that_fails_says_so_and_keeps_the_run_open(run, capsys):
     assert main(["rescore", str(run), "--source", registry_name(RaisingSource)]) == 1
     out = capsys.readouterr().out
@@ -133,7 +156,10 @@ def test_rescore_beside_a_running_stack_is_refused_by_pid(run, capsys):
 
 def test_rescore_by_an_unknown_source_lists_the_known(run, capsys):
     assert main(["rescore", str(run), "--source", "oracle"]) == 2
-    assert "allowed: degraded, ground_truth, human" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "allowed:" in said
+    assert "degraded" in said
+    assert "ground_truth" in said
 
 
 @pytest.mark.parametrize("words", [["ls"], ["ls", "--json"], ["verify"], ["show", "0"]])

@@ -39,7 +39,7 @@ def test_an_episode_that_was_followed_is_finished_from_what_is_known(desk, seen)
     for step in range(seen):
         desk.push(frame(step))
     outcome, live = desk.score(REQUEST)
-    assert (outcome.text, outcome.value, live) == (f"{seen} live", 4.0, True)
+    assert (outcome.text, outcome.value, live) == (f"{seen} live", 3.0, True)
     assert desk.score(REQUEST)[1] is False
 
 
