@@ -21,7 +21,12 @@ import numpy as np
 
 from roboreward_ros.dsrl.actor import SteeringActor
 from roboreward_ros.dsrl.actor_files import ActorFiles, PublishedActor, actor_path
-from roboreward_ros.dsrl.checkpoint import load_learner, save_learner
+from roboreward_ros.dsrl.checkpoint import (
+    LEARNER_FORMAT,
+    checkpoint_format,
+    load_learner,
+    save_learner,
+)
 from roboreward_ros.dsrl.chunk_decoder import Decode
 from roboreward_ros.dsrl.compute import Compute
 from roboreward_ros.dsrl.config import DsrlConfig
@@ -143,6 +148,12 @@ class RunFollower:
                 resumed exactly.
         """
         if not self.checkpoint.is_file():
+            return
+        older = checkpoint_format(self.checkpoint)
+        if 0 < older < LEARNER_FORMAT:
+            kept = self.checkpoint.with_name(f"learner_format{older}.safetensors")
+            self.checkpoint.replace(kept)
+            _LOG.warning("%s has an older format: the learner learns anew from the stores", kept)
             return
         ids = self._store.ids()
         if not ids:
@@ -355,7 +366,9 @@ class RunFollower:
         actor = self.status.actor
         metrics = LearnerMetrics()
         if learner is not None:
-            fresh = learner.sac.steps != learner.version_steps
+            # A form whose latents are not the prior's has an actor before the first update.
+            first = actor is None and learner.version > 0
+            fresh = first or learner.sac.steps != learner.version_steps
             if publish and fresh and not self._halted:
                 self._unpublished = bool(self._held)
                 if not self._held:

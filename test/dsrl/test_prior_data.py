@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from roboreward_ros.dsrl.actor import load_actor
 from roboreward_ros.dsrl.checkpoint import load_learner, save_learner
-from roboreward_ros.dsrl.config import CriticForm, DsrlConfig
+from roboreward_ros.dsrl.config import CriticForm, DsrlConfig, NoiseForm
 from roboreward_ros.dsrl.follow import RunFollower
 from roboreward_ros.dsrl.learner import Learner
 from roboreward_ros.dsrl.prior_data import PriorEpisode, prior_episodes
@@ -160,6 +161,19 @@ def test_prior_data_fill_their_share_and_do_not_count_as_rounds(tmp_path: Path, 
     again = load_learner(tmp_path / "learner.safetensors", SPEC, decode=POLICY.decode)
     assert again.actor_snapshot().to_bytes() == learner.actor_snapshot().to_bytes()
     assert again.replay.labelled == 1
+
+
+def test_a_form_that_is_not_the_priors_is_published_before_training(tmp_path: Path):
+    record(tmp_path, own=True)
+    config = replace(SMALL, noise=NoiseForm.REPEAT, warmup_episodes=5)
+    follower = RunFollower(tmp_path, config)
+    while follower.advance():
+        pass
+    published = follower.status.actor
+    assert published is not None
+    assert (published.version, published.grad_steps) == (1, 0)
+    w = load_actor(published.path, published.sha256).steer(np.zeros(SPEC.feature_dim), 1.0, 3, 0)
+    np.testing.assert_array_equal(w, np.repeat(w[:1], 4, axis=0))
 
 
 def test_the_actor_imitates_known_noise_within_its_budget(tmp_path: Path):
