@@ -87,6 +87,15 @@ def computed_by(compute: Compute) -> dict[str, str]:
     }
 
 
+def checkpoint_format(path: Path) -> int:
+    """Format of a learner checkpoint; 0 where it cannot be read (``load_learner`` says why)."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return int(json.loads((file.metadata() or {})["learner"])["format"])
+    except (SafetensorError, KeyError, ValueError, OSError):
+        return 0
+
+
 def load_learner(
     path: Path,
     spec: PolicySpec,

@@ -1,0 +1,134 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Checkpoints fit their run or are refused; a kill costs nothing but time."""
+
+import dataclasses
+import shutil
+import subprocess
+import sys
+
+import pytest
+from toy_run import CONFIG, ToyRun, weights, work
+
+from roboreward_ros.dsrl.compute import Compute, Precision
+from roboreward_ros.dsrl.follow import RunFollower
+from roboreward_ros.errors import CheckpointError
+
+
+@pytest.fixture
+def run(tmp_path):
+    made = ToyRun(tmp_path)
+    yield made
+    made.close()
+
+
+def saved_run(run):
+    follower = RunFollower(run.path, CONFIG)
+    for index in range(2):
+        run.score(run.commit(index))
+    work(follower)
+    follower.save()
+    return follower
+
+
+def test_a_checkpoint_of_another_task_is_refused(run, tmp_path):
+    saved_run(run)
+    other = ToyRun(tmp_path / "other")
+    for index in range(2):
+        other.commit(index, task="another task")
+    follower = RunFollower(other.path, CONFIG)
+    follower.checkpoint.parent.mkdir()
+    follower.checkpoint.write_bytes(RunFollower(run.path, CONFIG).checkpoint.read_bytes())
+    with pytest.raises(CheckpointError, match=r"another task or run.*another task"):
+        follower.resume()
+    other.close()
+
+
+def test_a_checkpoint_that_knows_more_episodes_than_the_run_is_refused(run):
+    saved_run(run)
+    shutil.rmtree(run.path / "episodes" / "ep_000001")
+    with pytest.raises(CheckpointError, match="ep_000001"):
+        RunFollower(run.path, CONFIG).resume()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"config": dataclasses.replace(CONFIG, gamma=0.9)}, "gamma 0.97 then, 0.9 now"),
+        ({"seed": 5}, "seed 0 then, 5 now"),
+        ({"compute": Compute(precision=Precision.BF16)}, "precision bf16 now, fp32 then"),
+    ],
+)
+def test_a_resume_that_cannot_be_exact_says_why_and_can_be_allowed(run, changes, said):
+    before = saved_run(run).status
+    arguments = {"config": CONFIG, **changes}
+    config = arguments.pop("config")
+    with pytest.raises(CheckpointError, match=f"{said}.*exact_resume:=false"):
+        RunFollower(run.path, config, **arguments).resume()
+    allowed = RunFollower(run.path, config, exact=False, **arguments)
+    allowed.resume()
+    assert allowed.status.metrics.grad_steps == before.metrics.grad_steps
+
+
+def test_a_checkpoint_of_an_older_format_is_kept_and_the_stores_are_learnt_anew(run, monkeypatch):
+    before = saved_run(run).status
+    monkeypatch.setattr("roboreward_ros.dsrl.follow.LEARNER_FORMAT", 99)
+    follower = RunFollower(run.path, CONFIG)
+    follower.resume()
+    assert (run.path / "checkpoints" / "learner_format3.safetensors").is_file()
+    assert not follower.checkpoint.exists()
+    assert work(follower).metrics == before.metrics
+
+
+@pytest.mark.parametrize("spoil", ["chunk_size", "features"])
+def test_a_bad_episode_is_refused_by_name_and_training_goes_on(run, spoil, caplog):
+    follower = RunFollower(run.path, CONFIG)
+    run.score(run.commit(0))
+    run.score(run.commit(1, spoil=spoil))
+    run.score(run.commit(2))
+    status = work(follower)
+    assert status.episodes_done == 3
+    assert status.metrics.grad_steps > 0, "the two good ones end the warm-up"
+    assert "without ep_000001" in caplog.text
+
+
+def test_a_killed_learner_loses_no_episode_and_ends_with_the_same_weights(tmp_path):
+    """SIGKILL wherever it happens to be; the successor goes on from the last checkpoint."""
+    whole, killed = ToyRun(tmp_path / "whole"), ToyRun(tmp_path / "killed")
+    for made in (whole, killed):
+        for index in range(6):
+            made.score(made.commit(index))
+        made.close()
+    calm = work(RunFollower(whole.path, KILL_CONFIG), 5)
+    for victim in range(2):
+        process = subprocess.Popen(
+            [sys.executable, __file__, str(killed.path)], stdout=subprocess.PIPE, text=True
+        )
+        seen = 0
+        for line in process.stdout:
+            seen = int(line)
+            if seen >= 40 * (victim + 1) + 7:
+                break
+        process.kill()
+        process.communicate()
+        assert seen, "it worked before it was killed"
+    follower = RunFollower(killed.path, KILL_CONFIG)
+    follower.resume()
+    assert follower.status.metrics.grad_steps >= 40
+    status = work(follower, 5)
+    assert status.episodes_done == 6
+    assert status.metrics == calm.metrics
+    assert weights(killed.path, status.actor.version) == weights(whole.path, calm.actor.version)
+
+
+KILL_CONFIG = dataclasses.replace(CONFIG, updates_per_episode=40)
+
+
+if __name__ == "__main__":  # the victim: says how far it is, saves now and then
+    victim = RunFollower(sys.argv[1], KILL_CONFIG)
+    victim.resume()
+    while victim.advance(1):
+        if victim.unsaved and victim._learner.sac.steps % 5 == 0:
+            victim.save()
+        sys.stdout.write(f"{victim._learner.sac.steps if victim._learner else 0}\n")
+        sys.stdout.flush()
