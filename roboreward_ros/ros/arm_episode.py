@@ -62,6 +62,10 @@ class EpisodeRunner:
 
     def run(self, robot: Robot, episode: Episode) -> None:
         """From step 0 to the state after which no action is wanted."""
+        if self._config.paced:
+            # A state belongs to a picture that is not younger; cameras have a rate of their own,
+            # so let one come before the first state.
+            self._clock.sleep(self._config.period_ns * 1e-9)
         self._due_ns = self._clock.steady_ns() + self._config.period_ns
         self.ticks.restart()
         try:

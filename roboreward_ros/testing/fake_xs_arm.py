@@ -25,7 +25,7 @@ FALL_SPEED = 1.0  # rad/s of a limp arm towards its sleep pose
 FINGER_SPEED = 0.10  # m/s at a PWM of 350
 TICK_S = 0.01
 SLEEP_TOLERANCE = 0.15
-HOLD_RAD = 1e-4
+HOLD_RAD, HISTORY_S = 1e-4, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class GroupCommand:
         measured: joints at that moment ``[6]`` rad.
         last: command before it ``[6]``; what was measured at first.
         moving_time_s: profile time of the motors then; 0 is full speed.
-        is_hold: it equals what was measured at some moment of the last half second.
+        is_hold: it equals what was measured at some moment of the last two seconds.
     """
 
     time_s: float
@@ -86,7 +86,7 @@ class FakeXsArm:
         self.object_width = 0.0  # m between the fingers; 0: nothing
         self.pwm = 0.0
         self.commands: list[GroupCommand] = []
-        self._history: deque[FloatArray] = deque([self.q], maxlen=round(0.5 / TICK_S))
+        self._history: deque[FloatArray] = deque([self.q], maxlen=round(HISTORY_S / TICK_S))
         self.falls = 0
         self.modes = {ARM: ("position", "time"), GRIPPER: (mode, "time")}
         start = {"Profile_Velocity": 2000, "Profile_Acceleration": 300, "Torque_Enable": 1}
