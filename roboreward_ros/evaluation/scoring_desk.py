@@ -103,6 +103,7 @@ class ScoringDesk:
     ) -> None:
         self._config = config
         self._listener = listener
+        self._run_dir = Path(run_dir).resolve()
         clock = clock or SystemClock()
         self._book = Scorebook(run_dir, listener.recorded, clock)
         try:
@@ -168,8 +169,17 @@ class ScoringDesk:
         return len(missing)
 
     def open(self, uri: str) -> EpisodeReader:
-        """A committed episode; raises StoreError or FormatError."""
-        return open_uri(uri)
+        """A committed episode of this run; raises StoreError or FormatError."""
+        episode = open_uri(uri)
+        run_dir = episode.folder.resolve().parent.parent
+        if run_dir != self._run_dir:
+            raise StoreError(
+                "the episode belongs to another run",
+                got=uri,
+                allowed=f"an episode of {self._run_dir}",
+                next_step="Each run has a reward_node of its own: its ledger has one writer.",
+            )
+        return episode
 
     def submit(
         self, episode: EpisodeReader, force: bool, wanted: Callable[[], bool]

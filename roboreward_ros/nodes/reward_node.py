@@ -191,10 +191,10 @@ class RewardNode(HostNode[RewardConfig]):
         return ""
 
     def _parameters_changed(self, old: RewardConfig, new: RewardConfig) -> None:
-        if self._swaps is not None and new.source != old.source:
-            if new.source != self.source:
-                build(new.source).close()
-            self._swaps.parameter_set(old.source, new.source)
+        if self._swaps is None or self._swaps.following or new.source == old.source:
+            return
+        build(new.source).close()  # refused here where it cannot be
+        self._swaps.parameter_set(old.source, new.source)
 
     def _health(self) -> Health:
         desk = self._desk

@@ -166,7 +166,8 @@ class ChildSource:
             RewardSourceError: it is not warm, or could not take the frame; the episode is then
                 scored from its stored frames alone.
         """
-        if not self._ready and not (self._process is not None and self._has_news(0.0)):
+        self._ensure_process()
+        if not self._ready and not self._has_news(0.0):
             raise RewardSourceError(f"source '{self._spec.name}' is still starting")
         reply = self._ask(encode_frame(frame), MessageKind.STEP)
         fields = Fields(reply.fields, "step")

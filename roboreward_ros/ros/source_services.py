@@ -42,6 +42,9 @@ class SourceServices:
         node: host; has a parameter ``source``.
         desk: changes the source.
         changed: called in the executor's thread when another source may be in force.
+
+    Attributes:
+        following: the parameter is being set to what is in force already.
     """
 
     def __init__(
@@ -53,7 +56,8 @@ class SourceServices:
         self._node = node
         self._desk = desk
         self._changed = changed
-        self._following = False  # the parameter is being set to what is in force
+        self._shadow = ""  # as it was asked for
+        self.following = False
         node.create_service(SetRewardSource, "~/set_reward_source", self._set)
         node.create_service(Trigger, "~/promote_shadow", self._promote)
 
@@ -64,7 +68,9 @@ class SourceServices:
             response.error_code, response.error_msg = self._desk.swap(
                 request.source, request.options_json, shadow=bool(request.shadow)
             )
-            if response.error_code == 0 and not request.shadow:
+            if response.error_code == 0 and request.shadow:
+                self._shadow = request.source
+            elif response.error_code == 0:
                 self._node.post(lambda: self._show(request.source))
 
         await self._in_thread(work)
@@ -81,7 +87,7 @@ class SourceServices:
         response.success = not why
         response.message = why or f"{self._desk.source} is in force"
         if not why:
-            self._show(self._desk.source)
+            self._show(self._shadow)
         return response
 
     async def _in_thread(self, work: Callable[[], None]) -> None:
@@ -91,8 +97,6 @@ class SourceServices:
 
     def parameter_set(self, old: str, new: str) -> None:
         """The parameter was set to ``new``: the same swap; it goes back where that fails."""
-        if new == old or self._following:
-            return
 
         def work() -> None:
             failed = self._desk.swap(new, "", shadow=False)[0]
@@ -104,6 +108,6 @@ class SourceServices:
         """Let the parameter say what is in force."""
         self._changed()
         if self._node.config.source != source:
-            self._following = True
+            self.following = True
             self._node.set_parameters([Parameter("source", value=source)])
-            self._following = False
+            self.following = False

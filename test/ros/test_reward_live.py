@@ -141,7 +141,7 @@ def test_a_killed_process_costs_no_episode_and_doubles_none(ros, tmp_path):
 
 
 def test_swaps_in_mid_session_lose_and_double_nothing(ros, tmp_path):
-    stack = RewardStack(ros, tmp_path, "FollowingSource", {"child": True})
+    stack = RewardStack(ros, tmp_path, "FollowingSource", {"child": True, "value": 4.0})
     stack.up().start(episodes=4, **FREE)
     stack.until_scored(1)
     cold = SetRewardSource.Request(source=f"{FAKES}:ColdSource")
@@ -175,6 +175,13 @@ def test_a_shadow_shows_how_far_it_agrees_and_is_promoted_by_one_call(ros, tmp_p
     assert (stack.health["shadow_exact"], stack.health["shadow_mae"]) == ("0.5", "1.5")
     assert stack.health["shadow_false_positives"] == "1"
     assert ros.call(stack.promote, Trigger.Request()).success
+    assert stack.reward.config.source == f"{FAKES}:FakeSource"
+    other = EpisodeStore(tmp_path / "another run", "w")
+    goal = ScoreEpisode.Goal(uri=write_episode(other, 2))
+    result = ros.result(ros.send(stack.score, goal)).result
+    assert result.error_code == ScoreEpisode.Result.NO_EPISODE
+    assert "another run" in result.error_msg
+    other.close()
     goal = ScoreEpisode.Goal(uri=write_episode(store, 2, success=False))
     result = ros.result(ros.send(stack.score, goal)).result.reward
     assert (result.source, result.value, result.shadow) == ("FakeSource", 5.0, False)
