@@ -207,9 +207,7 @@ def test_the_page_comes_back_after_the_server_was_killed(viewer, stack):
 
 def test_stop_and_start(viewer):
     viewer.running()
-    stop = viewer.page.get_by_role("button", name="Stop")
-    stop.click()
-    stop.click()
+    viewer.page.get_by_role("button", name="Stop").dblclick()
     viewer.phase("IDLE")
     viewer.page.get_by_role("button", name="Start").click()
     viewer.phase("RUNNING")
