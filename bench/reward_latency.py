@@ -52,8 +52,8 @@ class Row:
     episodes: int
     reward_p50_ms: float
     reward_p99_ms: float
-    step_p50_ms: float
-    step_p99_ms: float
+    step_p50_ms: float | None
+    step_p99_ms: float | None
     live_hits: int
     robot_wait_ms: float
 
@@ -106,7 +106,6 @@ def measure(
         hits = child.live_hits if child is not None else 0
     finally:
         host.close()
-    times = steps or [float("nan")]
     return Row(
         model=name,
         mode="live" if live else "plain",
@@ -115,8 +114,8 @@ def measure(
         episodes=len(episodes),
         reward_p50_ms=float(np.median(rewards)),
         reward_p99_ms=float(np.percentile(rewards, 99)),
-        step_p50_ms=float(np.median(times)),
-        step_p99_ms=float(np.percentile(times, 99)),
+        step_p50_ms=float(np.median(steps)) if steps else None,
+        step_p99_ms=float(np.percentile(steps, 99)) if steps else None,
         live_hits=hits,
         robot_wait_ms=float(np.max(waits)) if waits else 0.0,
     )
@@ -150,10 +149,11 @@ def main() -> None:
                 for live in (False, True):
                     row = measure(name, {**options, "dense": dense}, live, episodes)
                     rows.append(row)
+                    step = f", step {row.step_p50_ms:.1f} ms" if row.step_p50_ms else ""
                     print(
                         f"{row.frames:4d} frames {'dense   ' if dense else 'episodic'} "
                         f"{row.mode:5s}: reward {row.reward_p50_ms:7.1f} ms "
-                        f"(p99 {row.reward_p99_ms:7.1f}), step {row.step_p50_ms:6.1f} ms, "
+                        f"(p99 {row.reward_p99_ms:7.1f}){step}, "
                         f"robot waits {row.robot_wait_ms:.2f} ms at most"
                     )
     if args.json is not None:
@@ -162,7 +162,7 @@ def main() -> None:
             "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {load:.1f}",
             "rows": [dataclasses.asdict(row) for row in rows],
         }
-        text = json.dumps(content, indent=2).replace("NaN", "null")
+        text = json.dumps(content, indent=2, allow_nan=False)
         args.json.write_text(text + "\n", encoding="utf-8")
 
 
