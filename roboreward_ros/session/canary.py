@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from scipy.stats import beta
 
 from roboreward_ros.errors import ConfigError
 
@@ -153,6 +152,8 @@ def kills(form: tuple[int, int], base: tuple[int, int], error: float = 0.05) -> 
         base: the same with full plain noise.
         error: probability of a wrong refusal.
     """
+    from scipy.stats import beta  # half a second that only this needs
+
     won, n = form
     base_won, base_n = base
     upper = 1.0 if won == n else float(beta.ppf(1 - error / 2, won + 1, n - won))
