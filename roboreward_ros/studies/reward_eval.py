@@ -248,7 +248,12 @@ def evaluate(backend: Backend, clips: ClipSet, config: VideoConfig) -> Report:
     own_question = (clips.swaps == own).argmax(axis=1)[:, None]
     if len(early):
         cut = judge(backend, clips, early, config.order, own_question[early])
-        sections["Episodes cut short, own sentence"] = [row("all", cut.truth, cut.guess)]
+        truth = np.concatenate([main.truth[mine], cut.truth])
+        guess = np.concatenate([main.guess[mine], cut.guess])
+        sections["Episodes cut short, own sentence"] = [
+            row("cut short", cut.truth, cut.guess),
+            row("cut short and whole", truth, guess),
+        ]
     sections["Controls, own sentence"] = _controls(backend, clips, whole, config.order, main, mine)
     keep = (main.entropy <= config.max_entropy) & (main.beside <= config.max_off_answer_mass)
     sections["Abstention, own sentence"] = rows(
