@@ -85,7 +85,7 @@ def test_an_episode_runs_over_the_wire_and_a_fault_is_recovered_by_the_next_rese
     assert last.end_cause == last.END_FAULT
     assert last.flags & FAULT
     assert "wrist_rotate" in node._loop.status.fault
-    assert holds(sdk.servos)
+    ros.spin_until(lambda: holds(sdk.servos))
     assert node._arm_health().level > 1
     assert "wrist_rotate" in arm_client.begin("ep_000002").error_msg
 
@@ -104,7 +104,7 @@ def test_a_halt_ends_the_episode_and_latches_until_release(ros, arm_client, worl
     last = arm_client.wait_last()
     assert last.end_cause == last.END_OPERATOR
     assert last.flags & TAKEOVER
-    assert holds(sdk.servos)
+    ros.spin_until(lambda: holds(sdk.servos))
     refused = reset(arm_client)
     assert refused.error_code == refused.FAULT
     assert "release" in refused.error_msg
@@ -137,7 +137,7 @@ def test_a_cancelled_reset_holds_and_may_be_asked_again(ros, arm_client, world):
     ros.spin_until(lambda: len(sdk.servos.commands) > 5)
     ros.spin_future(handle.cancel_goal_async())
     assert ros.result(handle).result is not None
-    assert holds(sdk.servos)
+    ros.spin_until(lambda: holds(sdk.servos))
 
 
 def test_the_death_of_xs_sdk_is_a_fault_and_its_return_is_found_by_a_reset(ros, arm_client, world):
