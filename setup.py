@@ -23,7 +23,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["roboreward_ros", "roboreward_ros.*"]),
-    package_data={"roboreward_ros": ["py.typed", "assets/**/*"]},
+    package_data={"roboreward_ros": ["py.typed", "assets/**/*", "console/static/*"]},
     install_requires=requirements("runtime.txt"),
     extras_require={"dev": requirements("dev.txt")},
     entry_points={"console_scripts": ["roboreward = roboreward_ros.cli.main:main"]},
