@@ -88,7 +88,7 @@ def invert(policy: DiffusionPolicy, features: Float32Array, chunks: Float32Array
 
 
 def solve(step: Step, goal: Tensor) -> Tensor:
-    """x with ``step(x) = goal``, both ``[B, D]``, near the goal; rows are independent.
+    """The x with ``step(x) = goal``, both ``[B, D]``, near the goal; rows are independent.
 
     A step moves x little, so x <- x + (goal - step(x)) converges mostly. Where it does not, or runs
     off to a preimage far away (a policy maps much noise to almost one chunk), Levenberg and
