@@ -22,6 +22,7 @@ from launch.actions import (
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
 from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
 
 from roboreward_ros.cli.preflight import config_dir, preflight
 from roboreward_ros.clock import SystemClock
@@ -48,12 +49,17 @@ def start(context):
 def run(process, policy, restarts_s):
     """Actions that start a node and see to its end, by the same rules as ``roboreward launch``."""
     defaults = config_dir() / process.config
+    # A text stays one: launch_ros would read a sentence like "42", or JSON, as YAML.
+    own = {
+        name: ParameterValue(value, value_type=str) if isinstance(value, str) else value
+        for name, value in process.parameters.items()
+    }
     node = Node(
         package="roboreward_ros",
         executable=process.name,
         name=process.name,
         namespace=process.namespace,
-        parameters=[*([str(defaults)] if defaults.is_file() else []), dict(process.parameters)],
+        parameters=[*([str(defaults)] if defaults.is_file() else []), own],
         output="both",
         emulate_tty=True,
     )

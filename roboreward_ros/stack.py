@@ -20,8 +20,9 @@ from roboreward_ros.errors import ConfigError
 
 ParameterValue = bool | int | float | str
 
-PROMISED_REWARD = "roboreward"
-TWIN_REWARD = "ground_truth"
+REWARD = "roboreward"
+TWIN_REWARD_OPTIONS = '{"model": "twin_small"}'
+"""The shipped reward model knows the twin's scenes and nothing else."""
 SPEEDS = ("realtime", "max")
 DRIVERS = ("xs_sdk", "interbotix_api", "fake")
 FIXED_ON_RESUME = ("sim", "robot", "task", "policy", "profile")
@@ -52,8 +53,9 @@ class StackArguments:
     sim: bool = _argument(False, "true: the simulated twin; false: the real arm")
     robot: str = _argument("wx250s", "robot profile, config/robots/<robot>.yaml")
     task: str = _argument("", "what to do, as a sentence; the twin falls back on its demo task")
-    reward: str = _argument(
-        "", f"reward source; empty: {PROMISED_REWARD} (on the twin: {TWIN_REWARD})"
+    reward: str = _argument("", f"reward source; empty: {REWARD}")
+    reward_options: str = _argument(
+        "", "JSON over config/rewards/<reward>.yaml; the twin falls back on the shipped model"
     )
     policy: str = _argument("", "policy checkpoint, or demo: the shipped one (twin's default)")
     run_dir: str = _argument("runs/dsrl_widowx", "where the run lives; an existing one is resumed")
@@ -277,13 +279,14 @@ def resolve(arguments: StackArguments, demo_task: str = "") -> tuple[StackArgume
     """
     notes: list[str] = []
     changes: dict[str, str] = {}
-    if not arguments.reward:
-        changes["reward"] = TWIN_REWARD if arguments.sim else PROMISED_REWARD
-        if arguments.sim:
-            notes.append(
-                f"reward: {TWIN_REWARD} (the twin's own truth); reward:={PROMISED_REWARD} asks a "
-                "vision-language model and needs its weights"
-            )
+    reward = arguments.reward or REWARD
+    changes["reward"] = reward
+    if arguments.sim and reward == REWARD and not arguments.reward_options:
+        changes["reward_options"] = TWIN_REWARD_OPTIONS
+        notes.append(
+            "reward: the shipped small model, which knows the twin's scenes only; "
+            "reward:=ground_truth asks the simulator"
+        )
     if arguments.sim and not arguments.policy:
         changes["policy"] = "demo"
     if arguments.sim and not arguments.task:
@@ -351,7 +354,10 @@ def describe(arguments: StackArguments, demo_task: str = "") -> Stack:
     nodes += [
         node("recorder_node", {"robot": arguments.robot}),
         node("policy_node", {"policy": arguments.policy, "device": arguments.device}),
-        node("reward_node", {"source": arguments.reward}),
+        node(
+            "reward_node",
+            {"source": arguments.reward, "source_options": arguments.reward_options or "{}"},
+        ),
         node(
             "learner_node",
             {
@@ -381,16 +387,8 @@ def describe(arguments: StackArguments, demo_task: str = "") -> Stack:
         ),
     ]
     if arguments.console:
-        nodes.append(
-            node(
-                "console_node",
-                {
-                    "address": arguments.console_address,
-                    "port": arguments.console_port,
-                    "token_file": arguments.console_token,
-                },
-            )
-        )
+        place = {"address": arguments.console_address, "port": arguments.console_port}
+        nodes.append(node("console_node", {**place, "token_file": arguments.console_token}))
     return Stack(
         arguments=arguments,
         nodes=tuple(nodes),

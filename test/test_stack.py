@@ -8,6 +8,7 @@ import pytest
 
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.stack import (
+    TWIN_REWARD_OPTIONS,
     ParameterValue,
     RestartPolicy,
     StackArguments,
@@ -117,14 +118,25 @@ def test_a_realtime_session_never_waits_for_the_learner() -> None:
     assert session["exit_on_fault"] is False, "a person can mend it"
 
 
-def test_the_twin_defaults_to_ground_truth_and_says_so() -> None:
+def test_the_twin_is_judged_by_the_shipped_model_and_says_so() -> None:
     stack = describe(twin(), TASK)
-    assert stack.node("reward_node").parameters["source"] == "ground_truth"
-    assert any("ground_truth" in note and "roboreward" in note for note in stack.notes)
-    assert describe(StackArguments()).arguments.reward == "roboreward"
-    named = describe(twin(reward="human"), TASK)
-    assert named.node("reward_node").parameters["source"] == "human"
-    assert not any("ground_truth" in note for note in named.notes)
+    reward = stack.node("reward_node").parameters
+    assert (reward["source"], reward["source_options"]) == ("roboreward", TWIN_REWARD_OPTIONS)
+    assert any("shipped" in note and "ground_truth" in note for note in stack.notes)
+
+
+def test_the_shipped_reward_model_is_for_the_twin_only() -> None:
+    arm = describe(StackArguments())
+    assert (arm.arguments.reward, arm.arguments.reward_options) == ("roboreward", "")
+    assert arm.node("reward_node").parameters["source_options"] == "{}"
+
+
+def test_a_named_source_gets_the_options_that_were_given() -> None:
+    plain = describe(twin(reward="human"), TASK)
+    assert plain.node("reward_node").parameters["source_options"] == "{}"
+    assert not any("shipped" in note for note in plain.notes)
+    own = describe(twin(reward="roboreward", reward_options='{"model": "m"}'), TASK)
+    assert own.node("reward_node").parameters["source_options"] == '{"model": "m"}'
 
 
 def test_the_arm_has_no_default_policy_and_people_reset_it() -> None:

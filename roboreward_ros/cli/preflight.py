@@ -22,6 +22,8 @@ from roboreward_ros.cli import arm_checks, run_config
 from roboreward_ros.cli.domain import own_domain
 from roboreward_ros.dsrl.config import load_profile as load_learner
 from roboreward_ros.errors import CheckpointError, RoboRewardError, StackError
+from roboreward_ros.protocols import RewardSource
+from roboreward_ros.rewards.config import options_from_json
 from roboreward_ros.rewards.registry import build
 from roboreward_ros.rewards.vlm.source import ModelSource
 from roboreward_ros.robot.profile import load_profile as load_robot
@@ -94,7 +96,7 @@ def config_dir() -> Path:
 
 def _twin_problems(stack: Stack) -> list[str]:
     problems = _problems_of("task", lambda: find_task(stack.arguments.task))
-    problems += _reward_problems(stack.arguments.reward)
+    problems += _reward_problems(stack.arguments)
     problems += _policy_problems(stack.arguments.policy, stack.arguments.task)
     return problems
 
@@ -109,7 +111,7 @@ def _arm_problems(stack: Stack) -> list[str]:
         problems += _policy_problems(arguments.policy, arguments.task)
     else:
         problems.append("policy: none given, the real arm has no default; give policy:=FOLDER")
-    problems += _reward_problems(arguments.reward)
+    problems += _reward_problems(arguments)
     return problems
 
 
@@ -152,13 +154,14 @@ def _policy_problems(policy: str, task: str) -> list[str]:
     return []
 
 
-def _reward_problems(reward: str) -> list[str]:
-    if problems := _problems_of("reward", lambda: build(reward)):
+def _reward_problems(arguments: StackArguments) -> list[str]:
+    def source() -> RewardSource:
+        return build(arguments.reward, options_from_json(arguments.reward_options))
+
+    if problems := _problems_of("reward", source):
         return problems
-    source = build(reward)
-    return (
-        _problems_of("weights", source.require_weights) if isinstance(source, ModelSource) else []
-    )
+    found = source()
+    return _problems_of("weights", found.require_weights) if isinstance(found, ModelSource) else []
 
 
 def _profile_problems(stack: Stack) -> list[str]:

@@ -53,7 +53,10 @@ def merge(given: Mapping[str, str], stored: Mapping[str, str], run_dir: Path) ->
             allowed=f"sim:={str(before.sim).lower()}",
             next_step="Leave sim:= out to resume, or give another run_dir:=.",
         )
-    arguments = StackArguments.from_strings({**stored, **given, "run_dir": str(run_dir)})
+    kept = dict(stored)
+    if given.get("reward", "") not in ("", before.reward):
+        kept.pop("reward_options", None)  # another source's options do not fit
+    arguments = StackArguments.from_strings({**kept, **given, "run_dir": str(run_dir)})
     if stored and arguments.seed != before.seed:
         raise ConfigError(
             f"the run in {run_dir} has another seed",

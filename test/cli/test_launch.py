@@ -93,6 +93,15 @@ def test_a_resume_keeps_what_is_not_given_anew(given: dict[str, str]) -> None:
     assert again.arguments.episodes == 9
 
 
+def test_another_reward_on_a_resume_drops_the_first_ones_options(given: dict[str, str]) -> None:
+    own = {k: v for k, v in given.items() if k != "reward"}
+    first = preflight(own, probe_domain=False).arguments
+    assert "twin_small" in first.reward_options
+    assert preflight(own, probe_domain=False).arguments == first
+    again = preflight({**own, "reward": "ground_truth"}, probe_domain=False).arguments
+    assert (again.reward, again.reward_options) == ("ground_truth", "")
+
+
 def test_a_lock_step_run_of_the_twin_says_what_keeps_it_from_the_arm(given: dict[str, str]) -> None:
     preflight({**given, "speed": "max"}, probe_domain=False)
     preflight({"run_dir": given["run_dir"], "speed": "max"}, probe_domain=False)
