@@ -65,7 +65,8 @@ def measure(path: Path, cameras: int, square: int, seconds: float) -> dict[str, 
         ages.append((clock.now_ns() - stamp_ns) * 1e-6)
         stamps.append(stamp_ns)
 
-    with free_domain() as domain, rclpy.Context() as context:
+    with free_domain() as domain:
+        context = rclpy.Context()
         rclpy.init(context=context, domain_id=int(domain["ROS_DOMAIN_ID"]))
         process = subprocess.Popen(
             command,
@@ -92,6 +93,7 @@ def measure(path: Path, cameras: int, square: int, seconds: float) -> dict[str, 
             process.wait(10.0)
             executor.shutdown()
             node.destroy_node()
+            rclpy.shutdown(context=context)
     gaps = np.diff(np.array(stamps)) * 1e-9 * FPS
     lost = int(np.maximum(np.round(gaps) - 1, 0).sum())
     p50, p99 = (float(value) for value in np.percentile(ages, (50, 99)))
