@@ -34,7 +34,6 @@ from roboreward_ros.types import (
     StepReport,
 )
 
-
 JPEG = b"\xff\xd8 looks like one \xff\xd9"
 
 
