@@ -387,8 +387,9 @@ def describe(arguments: StackArguments, demo_task: str = "") -> Stack:
         ),
     ]
     if arguments.console:
-        place = {"address": arguments.console_address, "port": arguments.console_port}
-        nodes.append(node("console_node", {**place, "token_file": arguments.console_token}))
+        place: dict[str, ParameterValue] = {"address": arguments.console_address}
+        place |= {"port": arguments.console_port, "token_file": arguments.console_token}
+        nodes.append(node("console_node", place))
     return Stack(
         arguments=arguments,
         nodes=tuple(nodes),

@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """A person at the console: a real browser, the real stack, the twin in real time."""
 
+import asyncio
 import os
 import re
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from playwright.sync_api import expect
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from roboreward_ros.episodes.ledger import OPERATOR, Ledger
 from roboreward_ros.episodes.store import EpisodeStore
@@ -149,6 +153,48 @@ def test_a_task_full_of_html_stays_text(viewer):
     viewer.at("set-task").click()
     expect(viewer.at("task")).to_have_text("“open the drawer”")
     viewer.press("Space")
+
+
+def test_words_that_no_page_would_send_are_refused_and_harm_nobody(viewer, stack):
+    viewer.running()
+    labels = len(keys_of(stack))
+    for words in (
+        "12",
+        "null",
+        "[1, 2]",
+        "{verb: 7, text: {}, episode: [], phase: null}",
+        "{verb: '__init__', text: '', episode: '', phase: ''}",
+        "{verb: 'label', text: 's', episode: '../../etc', phase: 'RUNNING'}",
+        "{verb: 'task', text: 'x'.repeat(5000), episode: '', phase: ''}",
+        "{verb: 'label', text: 's\\u0000', episode: '', phase: ''}",
+    ):
+        viewer.page.evaluate(f"emitEvent('console_verb', {words})")
+        viewer.page.evaluate(f"emitEvent('console_key', {words})")
+    expect(viewer.page.locator(".q-notification").first).to_be_visible()
+    assert len(keys_of(stack)) == labels
+    assert "drawer" in viewer.at("task").inner_text()
+    viewer.running()
+
+
+def test_fifty_clients_that_come_and_go_do_not_stop_the_arm(viewer, stack):
+    viewer.running()
+
+    async def storm() -> int:
+        async def come_and_go(k: int) -> int:
+            url = f"ws://localhost:{stack.port}/live/main"
+            async with connect(url, open_timeout=30) as socket:
+                await socket.send("n" if k % 5 else "n" * 70_000)
+                try:
+                    return isinstance(await socket.recv(), bytes)
+                except ConnectionClosed:
+                    return 0
+
+        return sum(await asyncio.gather(*(come_and_go(k) for k in range(50))))
+
+    with ThreadPoolExecutor(1) as pool:  # the browser's driver has this thread's event loop
+        assert [pool.submit(asyncio.run, storm()).result() for _ in range(2)] == [40, 40]
+    saved = viewer.committed()
+    viewer.until(lambda: viewer.committed() > saved, "the next episode", 60.0)
 
 
 def test_a_reload_in_mid_episode_changes_nothing(viewer):
