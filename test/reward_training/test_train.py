@@ -66,8 +66,8 @@ def test_another_recipe_does_not_go_on_with_these_weights(
 
 
 def test_it_learns_the_clips_by_heart(tmp_path: Path, reward_clips: ClipSet) -> None:
-    stage = Stage(80, batch=12, lr=4e-3, warmup=10, look=0.0, answer=1.0, facts=0.0)
-    config = TrainConfig(stages=(stage,), instructions=2, validate_every=80, validation_clips=36)
+    stage = Stage(160, batch=12, lr=4e-3, warmup=10, look=0.0, answer=1.0, facts=0.0)
+    config = TrainConfig(stages=(stage,), instructions=2, validate_every=160, validation_clips=36)
     trainer = trained(tmp_path, reward_clips, config)
     trainer.run()
     found = json.loads((tmp_path / "log.jsonl").read_text())
