@@ -57,6 +57,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     evaluate.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     evaluate.set_defaults(run=run_eval)
 
+    worse = commands.add_parser("degrade", help="a deliberately worse copy, to try a bad judge")
+    worse.add_argument("model", help="folder or short name of a reward model")
+    worse.add_argument("out", type=Path, help="folder of the copy")
+    worse.add_argument("--noise", type=float, default=0.3, help="share of each matrix's spread")
+    worse.add_argument("--seed", type=int, default=0)
+    worse.set_defaults(run=run_degrade)
+
     reward_classifier.add_parser(commands)
     add_relabel(commands)
 
@@ -134,6 +141,16 @@ def run_eval(args: argparse.Namespace) -> int:
     data = args.data or Path("runs/rewards") / "rollouts"
     report = _evaluate(args.model, args.policy, args.episodes, data)
     print(json.dumps(report.as_json(), indent=1) if args.json else report.as_markdown())
+    return 0
+
+
+def run_degrade(args: argparse.Namespace) -> int:
+    """Write the copy."""
+    from roboreward_ros.reward_training.degrade import degrade
+    from roboreward_ros.rewards.shipped import shipped_folder
+
+    degrade(shipped_folder(args.model) or Path(args.model), args.out, args.noise, args.seed)
+    print(f'degraded model in {args.out}; reward_options:=\'{{"model": "{args.out}"}}\'')
     return 0
 
 
