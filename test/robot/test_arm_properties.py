@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from test_supervisor import PROFILE, Rig
+from test_arm_supervisor import PROFILE, Rig
 
 from roboreward_ros.errors import RobotError
 from roboreward_ros.robot.faults import MAX_RECOVERIES, ArmState
