@@ -46,6 +46,7 @@ class DemoOptions:
         held_out: layouts of the evaluation.
         task: sentence or key; "" for the twin's demo task.
         reward: source; "" for the launch description's default.
+        reward_options: JSON over the source's file; "" for the launch description's default.
         trials_dir: where finished trials are kept; None for the run's own folder. Runs that share
             one do the arms that do not depend on their training once.
         workers: processes of the evaluation.
@@ -57,6 +58,7 @@ class DemoOptions:
     held_out: int = HELD_OUT
     task: str = ""
     reward: str = ""
+    reward_options: str = ""
     trials_dir: Path | None = None
     workers: int = 2
 
@@ -79,6 +81,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--held-out", type=int, help=f"layouts to judge by (default {HELD_OUT})")
     parser.add_argument("--task", default="", help="sentence or key of a twin's task")
     parser.add_argument("--reward", default="", help="reward source")
+    parser.add_argument("--reward-options", default="", metavar="JSON", help="over its file")
     parser.add_argument("--run-dir", type=Path, help="default runs/demo, quick: runs/demo_quick")
     parser.set_defaults(run=run)
 
@@ -94,6 +97,7 @@ def run(args: argparse.Namespace) -> int:
         held_out=first_given(args.held_out, QUICK_HELD_OUT if quick else HELD_OUT),
         task=args.task,
         reward=args.reward,
+        reward_options=args.reward_options,
     )
     display = make_display()
     try:
@@ -150,7 +154,12 @@ def run_demo(options: DemoOptions, display: Display) -> RunSummary:
         "run_dir": str(options.run_dir),
         "console": "false",
     }
-    given |= {k: v for k, v in (("task", options.task), ("reward", options.reward)) if v}
+    chosen = {
+        "task": options.task,
+        "reward": options.reward,
+        "reward_options": options.reward_options,
+    }
+    given |= {name: value for name, value in chosen.items() if value}
     stack = preflight(given, probe_domain=False)
     for note in stack.notes:
         display.say(note)

@@ -21,7 +21,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     demo.add_argument("--episodes", type=int, default=EPISODES)
     demo.add_argument("--held-out", type=int, default=HELD_OUT)
     demo.add_argument("--task", default="")
+    demo.add_argument("--reward", default="", help="source; default: the demo's own")
+    demo.add_argument("--reward-options", default="", metavar="JSON", help="over its file")
+    demo.add_argument("--name", default="demo_seeds", help="of the tables")
     demo.add_argument("--runs", type=Path, default=Path("runs/demo_seeds"), help="of the runs")
+    demo.add_argument("--trials", type=Path, help="of baselines that runs share (RUNS/trials)")
     demo.add_argument("--out", type=Path, default=Path("bench/results"), help="of the tables")
     demo.set_defaults(run=run_demo_study)
     noise = studies.add_parser("noise", help="base success under each noise form, before learning")
@@ -66,16 +70,18 @@ def run_demo_study(args: argparse.Namespace) -> int:
             episodes=args.episodes,
             held_out=args.held_out,
             task=args.task,
-            trials_dir=args.runs / "trials",
+            reward=args.reward,
+            reward_options=args.reward_options,
+            trials_dir=args.trials or args.runs / "trials",
         )
         return run_demo(options, display)
 
     try:
-        results = run_study(args.seeds, one, args.out)
+        results = run_study(args.seeds, one, args.out, args.name)
     finally:
         display.close()
-    print((args.out / "demo_seeds.md").read_text(encoding="utf-8"))
-    print(f"tables: {args.out / 'demo_seeds.md'}, {args.out / 'demo_seeds.json'}")
+    print((args.out / f"{args.name}.md").read_text(encoding="utf-8"))
+    print(f"tables: {args.out / args.name}.md and .json")
     passed = sum(result.passes for result in results)
     return int(5 * passed < 4 * len(results))
 

@@ -39,6 +39,8 @@ class SeedResult:
         gain_high: upper bound.
         gain_looking: steered minus the best arm of ``NOT_LOOKING``, chosen in hindsight.
         errors: share of the episodes that errors left unlabelled.
+        reward: source that the run learned from.
+        reward_mae: its mean error against the simulator's truth, in levels; None if unknown.
         episodes: of training.
         wall_s: seconds of the whole demo.
         passes: gains enough with few enough errors.
@@ -52,6 +54,8 @@ class SeedResult:
     gain_high: float
     gain_looking: float
     errors: float
+    reward: str
+    reward_mae: float | None
     episodes: int
     wall_s: float
     passes: bool
@@ -72,19 +76,24 @@ class SeedResult:
             gain_high=gain.high,
             gain_looking=looking,
             errors=errors,
+            reward=summary.reward_source,
+            reward_mae=summary.reward_mae,
             episodes=summary.episodes,
             wall_s=summary.wall_s,
             passes=round(looking, 6) >= WANTED_GAIN and errors <= MAX_ERRORS,
         )
 
 
-def run_study(seeds: Sequence[int], run_demo: RunDemo, folder: Path) -> list[SeedResult]:
+def run_study(
+    seeds: Sequence[int], run_demo: RunDemo, folder: Path, name: str = "demo_seeds"
+) -> list[SeedResult]:
     """Run the demo for every seed; the tables are written after each.
 
     Args:
         seeds: run seeds.
         run_demo: runs one, or gives what it gave before.
-        folder: of ``demo_seeds.json`` and ``demo_seeds.md``.
+        folder: of the tables.
+        name: of ``<name>.json`` and ``<name>.md``.
     """
     results: list[SeedResult] = []
     task = ""
@@ -92,17 +101,19 @@ def run_study(seeds: Sequence[int], run_demo: RunDemo, folder: Path) -> list[See
         summary = run_demo(seed)
         task = summary.task
         results.append(SeedResult.of(summary))
-        write_tables(folder, task, results)
+        write_tables(folder, task, results, name)
     return results
 
 
-def write_tables(folder: Path, task: str, results: Sequence[SeedResult]) -> None:
+def write_tables(
+    folder: Path, task: str, results: Sequence[SeedResult], stem: str = "demo_seeds"
+) -> None:
     """Write both tables, each atomically."""
     folder.mkdir(parents=True, exist_ok=True)
     content = {"format": 1, "task": task, "runs": [asdict(result) for result in results]}
     for name, text in (
-        ("demo_seeds.json", json.dumps(content, indent=1) + "\n"),
-        ("demo_seeds.md", markdown(task, results)),
+        (f"{stem}.json", json.dumps(content, indent=1) + "\n"),
+        (f"{stem}.md", markdown(task, results)),
     ):
         fresh = folder / f".{name}.new"
         fresh.write_text(text, encoding="utf-8")
@@ -118,6 +129,7 @@ def markdown(task: str, results: Sequence[SeedResult]) -> str:
         "",
         f"Success in % on {layouts}, the same for every arm and seed, by the simulator's truth,",
         "at the fixed final actor.",
+        judged(results),
         "",
         f"| noise | {seeds} | mean |",
         "|---|" + "---|" * (len(results) + 1),
@@ -150,6 +162,14 @@ def markdown(task: str, results: Sequence[SeedResult]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def judged(results: Sequence[SeedResult]) -> str:
+    """Whose rewards the runs learned from, and how wrong they were."""
+    sources = sorted({result.reward for result in results})
+    known = [result.reward_mae for result in results if result.reward_mae is not None]
+    error = f", on average {sum(known) / len(known):.2f} levels from the truth" if known else ""
+    return f"Rewards: {', '.join(sources)}{error}."
 
 
 def explained(results: Sequence[SeedResult]) -> str:

@@ -58,7 +58,9 @@ def test_both_tables_are_there_after_every_seed(tmp_path: Path) -> None:
     content = json.loads((tmp_path / "demo_seeds.json").read_text())
     assert [run["seed"] for run in content["runs"]] == [0, 1]
     assert [run["passes"] for run in content["runs"]] == [True, False]
+    assert {run["reward"] for run in content["runs"]} == {"ground_truth"}
     text = (tmp_path / "demo_seeds.md").read_text()
+    assert "Rewards: ground_truth" in text
     assert "open the drawer" in text
     assert all(f"| {label} |" in text for label in LABELS.values())
     assert "| gains 25 points | yes | no | 1/2 |" in text
