@@ -1,25 +1,29 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the tests tier by tier and prints which tiers ran, with counts and seconds.
+"""Runs the tests by tiers, two at a time, and prints which ran, with counts and seconds.
 
-Usage: python tools/run_tests.py [--tier NAME ...] [pytest arguments]
+Usage: python tools/run_tests.py [--tier NAME ...] [--jobs N] [pytest arguments]
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# Tiers from fast to slow; every test folder belongs to exactly one (checked below).
+# The longest first, so that the last two end together; every test folder belongs to exactly one
+# (checked below).
 TIERS: dict[str, list[str]] = {
+    "ros": ["ros"],
     "core": ["robot", "cameras", "episodes", "rewards", "session", "policies", "evaluation", "cli"],
     "learning": ["dsrl", "sim", "studies", "reward_training"],
-    "ros": ["ros"],
     "console": ["console"],
     "launch": ["launch"],
 }
@@ -38,38 +42,71 @@ def unassigned_folders() -> list[str]:
     return sorted(parts[0] for parts in found if parts and parts[0] not in known)
 
 
+@dataclass(frozen=True)
+class Result:
+    """One tier: counts and seconds; ``code`` is pytest's."""
+
+    tier: str
+    code: int
+    passed: int
+    failed: int
+    skipped: int
+    seconds: float
+
+
+def run(tier: str, extra: list[str], quiet: bool) -> Result:
+    """Run a tier; ``quiet`` keeps its output for when it is done, so that tiers do not mix."""
+    report = ROOT / "build" / f"junit-{tier}.xml"
+    report.parent.mkdir(exist_ok=True)
+    report.unlink(missing_ok=True)
+    print(f"tier {tier} begins", flush=True)
+    began = time.monotonic()
+    command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}"]
+    done = subprocess.run(
+        [*command, *paths_of(tier), *extra],
+        cwd=ROOT,
+        check=False,
+        text=True,
+        stdout=subprocess.PIPE if quiet else None,
+        stderr=subprocess.STDOUT if quiet else None,
+    )
+    if quiet:
+        print(f"\n=== tier {tier} ===\n{done.stdout}", flush=True)
+    seconds = time.monotonic() - began
+    if done.returncode not in (0, 1) or not report.exists():
+        return Result(tier, done.returncode or 1, 0, 0, 0, seconds)
+    suite = next(ET.parse(report).getroot().iter("testsuite"))
+    count = {key: int(suite.get(key, "0")) for key in ("tests", "failures", "errors", "skipped")}
+    failed = count["failures"] + count["errors"]
+    passed = count["tests"] - failed - count["skipped"]
+    return Result(tier, done.returncode, passed, failed, count["skipped"], seconds)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tier", action="append", choices=sorted(TIERS), help="only this tier")
+    parser.add_argument(
+        "--jobs", type=int, default=min(2, os.cpu_count() or 1), help="tiers at a time"
+    )
     options, extra = parser.parse_known_args()
     if stray := unassigned_folders():
         print(f"test folders that belong to no tier: {', '.join(stray)}; add them to TIERS")
         return 1
-    rows: list[tuple[str, int, int, int, float]] = []
-    for tier in options.tier or TIERS:
-        report = ROOT / "build" / f"junit-{tier}.xml"
-        report.parent.mkdir(exist_ok=True)
-        report.unlink(missing_ok=True)
-        print(f"\n=== tier {tier} ===", flush=True)
-        began = time.monotonic()
-        command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}"]
-        code = subprocess.run([*command, *paths_of(tier), *extra], cwd=ROOT, check=False).returncode
-        if code not in (0, 1) or not report.exists():
-            print(f"tier {tier}: pytest ended with {code}")
-            return code or 1
-        suite = next(ET.parse(report).getroot().iter("testsuite"))
-        count = {
-            key: int(suite.get(key, "0")) for key in ("tests", "failures", "errors", "skipped")
-        }
-        failed = count["failures"] + count["errors"]
-        passed = count["tests"] - failed - count["skipped"]
-        rows.append((tier, passed, failed, count["skipped"], time.monotonic() - began))
+    tiers = options.tier or list(TIERS)
+    jobs = min(options.jobs, len(tiers))
+    began = time.monotonic()
+    with ThreadPoolExecutor(jobs) as pool:
+        results = list(pool.map(lambda tier: run(tier, extra, quiet=jobs > 1), tiers))
     print("\ntier        passed  failed  skipped  seconds")
-    for tier, passed, failed, skipped, seconds in rows:
-        print(f"{tier:<10}  {passed:>6}  {failed:>6}  {skipped:>7}  {seconds:>7.0f}")
-    passed, failed = sum(r[1] for r in rows), sum(r[2] for r in rows)
+    for row in results:
+        counts = f"{row.passed:>6}  {row.failed:>6}  {row.skipped:>7}  {row.seconds:>7.0f}"
+        note = "" if row.code in (0, 1) else f"  pytest ended with {row.code}"
+        print(f"{row.tier:<10}  {counts}{note}")
+    passed, failed = sum(row.passed for row in results), sum(row.failed for row in results)
+    print(f"{time.monotonic() - began:.0f} s in all, {jobs} tiers at a time")
     print(f"\n{passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
+    broken = any(row.code not in (0, 1) for row in results)
+    return 1 if failed or broken or not passed else 0
 
 
 if __name__ == "__main__":

@@ -193,7 +193,7 @@ def test_registering_imports_nothing():
     code = (
         "import sys, roboreward_ros.rewards.registry as r; r.SOURCES;"
         "got = [m for m in sys.modules if m.startswith('roboreward_ros.rewards.')];"
-        "assert {m.rsplit('.')[-1] for m in got} == {'config', 'registry'}, got;"
+        "assert {m.rsplit('.')[-1] for m in got} == {'config', 'registry', 'shipped'}, got;"
         "assert not {'torch', 'transformers', 'mujoco'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
