@@ -70,8 +70,9 @@ class _Job:
     strikes: int = 0
 
     def resolve(self, record: LabelRecord | None) -> None:
-        if self.ticket is not None:
-            self.ticket.set_result(record)
+        ticket, self.ticket = self.ticket, None  # answered once
+        if ticket is not None:
+            ticket.set_result(record)
 
 
 def _always() -> bool:
@@ -212,13 +213,16 @@ class ScoringQueue:
             self._serve(jobs)
             return 0.0
         now = self._clock.steady_ns()
+        with self._lock:  # another thread moves what waits when the source changes
+            due = [job for job in self._aside.values() if job.due_ns <= now]
         if self._waiting and now >= self._due_ns:
             self._try_waiting()
-        elif due := [job for job in self._aside.values() if job.due_ns <= now]:
+        elif due:
             self._try_aside(due[0])
-        dues = [job.due_ns for job in self._aside.values()]
-        if self._waiting:
-            dues.append(self._due_ns)
+        with self._lock:
+            dues = [job.due_ns for job in self._aside.values()]
+            if self._waiting:
+                dues.append(self._due_ns)
         return max(min(dues) - self._clock.steady_ns(), 0) / 1e9 if dues else None
 
     def _take(self) -> list[_Job]:
@@ -231,20 +235,23 @@ class ScoringQueue:
     def _serve(self, jobs: Sequence[_Job]) -> None:
         """Answer those who asked."""
         fresh = []
-        for job in jobs:
-            known = None if job.force else self._book.known(job.episode_id, self._source())
-            if not job.wanted() or known is not None:
-                job.resolve(known if job.wanted() else None)
-                continue
-            with self._lock:  # whoever waited under this name is asked about with this one
-                self._waiting.pop(job.episode_id, None)
-                self._aside.pop(job.episode_id, None)
-            fresh.append(job)
         try:
+            for job in jobs:
+                known = None if job.force else self._book.known(job.episode_id, self._source())
+                if known is not None:
+                    job.resolve(known if job.wanted() else None)
+                    continue
+                if not job.wanted():
+                    self._await_turn(job).set_result(None)
+                    continue
+                with self._lock:  # whoever waited under this name is asked about with this one
+                    self._waiting.pop(job.episode_id, None)
+                    self._aside.pop(job.episode_id, None)
+                fresh.append(job)
             for job, outcome in zip(fresh, self._outcomes(fresh), strict=True):
                 self._settle(job, outcome)
-        except (StoreError, OSError) as error:
-            for job in fresh:
+        except (StoreError, FormatError, OSError) as error:
+            for job in jobs:
                 if job.ticket is not None:
                     self._await_turn(job).set_exception(error)
             raise
@@ -259,8 +266,8 @@ class ScoringQueue:
         return ticket
 
     def _settle(self, job: _Job, outcome: RewardOutcome) -> None:
-        if not job.wanted():
-            job.resolve(None)
+        if not job.wanted():  # whoever asked has gone; the episode stays unlabelled and waits
+            self._await_turn(job).set_result(None)
             return
         if isinstance(outcome, RewardFailure):
             record = self._book.add(job.episode_id, outcome)
@@ -351,7 +358,10 @@ class ScoringQueue:
         """Open episodes that wait; one that cannot be opened is given up until the next start."""
         found = []
         for name in names:
-            job = self._waiting.get(name) or self._aside[name]
+            with self._lock:
+                job = self._waiting.get(name) or self._aside.get(name)
+            if job is None:
+                continue
             try:
                 if self._book.known(name, self._source()) is not None:
                     self._forget(job)

@@ -13,7 +13,7 @@ from roboreward_ros.clock import FakeClock
 from roboreward_ros.episodes.scoring import Scorebook
 from roboreward_ros.episodes.scoring_queue import RetryConfig, ScoringQueue
 from roboreward_ros.episodes.store import EpisodeStore
-from roboreward_ros.errors import ConfigError
+from roboreward_ros.errors import ConfigError, StoreError
 from roboreward_ros.types import (
     EndCause,
     EpisodeMeta,
@@ -230,6 +230,52 @@ def test_an_unwanted_answer_is_written_nowhere(desk):
     desk.queue.turn()
     assert future.result(0) is None
     assert desk.written == []
+
+
+def test_an_episode_whose_asker_left_is_scored_later(desk):
+    gone = threading.Event()
+    future = desk.queue.submit(desk.add(0), wanted=lambda: not gone.is_set())
+    gone.set()
+    desk.queue.turn()
+    assert future.result(0) is None
+    desk.settle()
+    assert desk.scored == [0]
+    assert desk.queue.waiting == 0
+
+
+def test_a_ledger_that_fails_in_the_middle_of_a_batch_costs_no_episode(desk, monkeypatch):
+    desk.batch = 3
+    futures = [desk.queue.submit(desk.add(index)) for index in range(3)]
+    add, full = desk.book.add, [1]
+
+    def once_full(episode_id, outcome, **more):
+        if episode_id == "ep_000001" and full:
+            full.pop()
+            raise StoreError("disk full")
+        return add(episode_id, outcome, **more)
+
+    monkeypatch.setattr(desk.book, "add", once_full)
+    with pytest.raises(StoreError):
+        desk.queue.turn()
+    assert futures[0].result(0).episode_id == "ep_000000"
+    assert all(isinstance(future.exception(0), StoreError) for future in futures[1:])
+    desk.settle()
+    assert desk.scored == [0, 1, 2]
+
+
+def test_a_ledger_that_cannot_be_read_answers_those_who_asked(desk, monkeypatch):
+    future = desk.queue.submit(desk.add(0))
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.book, "known", _unreadable)
+        with pytest.raises(StoreError):
+            desk.queue.turn()
+    assert isinstance(future.exception(0), StoreError)
+    desk.settle()
+    assert desk.scored == [0]
+
+
+def _unreadable(episode_id, source):
+    raise StoreError(f"no {source} answer of {episode_id} can be read")
 
 
 def test_another_source_is_asked_at_once_about_what_waits(desk):
