@@ -88,7 +88,7 @@ def require_token(address: str, token: str) -> None:
             "a console that others can reach needs a token",
             got=address,
             allowed="127.0.0.1 without one",
-            next_step=f"Give console_token_file, or {TOKEN_VARIABLE} in the environment.",
+            next_step=f"Give console_token:=FILE, or {TOKEN_VARIABLE} in the environment.",
         )
 
 

@@ -138,7 +138,7 @@ def load_learner(
             f"learner checkpoint {path} cannot be resumed exactly",
             got=", ".join(f"{name} {new} now, {old} then" for name, (old, new) in other.items()),
             next_step="Go on as it was saved, or accept a run that differs in its last bits: "
-            "exact_resume:=false.",
+            "exact_resume:=false for learner_node (config/learner_node.yaml).",
         )
     if header["policy_id"] != spec.policy_id:
         raise CheckpointError(

@@ -199,7 +199,8 @@ class RunFollower:
             raise CheckpointError(
                 f"{what} was made with other settings",
                 got="; ".join(changed),
-                next_step="Take them back, or keep the checkpoint's own: exact_resume:=false.",
+                next_step="Take them back, or keep the checkpoint's own: exact_resume:=false for "
+                "learner_node (config/learner_node.yaml).",
             )
         if changed:
             _LOG.warning("the run keeps its checkpoint's settings: %s", "; ".join(changed))
