@@ -11,6 +11,7 @@ lets go of it (``release``), which is remembered in ``run_dir/brakes.json``.
 from __future__ import annotations
 
 import json
+import logging
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from roboreward_ros.episodes.promoted import read_promoted
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.episodes.tally import claims_success
 from roboreward_ros.episodes.views import Label, LabelStatus, RewardView, ViewConfig
-from roboreward_ros.errors import FormatError
+from roboreward_ros.errors import FormatError, StoreError
 from roboreward_ros.files import write_atomic
 from roboreward_ros.session.brakes import AbstainBrake, AbstainBrakeConfig
 from roboreward_ros.session.monitor import (
@@ -31,6 +32,8 @@ from roboreward_ros.session.monitor import (
     SteeringMonitor,
     SteeringReport,
 )
+
+_LOG = logging.getLogger(__name__)
 
 AUDITORS = ViewConfig("ground_truth", fallbacks=("human",), include_shadow=True)
 """Whose word counts on success; a person's key overrules both."""
@@ -90,6 +93,7 @@ class SteeringWatch:
         self._auditors = RewardView.of_run(self._run_dir, AUDITORS)
         self._cursors = [0, 0]
         self._known: dict[str, Judged] = {}
+        self._unreadable: set[str] = set()
         self._labels: dict[str, Label] = {}
 
     @property
@@ -104,9 +108,9 @@ class SteeringWatch:
         """
         touched = self._touched()
         for episode_id in self._store.ids():
-            fresh = episode_id not in self._known
+            fresh = episode_id not in self._known and episode_id not in self._unreadable
             if fresh or episode_id in touched:
-                self._see(episode_id, fresh)
+                self._try_see(episode_id)
         answered = (LabelStatus.LABELLED, LabelStatus.ABSTAINED)
         statuses = [self._labels[e].status for e in self._known if e in self._labels]
         self._brake.update([s is LabelStatus.ABSTAINED for s in statuses if s in answered])
@@ -139,6 +143,15 @@ class SteeringWatch:
             self._labels[episode_id] = self._view.status(episode_id)
         return {*audited, *labelled}
 
+    def _try_see(self, episode_id: str) -> None:
+        """Take an episode in; a damaged one judges nothing and does not stop the learner."""
+        try:
+            self._see(episode_id, episode_id not in self._known)
+        except (StoreError, FormatError) as error:
+            if episode_id not in self._unreadable:
+                _LOG.error("the steering is judged without %s: %s", episode_id, error)
+            self._unreadable.add(episode_id)
+
     def _see(self, episode_id: str, fresh: bool) -> None:
         episode = self._store.open(episode_id)
         summary = episode.summary
@@ -154,8 +167,8 @@ class SteeringWatch:
             audit if sound else None,
             None if label.score is None or not sound else claims_success(label.score),
         )
-        self._known[episode_id] = judged
         self._monitor.see(judged, episode.chunks() if fresh and judged.steered else ())
+        self._known[episode_id] = judged
 
 
 def _read_since(path: Path) -> int:

@@ -13,6 +13,7 @@ from roboreward_ros.dsrl.config import DsrlConfig
 from roboreward_ros.dsrl.duty import DutyConfig, LearnerDuty
 from roboreward_ros.dsrl.follow import FollowStatus, actor_path
 from roboreward_ros.dsrl.watch import SteeringWatch
+from roboreward_ros.episodes.header import NAME as HEADER
 from roboreward_ros.episodes.ledger import Ledger
 from roboreward_ros.episodes.promoted import promote
 from roboreward_ros.episodes.store import EpisodeStore
@@ -178,6 +179,18 @@ def test_every_figure_is_on_the_board(run):
     tags = set(events.Tags()["scalars"])
     assert {f"update/{f.name}" for f in dataclasses.fields(FollowStatus().metrics.last)} <= tags
     assert {"steering/noise_saturation", "run/updates_per_s", "run/policy_version"} <= tags
+
+
+def test_a_damaged_episode_is_left_out_and_the_learner_goes_on(run, caplog):
+    for index in range(3):
+        run.commit(index, claimed=True)
+    (run.path / "episodes" / run.store.ids()[1] / HEADER).write_text("{")
+    learner = duty(run)
+    assert work(learner).status.trainable == 2
+    learner.advance(20)
+    left_out = [r for r in caplog.records if "judged without" in r.getMessage()]
+    assert len(left_out) == 1
+    learner.close()
 
 
 def test_a_damaged_note_about_brakes_is_refused_by_name(run):
