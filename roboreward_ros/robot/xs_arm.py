@@ -253,7 +253,9 @@ class XsArm:
         for k in range(1, steps + 1):
             s = k / steps
             share = s**3 * (10.0 + s * (6.0 * s - 15.0))
-            self.bus.write_group(ARM, (start + share * (goal - start))[self._driven])
+            q = start + share * (goal - start)
+            self.bus.write_group(ARM, q[self._driven])
+            self._controller.latch(q, math.nan)  # where a hold stays that cannot measure
             self.pause(STREAM_S)
         end_ns = self._clock.steady_ns() + round(self.config.settle_s * 1e9)
         while not self._there(goal):

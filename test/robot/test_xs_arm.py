@@ -4,11 +4,12 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from roboreward_ros.clock import FakeClock
 from roboreward_ros.protocols import Robot
-from roboreward_ros.robot.interrupt import Interrupt
+from roboreward_ros.robot.interrupt import Interrupt, MotionInterruptedError
 from roboreward_ros.robot.profile import load_profile
 from roboreward_ros.robot.xs_arm import XsArm, XsArmConfig
 from roboreward_ros.testing.conformance_robot import RobotConformance
@@ -49,3 +50,32 @@ class TestConformance(RobotConformance):
     @pytest.fixture
     def make_robot(self, gripper_mode: str) -> Callable[[], Robot]:
         return lambda: Bench(gripper_mode=gripper_mode).arm
+
+
+class _BlindHalfway:
+    """Joints read NaN from the middle of a motion on; then the driver is asked to end it."""
+
+    def __init__(self, bench: Bench, commands: int) -> None:
+        self._bench, self._left = bench, commands + len(bench.servos.commands)
+
+    def seen(self, state) -> None:
+        if len(self._bench.servos.commands) > self._left:
+            self._bench.servos.faults.nan = True
+        if not np.isfinite(state.q).all():
+            self._bench.interrupt.set("blind")
+
+    def silent(self, age_s: float) -> None:
+        """Samples always come here."""
+
+
+def test_a_hold_that_cannot_measure_stays_where_the_motion_was(bench):
+    bench.arm.travel(PROFILE.neutral_q, "the neutral pose")
+    goal = PROFILE.neutral_q.copy()
+    goal[0] += 1.2
+    bench.arm.watch = _BlindHalfway(bench, 30)
+    with pytest.raises(MotionInterruptedError):
+        bench.arm.travel(goal, "the far side")
+    streamed = bench.last.command
+    assert abs(streamed[0] - PROFILE.neutral_q[0]) > 0.3
+    bench.arm.hold()
+    assert bench.last.command == pytest.approx(streamed)
