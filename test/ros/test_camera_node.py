@@ -167,7 +167,7 @@ def test_any_image_topic_is_a_camera(ros):
         nonlocal count
         count += 1
         rows = np.full((8, 20), 40, np.uint8)  # rows are padded
-        rows[0, 0] = count % 200
+        rows[0, 12] = count % 200  # not in the 8x8 block that is looked at
         message = Image(height=8, width=16, step=20, encoding="mono8")
         message.header.stamp.nanosec = count
         message.data = rows.tobytes()
