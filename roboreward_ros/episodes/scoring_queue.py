@@ -266,8 +266,13 @@ class ScoringQueue:
         return ticket
 
     def _settle(self, job: _Job, outcome: RewardOutcome) -> None:
-        if not job.wanted():  # whoever asked has gone; the episode stays unlabelled and waits
-            self._await_turn(job).set_result(None)
+        if not job.wanted():
+            # Whoever asked has gone, perhaps because it took so long: others go first.
+            ticket = self._await_turn(job)
+            with self._lock:
+                self._aside[job.episode_id] = self._waiting.pop(job.episode_id)
+                job.due_ns = self._clock.steady_ns() + round(self._retry.longest_s * 1e9)
+            ticket.set_result(None)
             return
         if isinstance(outcome, RewardFailure):
             record = self._book.add(job.episode_id, outcome)
