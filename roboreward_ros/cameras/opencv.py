@@ -95,7 +95,6 @@ class OpenCvCamera:
         self._clock: Clock = clock or SystemClock()
         self._open_capture = open_capture
         self._changed = threading.Condition()
-        self._capture: Capture | None = None
         self._thread: threading.Thread | None = None
         self._frame: Frame | None = None
         self._failure: CameraError | None = None
@@ -122,7 +121,7 @@ class OpenCvCamera:
         except CameraError:
             capture.release()
             raise
-        self._capture, self._frame, self._failure = capture, None, None
+        self._frame = self._failure = None
         self._stop = threading.Event()
         self._thread = threading.Thread(
             target=self._drain, args=(capture, self._stop), name=f"camera {self.config.name}"
@@ -153,15 +152,11 @@ class OpenCvCamera:
             return frame
 
     def close(self) -> None:
-        """Stop draining and release the device."""
-        thread, capture = self._thread, self._capture
-        self._thread = self._capture = None
-        if thread is None or capture is None:
-            return
-        self._stop.set()
-        thread.join(_JOIN_S)
-        if not thread.is_alive():  # releasing under a blocked read crashes some drivers
-            capture.release()
+        """Stop draining; the draining thread releases the device."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._stop.set()
+            thread.join(_JOIN_S)
 
     def _configure(self, capture: Capture) -> None:
         config = self.config
@@ -194,6 +189,13 @@ class OpenCvCamera:
                 )
 
     def _drain(self, capture: Capture, stop: threading.Event) -> None:
+        """Until ``stop`` or a failure, then release: under a blocked read that crashes drivers."""
+        try:
+            self._drain_until(capture, stop)
+        finally:
+            capture.release()
+
+    def _drain_until(self, capture: Capture, stop: threading.Event) -> None:
         failed = 0
         while not stop.is_set():
             try:
@@ -201,17 +203,19 @@ class OpenCvCamera:
                 stamp_ns = self._clock.now_ns()
                 frame = self._frame_of(capture, bgr, stamp_ns) if good and bgr is not None else None
             except (cv2.error, ConfigError) as error:
-                return self._fail(f"gave a picture that cannot be used ({error})")
+                return self._fail(stop, f"gave a picture that cannot be used ({error})")
             failed = 0 if frame else failed + 1
             if failed >= _FAILED_READS:
-                return self._fail("stopped giving frames")
+                return self._fail(stop, "stopped giving frames")
             if frame and not stop.is_set():
                 with self._changed:
                     self._frame = frame
                     self._changed.notify_all()
         return None
 
-    def _fail(self, what: str) -> None:
+    def _fail(self, stop: threading.Event, what: str) -> None:
+        if stop.is_set():  # closed meanwhile, and perhaps open again on another thread
+            return
         with self._changed:
             self._failure = self._error(what, "Check its cable, then close and open it again.")
             self._changed.notify_all()

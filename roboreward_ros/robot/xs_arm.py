@@ -10,6 +10,7 @@ joint sample that arrives while the driver waits goes to the watch, which may ra
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -148,6 +149,7 @@ class XsArm:
         self._kinematics = self._controller.kinematics
         self._following = FollowingWatch(profile.joint_names)
         self._gripper = GripperServo(config.gripper)
+        self._gripping = threading.Lock()  # its PWM comes from the carrier's thread, its end here
         self._start_q = profile.start_q()
         self._driven = [profile.joint_names.index(joint) for joint in profile.driven_joints]
         self._names: tuple[str, ...] = ()
@@ -184,10 +186,11 @@ class XsArm:
 
     def close(self) -> None:
         """Hold, leave the gripper as it is, then drop the link; idempotent."""
-        if self.bus.sample() is not None and self._gripper.target is not None:
-            if self.config.gripper_mode == "pwm":
-                self.bus.write_single(GRIPPER, self._gripper.release())
-            self._gripper.target = None
+        with self._gripping:
+            if self.bus.sample() is not None and self._gripper.target is not None:
+                left = self._gripper.release()
+                if self.config.gripper_mode == "pwm":
+                    self.bus.write_single(GRIPPER, left)
         if self._latched:
             self.hold()
         self._latched = self._ready = False
@@ -284,9 +287,10 @@ class XsArm:
     def set_gripper(self, opening: float) -> None:
         """Normalised opening to reach and keep."""
         finger = self.profile.finger_from_gripper(opening)
-        if self.config.gripper_mode == "linear_position" and finger != self._gripper.target:
-            self.bus.write_single(GRIPPER, 2.0 * finger)
-        self._gripper.target = finger
+        with self._gripping:
+            if self.config.gripper_mode == "linear_position" and finger != self._gripper.target:
+                self.bus.write_single(GRIPPER, 2.0 * finger)
+            self._gripper.target = finger
 
     # Measuring and waiting.
 
@@ -356,9 +360,10 @@ class XsArm:
         if self.config.gripper_mode != "pwm" or FINGER not in sample.names:
             return
         finger = float(sample.position[sample.names.index(FINGER)])
-        pwm = self._gripper.update(finger, sample.steady_ns)
-        if pwm is not None:
-            self.bus.write_single(GRIPPER, pwm)
+        with self._gripping:
+            pwm = self._gripper.update(finger, sample.steady_ns)
+            if pwm is not None:
+                self.bus.write_single(GRIPPER, pwm)
 
     def _state_of(self, sample: JointSample) -> RobotState:
         if sample.names != self._names or not self._places:

@@ -40,7 +40,7 @@ class GripperConfig:
 
 
 class GripperServo:
-    """Proportional control of a finger's distance from the middle. One thread updates it.
+    """Proportional control of a finger's distance from the middle; its owner locks it.
 
     Args:
         config: see ``GripperConfig``.

@@ -18,7 +18,20 @@ from roboreward_ros.ros.arm_beat import ArmStatus, Refusal
 from roboreward_ros.types import EndCause, StepAction
 
 T = TypeVar("T")
-Job = Callable[[Robot], None]
+SHUTTING_DOWN = "the arm is shutting down"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something to do on the arm's thread.
+
+    Attributes:
+        run: does it and answers whoever asked.
+        refuse: answers that it will not be done.
+    """
+
+    run: Callable[[Robot], None]
+    refuse: Callable[[RobotError], None]
 
 
 @dataclass(slots=True)
@@ -67,19 +80,23 @@ class Exchange:
         """Have ``work`` done on the arm's thread, between episodes."""
         future: Future[T] = Future()
 
-        def job(robot: Robot) -> None:
+        def run(robot: Robot) -> None:
             if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(work(robot))
                 except Exception as error:
                     future.set_exception(error)
 
+        def refuse(error: RobotError) -> None:
+            if future.set_running_or_notify_cancel():
+                future.set_exception(error)
+
         with self._changed:
-            if self._stopping:
-                future.set_exception(RobotError("the arm is shutting down"))
-            else:
-                self._jobs.append(job)
+            if not self._stopping:
+                self._jobs.append(Job(run, refuse))
                 self._changed.notify_all()
+                return future
+        refuse(RobotError(SHUTTING_DOWN))
         return future
 
     def begin(self, episode_id: str, max_steps: int) -> Refusal | None:
@@ -179,10 +196,12 @@ class Exchange:
             self._status = replace(self._status, episode_id="", step=0)
 
     def close(self) -> None:
-        """Nobody does jobs any more."""
+        """Nobody does jobs any more; those that wait are refused."""
         with self._changed:
             self._stopping = True
-            self._jobs.clear()
+            left, self._jobs = self._jobs, deque()
+        for job in left:
+            job.refuse(RobotError(SHUTTING_DOWN))
 
     def update(self, *, ready: bool | None = None, fault: str | None = None) -> None:
         """Change the status; None leaves a field."""

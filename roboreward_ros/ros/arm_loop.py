@@ -155,7 +155,7 @@ class ArmLoop:
             if not go_on:
                 return
             if job is not None:
-                job(robot)
+                job.run(robot)
             elif episode is not None:
                 self._runner.run(robot, episode)
             elif not self._config.lock_step and self._until_idle_s() <= 0.0:

@@ -6,8 +6,9 @@ For labs that standardise on it. Only its core is used (services, commands, join
 its arm and gripper classes plan from commanded joints and wait by sleeping; kinematics, limits,
 arrival and recovery stay ours. Its known defects are contained here:
 
-- calls wait without a time-out: each runs on a worker thread and is given up after ``service_s``;
-  a worker that never comes back is left behind and the link counts as lost;
+- calls wait without a time-out: each runs on a worker thread and is given up after ``service_s``.
+  The worker cannot be ended, and what it asked for may still happen: until it comes back every
+  further call is refused, so that nothing else is on its way then;
 - one global node a process, which cannot be made twice: made once and kept for the process;
 - moving times given to its constructor do not reach the motors: the driver sets them itself and
   reads them back.
@@ -22,6 +23,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 import numpy as np
+from rclpy.duration import Duration
 
 from roboreward_ros.clock import Clock
 from roboreward_ros.errors import ConfigError, RobotError, SafetyError
@@ -38,6 +40,7 @@ INSTALL = (
 )
 POLL_S = 0.01
 SLICE_S = 0.05
+ACKNOWLEDGE_S = 0.3
 
 T = TypeVar("T")
 Vendor = Any  # type: ignore[explicit-any,unused-ignore]
@@ -89,6 +92,7 @@ class XsApi:
         self._sample: JointSample | None = None
         self._callback: Callable[[JointSample], None] = lambda _: None
         self._core: Vendor = None
+        self._left_behind: tuple[str, Future[Vendor]] | None = None
         self._ending = threading.Event()
         self._reader: threading.Thread | None = None
 
@@ -112,6 +116,8 @@ class XsApi:
         self._ending.set()
         if self._reader is not None:
             self._reader.join()
+        if self._core is not None:
+            self._let_out()
         self._reader, self._core = None, None
         with self._arrived:
             self._sample = None
@@ -167,9 +173,15 @@ class XsApi:
         return _values(self._call("robot_get_motor_registers", kind, name, register))
 
     def ask_register(self, kind: Kind, name: str, register: str) -> _Asked:
+        what = "robot_get_motor_registers"
         core = self._linked()
+        self._require_back()
         future = _in_thread(lambda: core.robot_get_motor_registers(kind, name, register))
-        return _Asked(future, self._clock, self._service_s)
+
+        def give_up() -> None:
+            self._give_up(what, future)
+
+        return _Asked(future, self._clock, self._service_s, give_up)
 
     def torque(self, kind: Kind, name: str, enable: bool) -> None:
         self._call("robot_torque_enable", kind, name, enable)
@@ -199,15 +211,42 @@ class XsApi:
         method = getattr(self._linked(), name)
         return self._bounded(name, lambda: method(*arguments), self._service_s)
 
+    def _let_out(self) -> None:
+        """Wait until the last command, a hold, has reached xs_sdk: the process may end now."""
+        publisher = getattr(self._core, "pub_group", None)
+        if publisher is None:  # a release that keeps it elsewhere
+            self._clock.sleep(ACKNOWLEDGE_S)
+        elif publisher.get_subscription_count():
+            publisher.wait_for_all_acked(Duration(seconds=ACKNOWLEDGE_S))
+
+    def _require_back(self) -> None:
+        if self._left_behind is None:
+            return
+        what, future = self._left_behind
+        if not future.done():
+            raise RobotError(
+                f"the vendor's API has still not come back from {what}",
+                next_step="Is xs_sdk alive? When it is again, start this node anew.",
+            )
+        self._left_behind = None
+
+    def _give_up(self, what: str, future: Future[T]) -> None:
+        if not future.cancel():  # it has begun, and may yet do what it was asked
+            self._left_behind = what, future
+
     def _bounded(self, what: str, work: Callable[[], T], limit_s: float) -> T:
+        self._require_back()
         future = _in_thread(work)
         end_ns = self._clock.steady_ns() + round(limit_s * 1e9)
         while True:
             try:
                 return future.result(SLICE_S)
             except TimeoutError:
-                self._interrupt.check()
+                if self._interrupt.reason:
+                    self._give_up(what, future)
+                    self._interrupt.check()
                 if self._clock.steady_ns() > end_ns:
+                    self._give_up(what, future)
                     raise RobotError(
                         f"the vendor's API did not come back from {what}",
                         got=f"nothing within {limit_s:g} s",
@@ -230,6 +269,8 @@ class XsApi:
                 continue
             seen = message
             names = tuple(message.name)
+            if len(message.position) != len(names):
+                continue
             now_ns = self._clock.now_ns()
             sample = JointSample(
                 stamp_ns=_stamp(message) or now_ns,
@@ -248,9 +289,12 @@ class XsApi:
 class _Asked:
     """A register's values that a worker thread waits for."""
 
-    def __init__(self, future: Future[Vendor], clock: Clock, limit_s: float) -> None:
+    def __init__(
+        self, future: Future[Vendor], clock: Clock, limit_s: float, give_up: Callable[[], None]
+    ) -> None:
         self._future = future
         self._clock = clock
+        self._give_up = give_up
         self._end_ns = clock.steady_ns() + round(limit_s * 1e9)
 
     def result(self) -> tuple[int, ...] | None:
@@ -260,6 +304,7 @@ class _Asked:
             except Exception as error:
                 raise RobotError("the vendor's API failed", got=repr(error)) from error
         if self._clock.steady_ns() > self._end_ns:
+            self._give_up()
             raise RobotError("the vendor's API did not come back from robot_get_motor_registers")
         return None
 
@@ -268,6 +313,8 @@ def _in_thread(work: Callable[[], T]) -> Future[T]:
     future: Future[T] = Future()
 
     def run() -> None:
+        if not future.set_running_or_notify_cancel():
+            return
         try:
             future.set_result(work())
         except BaseException as error:  # SystemExit too: it must not vanish with the thread

@@ -155,7 +155,8 @@ class FakeXsArm:
         time_s = min(self.registers[joint]["Profile_Velocity"] for joint in self.joints) / 1000.0
         last = self._goal if self.commands else self.q
         asked, measured, before = (self._full(v) for v in (np.asarray(command), self.q, last))
-        is_hold = any(np.abs(asked - self._full(q)).max() < HOLD_RAD for q in self._history)
+        seen = tuple(self._history)  # at once: another thread may let time pass
+        is_hold = any(np.abs(asked - self._full(q)).max() < HOLD_RAD for q in seen)
         self.commands.append(GroupCommand(self.time_s, asked, measured, before, time_s, is_hold))
         self._goal, self._from = np.array(command, dtype=np.float64), self.q.copy()
         self._began_s, self._span_s = self.time_s, time_s

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from roboreward_ros.cameras import opencv
 from roboreward_ros.cameras.opencv import OpenCvCamera, OpenCvCameraConfig
 from roboreward_ros.cameras.video_file import VideoFileCamera, VideoFileCameraConfig
 from roboreward_ros.clock import FakeClock
@@ -144,6 +145,33 @@ def test_a_device_that_stops_raises_instead_of_repeating_its_last_frame() -> Non
     with pytest.raises(CameraError, match="stopped giving frames"):
         camera.read(10.0)
     camera.close()
+
+
+def test_a_device_that_hangs_is_released_when_it_comes_back(monkeypatch) -> None:
+    monkeypatch.setattr(opencv, "_JOIN_S", 0.05)
+    stuck, fresh = ScriptedCapture(), ScriptedCapture()
+    reading, back = threading.Event(), threading.Event()
+
+    def hang() -> tuple[bool, None]:
+        reading.set()
+        back.wait(10.0)
+        return False, None
+
+    stuck.read = hang  # type: ignore[method-assign]
+    captures = [stuck, fresh]
+    camera = OpenCvCamera(OpenCvCameraConfig(), fresh.clock, lambda _: captures.pop(0))
+    camera.open()
+    assert reading.wait(10.0)
+    draining = camera._thread
+    camera.close()
+    assert not stuck.released  # under a read
+    camera.open()
+    back.set()
+    draining.join(10.0)
+    assert stuck.released
+    assert camera.read(10.0).image.size  # the old failure is not the new device's
+    camera.close()
+    assert fresh.released
 
 
 def test_no_frame_in_time_raises() -> None:

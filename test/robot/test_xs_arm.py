@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The driver over simulated servos."""
 
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -79,3 +80,35 @@ def test_a_hold_that_cannot_measure_stays_where_the_motion_was(bench):
     assert abs(streamed[0] - PROFILE.neutral_q[0]) > 0.3
     bench.arm.hold()
     assert bench.last.command == pytest.approx(streamed)
+
+
+class _SlowCarrier(FakeXsBus):
+    """Its own thread's commands to the gripper linger on their way."""
+
+    def __init__(self, *arguments) -> None:
+        super().__init__(*arguments)
+        self.lingers, self.go_on = threading.Event(), threading.Event()
+
+    def write_single(self, name, command) -> None:
+        if threading.current_thread().name == "carrier":
+            self.lingers.set()
+            assert self.go_on.wait(10.0)
+        super().write_single(name, command)
+
+
+def test_the_carrier_s_last_pwm_cannot_overtake_the_end(bench):
+    slow = _SlowCarrier(bench.servos, bench.clock, bench.interrupt)
+    arm = XsArm(slow, PROFILE, XsArmConfig(), bench.clock, bench.interrupt)
+    arm.connect()
+    arm.set_gripper(0.0)
+    limit = arm.config.gripper.hold_pwm
+    carrier = threading.Thread(target=lambda: slow.pass_time(0.01), name="carrier")
+    carrier.start()
+    assert slow.lingers.wait(10.0)
+    closer = threading.Thread(target=arm.close)
+    closer.start()
+    closer.join(0.2)  # as far as it comes
+    slow.go_on.set()
+    carrier.join()
+    closer.join()
+    assert abs(bench.servos.pwm) <= limit < arm.config.gripper.max_pwm

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from roboreward_ros.clock import SystemClock
+from roboreward_ros.errors import RobotError
 from roboreward_ros.ros.arm_beat import ArmLoopConfig, Refusal
+from roboreward_ros.ros.arm_exchange import Exchange
 from roboreward_ros.ros.arm_loop import ArmLoop
 from roboreward_ros.testing.fake_robot import FakeRobot
 from roboreward_ros.types import EndCause, StepAction
@@ -133,3 +135,13 @@ def test_an_operators_end_holds_and_is_heard_once(arm):
     assert sink.last.wait(LIMIT_S)
     assert sink.seen[-1][-1] == "hold"
     assert sink.seen[-1].count("hold") == 1
+
+
+def test_whoever_waits_for_a_motion_at_the_end_is_refused():
+    exchange = Exchange(SystemClock())
+    waiting = exchange.submit(lambda robot: robot.state())
+    exchange.close()
+    with pytest.raises(RobotError, match="shutting down"):
+        waiting.result(LIMIT_S)
+    with pytest.raises(RobotError, match="shutting down"):
+        exchange.submit(lambda robot: robot.state()).result(LIMIT_S)

@@ -4,6 +4,8 @@
 
 import sys
 import threading
+import time
+from threading import Event
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -28,6 +30,7 @@ class FakeCore:
         self.servos = servos
         self.js_mutex = threading.Lock()
         self.joint_states = None
+        self.short = False  # messages lack a position
         self.hang = threading.Event()
         self.hang.set()  # set: calls return
 
@@ -37,7 +40,7 @@ class FakeCore:
         message = SimpleNamespace(
             header=SimpleNamespace(stamp=SimpleNamespace(sec=1, nanosec=int(s.time_s * 1e9))),
             name=list(s.names()),
-            position=list(s.positions()),
+            position=list(s.positions())[: 3 if self.short else None],
             velocity=list(s.velocities()),
             effort=list(s.efforts()),
         )
@@ -86,6 +89,31 @@ class FakeCore:
 
     def robot_write_joint_command(self, joint_name, command):
         self.servos.write_single(joint_name, command)
+
+
+class Publisher:
+    """Notes how long it was given to bring its last command to everybody."""
+
+    waited_s = 0.0
+
+    def get_subscription_count(self) -> int:
+        return 1
+
+    def wait_for_all_acked(self, timeout) -> bool:
+        self.waited_s = timeout.nanoseconds * 1e-9
+        return True
+
+
+def patiently(ask):
+    """Ask until the call that was left behind has come back."""
+    end, pause = time.monotonic() + LIMIT_S, Event()
+    while True:
+        try:
+            return ask()
+        except RobotError as error:
+            if "still not come back" not in str(error) or time.monotonic() > end:
+                raise
+            pause.wait(0.01)
 
 
 class Vendor:
@@ -154,10 +182,58 @@ def test_a_call_that_never_returns_is_given_up_by_name(vendor, bus):
     vendor.hang.clear()
     with pytest.raises(RobotError, match="robot_get_motor_registers"):
         bus.get_register("group", "all", "Torque_Enable")
+    with pytest.raises(RobotError, match="still not come back from robot_get_motor_registers"):
+        bus.ask_register("group", "all", "Torque_Enable")
+    vendor.hang.set()
+    assert len(patiently(lambda: bus.get_register("group", "all", "Torque_Enable"))) == 7
+
+
+def test_a_call_that_is_only_asked_is_given_up_too(vendor, bus):
+    bus.open(LIMIT_S)
+    vendor.hang.clear()
     asked = bus.ask_register("group", "all", "Torque_Enable")
     assert asked.result() is None
-    vendor.hang.set()
-    assert len(bus.get_register("group", "all", "Torque_Enable")) == 7
+
+    def wait() -> None:
+        while asked.result() is None:
+            Event().wait(0.01)
+
+    with pytest.raises(RobotError, match="did not come back"):
+        wait()
+    with pytest.raises(RobotError, match="still not come back"):
+        bus.torque("group", "all", enable=True)
+
+
+def test_a_setting_that_takes_effect_late_meets_no_other_call(vendor, bus):
+    bus.open(LIMIT_S)
+    vendor.hang.clear()
+    with pytest.raises(RobotError, match="robot_torque_enable"):
+        bus.torque("group", "all", enable=False)
+    for _ in range(3):
+        with pytest.raises(RobotError, match="still not come back from robot_torque_enable"):
+            bus.torque("group", "all", enable=True)
+    vendor.hang.set()  # the late call switches the motors off; what is asked now comes after it
+    patiently(lambda: bus.torque("group", "all", enable=True))
+    assert set(bus.get_register("group", "all", "Torque_Enable")) == {1}
+
+
+def test_closing_waits_until_the_hold_is_out(vendor, bus):
+    bus.open(LIMIT_S)
+    vendor.pub_group = publisher = Publisher()
+    bus.close()
+    assert publisher.waited_s == pytest.approx(xs_api.ACKNOWLEDGE_S)
+    bus.close()
+
+
+def test_a_message_that_contradicts_itself_is_no_sample(vendor, bus):
+    bus.open(LIMIT_S)
+    vendor.short = True
+    first = bus.sample()
+    while (newer := bus.wait_sample(first.steady_ns, 0.2)) is not None:
+        first = newer  # on its way before
+    assert len(first.position) == len(first.names)
+    vendor.short = False
+    assert bus.wait_sample(first.steady_ns, LIMIT_S) is not None
 
 
 def test_an_interrupt_ends_a_wait(vendor, bus):
