@@ -22,6 +22,7 @@ from pathlib import Path
 
 import roboreward_ros.msg as msg
 from roboreward_ros.episodes.desk import OperatorDesk
+from roboreward_ros.episodes.reader import StoredEpisode
 from roboreward_ros.episodes.tally import Tally
 from roboreward_ros.episodes.views import LabelStatus
 from roboreward_ros.errors import ConfigError
@@ -114,8 +115,7 @@ class SessionNode(HostNode[SessionConfig]):
         self._director = Director(
             self._machine, Account(self.clock, memory.idle), config.run_dir, self
         )
-        self._waits = memory.waits
-        self._policy_version, self._notice = 0, ""
+        self._waits, self._policy_version, self._notice = memory.waits, 0, ""
         self._board = SessionBoard(self)
         self._loop = Loop("session worker", self._broken, self.clock)
         self._driver = EpisodeDriver(self, self._loop, self._director, self)
@@ -160,8 +160,8 @@ class SessionNode(HostNode[SessionConfig]):
     def min_policy_version(self) -> int:
         return self._policy_version if self.config.wait_for_learner else 0
 
-    def uri(self, episode_id: str) -> str:
-        return self._store.open(episode_id).uri
+    def stored(self, episode_id: str) -> StoredEpisode:
+        return self._store.open(episode_id)
 
     def write_label(self, episode_id: str, key: str, operator: str) -> tuple[str, int]:
         assert self._desk is not None
@@ -171,7 +171,7 @@ class SessionNode(HostNode[SessionConfig]):
 
     def mark_discarded(self, episode_id: str, reason: str) -> None:
         assert self._desk is not None
-        self._board.discarded(self._desk.discard(episode_id, reason), self.uri(episode_id))
+        self._board.discarded(self._desk.discard(episode_id, reason), self.stored(episode_id).uri)
 
     def later(self, delay_s: float, job: Callable[[], None]) -> None:
         assert self._loop is not None

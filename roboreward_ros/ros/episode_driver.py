@@ -9,15 +9,15 @@ is answered exactly once, also when a node dies on the way.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from rclpy.action import ActionClient
 
 from roboreward_ros import msg
 from roboreward_ros.action import RecordEpisode, ResetRobot, RunPolicy, ScoreEpisode
-from roboreward_ros.errors import SessionError
+from roboreward_ros.errors import FormatError, SessionError, StoreError
 from roboreward_ros.ros.calls import ActionCall, OnMessage, OnResult, call_service, ignore
 from roboreward_ros.ros.convert import end_cause_from_code, end_cause_to_code
+from roboreward_ros.ros.driver_seams import DriverConfig, Episode, Facts, Listener
 from roboreward_ros.ros.lifecycle import HostNode
 from roboreward_ros.ros.loop import Loop
 from roboreward_ros.ros.peers import Peer
@@ -25,78 +25,12 @@ from roboreward_ros.srv import BeginEpisode, EndEpisode
 from roboreward_ros.types import EndCause
 
 
-class Episode(Protocol):
-    """What the other nodes are told about an episode."""
-
-    @property
-    def episode_id(self) -> str: ...
-    @property
-    def index(self) -> int: ...
-    @property
-    def task(self) -> str: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def canary(self) -> bool: ...
-
-
-class Facts(Protocol):
-    """What the driver has to know besides; asked when it is needed."""
-
-    def max_steps(self, task: str) -> int:
-        """Time limit of a task, control steps."""
-
-    def min_policy_version(self) -> int:
-        """Steering actor that the next episode must run with, at least."""
-
-    def uri(self, episode_id: str) -> str:
-        """Claim check of a committed episode."""
-
-
-@dataclass(frozen=True, slots=True)
-class DriverConfig:
-    """Limits of every wait, steady seconds.
-
-    Attributes:
-        reset_s: start pose and scene.
-        arm_s: recorder and policy ready; the policy may still load its weights.
-        service_s: answer of begin_episode and end_episode.
-        silence_s: no word of the recorder while the episode runs.
-        abort_s: everything that was dropped has answered.
-        score_s: the reward, waiting in the queue included.
-    """
-
-    reset_s: float = 60.0
-    arm_s: float = 120.0
-    service_s: float = 5.0
-    silence_s: float = 15.0
-    abort_s: float = 5.0
-    score_s: float = 300.0
-
-
-class Listener(Protocol):
-    """Who is told; called on the loop's thread."""
-
-    def reset_done(self, episode_id: str) -> None: ...
-
-    def begun_episode(self, episode_id: str) -> None: ...
-
-    def committed(self, episode_id: str, end_cause: EndCause, uri: str) -> None: ...
-
-    def failed(self, episode_id: str, part: str, message: str) -> None: ...
-
-    def aborted(self, episode_id: str) -> None: ...
-
-    def scored(self, episode_id: str, labelled: bool, message: str) -> None: ...
-
-    def step(self, episode_id: str, step: int) -> None: ...
-
-
 @dataclass(slots=True)
 class _Attempt:
     """The one reset or episode that is on its way."""
 
     order: Episode
+    recording: bool = False  # else a reset
     max_steps: int = 0
     calls: list[ActionCall] = field(default_factory=list)
     ready: set[str] = field(default_factory=set)
@@ -171,6 +105,7 @@ class EpisodeDriver:
     def begin(self, order: Episode) -> None:
         """Arm recorder and policy, then step 0; answers begun, then committed; or failed."""
         attempt = self._start(order)
+        attempt.recording = True
         attempt.max_steps = max_steps = self._facts.max_steps(order.task)
         record_goal = RecordEpisode.Goal(
             episode_id=order.episode_id,
@@ -257,7 +192,7 @@ class EpisodeDriver:
             self._node,
             self._loop,
             self._score,
-            ScoreEpisode.Goal(uri=self._facts.uri(episode_id)),
+            ScoreEpisode.Goal(uri=self._facts.stored(episode_id).uri),
             self._config.score_s,
             result,
             lambda reason: answered(False, reason),
@@ -372,6 +307,8 @@ class EpisodeDriver:
             return
         self._attempt = None
         episode_id = attempt.order.episode_id
+        if attempt.commit is None and attempt.recording:
+            attempt.commit = self._found(episode_id)
         if attempt.commit is not None:
             self._tell.committed(episode_id, *attempt.commit)
         elif attempt.aborting:
@@ -382,3 +319,15 @@ class EpisodeDriver:
             self._tell.reset_done(episode_id)
         else:
             self._tell.failed(episode_id, "record", "the recorder ended without an episode")
+
+    def _found(self, episode_id: str) -> tuple[EndCause, str] | None:
+        """End and uri of an episode that is on disk although its recorder did not say so.
+
+        It was killed, or given up, between the rename and its answer; run again, the episode would
+        be refused for ever.
+        """
+        try:
+            stored = self._facts.stored(episode_id)
+        except (StoreError, FormatError):
+            return None
+        return stored.summary.end_cause, stored.uri

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The session over real topics, services and actions; the arm and the policy are fakes."""
 
+import threading
+from dataclasses import dataclass, field
+
 import pytest
 import roboreward_ros.msg as msg
 from action_msgs.msg import GoalStatus
@@ -11,12 +14,14 @@ from roboreward_ros.srv import BeginEpisode, Discard, Label, Verb
 from ros_fakes import FakeArm, FakePolicy, write_episode
 from std_srvs.srv import Trigger
 
+from roboreward_ros.episodes.assembly import EpisodeAssembler
 from roboreward_ros.episodes.ledger import OPERATOR, Ledger
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.nodes.learner_node import LearnerNode
 from roboreward_ros.nodes.recorder_node import RecorderNode
 from roboreward_ros.nodes.reward_node import RewardNode
 from roboreward_ros.nodes.session_node import SessionNode
+from roboreward_ros.ros.driver_seams import DriverConfig
 from roboreward_ros.ros.operator import TRIGGERS
 from roboreward_ros.ros.qos import LATCHED
 from roboreward_ros.ros.stop import StopSignal
@@ -140,37 +145,91 @@ def test_an_episode_that_nobody_had_scored_is_scored_after_a_restart(ros, stack)
     assert [r.episode_id for r in Ledger(stack.path).records()] == ["ep_000000"]
 
 
-@pytest.mark.parametrize("finished", [False, True])
-def test_what_a_killed_session_left_running_is_dropped_and_run_again(ros, stack, finished):
-    stack.up()
+def leave_an_episode(ros, stack, moving_at=-1):
+    """What a session that is killed leaves: goals of ep_000000; returns the recorder's."""
     orphan = ros.node("killed_session")
     goals = {"episode_id": "ep_000000", "task": TASK, "max_steps": 8}
     record = ActionClient(orphan, RecordEpisode, "record_episode")
     policy = ActionClient(orphan, RunPolicy, "run_policy")
     ready = []
-    for client, goal in (
-        (record, RecordEpisode.Goal(**goals)),
-        (policy, RunPolicy.Goal(**goals)),
-    ):
-        handle = ros.send(client, goal, ready.append)
+    handle = ros.send(record, RecordEpisode.Goal(**goals), ready.append)
+    ros.send(policy, RunPolicy.Goal(**goals), ready.append)
     ros.spin_until(lambda: len(ready) >= 2, "both ready")
-    stack.arm.mute_at = -1 if finished else 5
+    stack.arm.mute_at = moving_at
     begin = orphan.create_client(BeginEpisode, "begin_episode")
     ros.call(begin, BeginEpisode.Request(episode_id="ep_000000", max_steps=8))
-    if finished:
-        ros.result(handle)
-    else:
-        ros.spin_until(lambda: stack.arm._step == 5, "the arm moves")
-    stack.start()
-    ros.spin_until(lambda: stack.arm.ended, "the end of the orphan")
-    stack.arm.mute_at = -1
+    return handle
+
+
+def require_two_whole_episodes(ros, stack):
     ros.spin_until(lambda: stack.session.stop, "done", 30.0)
     assert stack.session.stop.code == 0
     assert stack.ids == ["ep_000000", "ep_000001"]
-    begun = ["ep_000000", "ep_000001"] if finished else ["ep_000000", "ep_000000", "ep_000001"]
-    assert stack.arm.begun == begun
     assert all(episode.summary.n_steps == 8 for episode in EpisodeStore(stack.path))
     assert len(Ledger(stack.path).records()) == 2
+
+
+def test_what_a_killed_session_left_moving_is_dropped_and_run_again(ros, stack):
+    leave_an_episode(ros, stack.up(), moving_at=5)
+    ros.spin_until(lambda: stack.arm._step == 5, "the arm moves")
+    stack.start()
+    ros.spin_until(lambda: stack.arm.ended, "the end of the orphan")
+    stack.arm.mute_at = -1
+    require_two_whole_episodes(ros, stack)
+    assert stack.arm.begun == ["ep_000000", "ep_000000", "ep_000001"]
+
+
+def test_what_a_killed_session_left_committed_is_not_run_again(ros, stack):
+    ros.result(leave_an_episode(ros, stack.up()))
+    stack.start()
+    require_two_whole_episodes(ros, stack)
+    assert stack.arm.begun == ["ep_000000", "ep_000001"]
+
+
+@dataclass
+class Gate:
+    """Holds the recorder back before an episode becomes visible, until it is opened."""
+
+    reached: threading.Event = field(default_factory=threading.Event)
+    opened: threading.Event = field(default_factory=threading.Event)
+
+
+@pytest.fixture
+def gate(monkeypatch):
+    gate, commit = Gate(), EpisodeAssembler.commit
+
+    def late(assembler):
+        gate.reached.set()
+        gate.opened.wait(30.0)
+        return commit(assembler)
+
+    monkeypatch.setattr(EpisodeAssembler, "commit", late)
+    yield gate
+    gate.opened.set()
+
+
+def test_what_a_killed_session_left_half_saved_is_waited_for(ros, stack, gate):
+    leave_an_episode(ros, stack.up())
+    ros.spin_until(gate.reached.is_set, "saving")
+    stack.start()
+    looks = []
+    block = stack.session._leftovers.block
+    stack.session._leftovers.block = lambda *a: looks.append(bool(stack.arm.ended)) or block(*a)
+    ros.spin_until(lambda: sum(looks) > 5, "patience")
+    assert not stack.arm.seeds, "the arm moves although the episode may still become visible"
+    gate.opened.set()
+    require_two_whole_episodes(ros, stack)
+    assert stack.arm.begun == ["ep_000000", "ep_000001"]
+
+
+def test_an_episode_whose_recorder_was_given_up_while_it_saved_is_not_run_again(ros, stack, gate):
+    stack.up().start()
+    stack.session._driver._config = DriverConfig(silence_s=0.5, abort_s=0.5)
+    ros.spin_until(gate.reached.is_set, "saving")
+    stack.until("FAULT")
+    gate.opened.set()
+    require_two_whole_episodes(ros, stack)
+    assert stack.arm.begun == ["ep_000000", "ep_000001"]
 
 
 def test_nothing_starts_before_all_nodes_are_there(ros, stack):
