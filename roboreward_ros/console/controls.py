@@ -87,6 +87,9 @@ class Controls:
             toggle.on("click", lambda: dark.set_value(not dark.value))
             with toggle:
                 ui.label("◐").style("display: inline")
+        ui.label("Not connected to the console: nothing that you press is sent").classes(
+            "rr-lost"
+        ).props("role=alert data-testid=lost")
         self._banner = (
             ui.label("").classes("rr-banner rr-none").props("role=alert data-testid=banner")
         )
@@ -130,7 +133,7 @@ class Controls:
                 self._hold = Key("Hold", "space", f"{press}('hold')")
                 self._discard = Key("Redo", "r", f"{press}('discard')")
                 self._undo = Key("Undo", "u", f"{press}('undo')")
-                self._edit = Key("Task", "t", "emitEvent('console_key', 't')")
+                self._edit = Key("Task", "t", "window.roboreward.own('t')")
                 self._stop = Key("Stop", "", f"{press}('stop')")
                 self._quit = Key("Quit", "q", f"{press}('quit')")
         self._shown_missing: tuple[str, ...] = ("?",)

@@ -98,16 +98,25 @@ class Screen:
 
     async def on_verb(self, event: GenericEventArguments) -> None:
         """A key or button with what stood on the screen; the words of a browser are not trusted."""
-        words = event.args if isinstance(event.args, dict) else {}
+        words = self._words(event)
         values = [words.get(name, "") for name in ("verb", "text", "episode", "phase")]
-        if not all(isinstance(value, str) for value in values):
+        texts = [value for value in values if isinstance(value, str)]
+        if len(texts) != len(values):
             self.tell(str(ConfigError("this is no request")), bad=True)
             return
-        await self.press(*values)
+        await self.press(*texts)
+
+    def _words(self, event: GenericEventArguments) -> dict[str, object]:
+        """What a press carries; the page hears at once that it came."""
+        words = event.args if isinstance(event.args, dict) else {}
+        number = words.get("number")
+        if isinstance(number, int):
+            ui.run_javascript(f"window.roboreward.heard({number:d})")
+        return words
 
     def on_key(self, event: GenericEventArguments) -> None:
         """Keys that only concern the page."""
-        match event.args:
+        match self._words(event).get("key"):
             case "t":
                 self.controls.edit_task()
             case "a":

@@ -143,6 +143,12 @@ class Viewer:
             assert clock.steady_ns() < end_ns, what
             self.page.wait_for_timeout(50)
 
+    def connected(self) -> None:
+        """Wait until presses reach the console: pictures have a connection of their own."""
+        self.page.wait_for_function(
+            "() => window.roboreward?.online() && document.querySelector('.rr-seen')"
+        )
+
     def running(self) -> None:
         """Wait for an episode that has just begun, so that there is time to act in it."""
         if self.at("phase").inner_text() in ("PAUSED", "IDLE"):
@@ -157,6 +163,7 @@ def open_page(stack: Stack, browser: Browser) -> Viewer:
     page.set_default_timeout(30_000)
     page.goto(stack.url)
     viewer = Viewer(page)
+    viewer.connected()
     expect(viewer.at("phase")).not_to_have_text("")
     return viewer
 

@@ -29,6 +29,11 @@ def pause(viewer):
     viewer.phase("PAUSED")
 
 
+def go_on(viewer):
+    viewer.press("Space")
+    viewer.phase("RUNNING|READY|RESETTING")
+
+
 def test_the_session_is_seen_and_its_pictures_move(viewer, stack):
     viewer.running()
     before = viewer.pictures()
@@ -96,7 +101,7 @@ def test_a_key_ends_and_labels_the_episode_on_the_screen_and_is_taken_back(viewe
     viewer.press("u")
     expect(viewer.at("labels")).to_contain_text(f"{episode_id}: taken back")
     assert keys_of(stack)[-1].retracts == keys_of(stack)[-2].seq
-    viewer.press("Space")
+    go_on(viewer)
 
 
 def test_redo_runs_the_episode_again_and_discard_asks_twice(viewer, stack):
@@ -113,7 +118,7 @@ def test_redo_runs_the_episode_again_and_discard_asks_twice(viewer, stack):
     assert not EpisodeStore(stack.run_dir).open(last).summary.discarded
     viewer.press("r")
     viewer.until(lambda: EpisodeStore(stack.run_dir).open(last).summary.discarded, "discarded")
-    viewer.press("Space")
+    go_on(viewer)
 
 
 def test_the_reward_source_is_swapped_while_the_session_runs(viewer):
@@ -152,7 +157,7 @@ def test_a_task_full_of_html_stays_text(viewer):
     box.fill("open the drawer")
     viewer.at("set-task").click()
     expect(viewer.at("task")).to_have_text("“open the drawer”")
-    viewer.press("Space")
+    go_on(viewer)
 
 
 def test_words_that_no_page_would_send_are_refused_and_harm_nobody(viewer, stack):
@@ -203,6 +208,7 @@ def test_a_reload_in_mid_episode_changes_nothing(viewer):
     viewer.running()
     episode = viewer.at("episode").inner_text()
     viewer.page.reload()
+    viewer.connected()
     viewer.phase("RUNNING")
     assert viewer.at("episode").inner_text() == episode
     before = viewer.pictures()
@@ -212,7 +218,7 @@ def test_a_reload_in_mid_episode_changes_nothing(viewer):
 def test_of_two_tabs_one_acts_and_both_can_hold(viewer, second, stack):
     first = viewer
     pause(first)
-    first.press("Space")
+    go_on(first)
     first.running()
     expect(second.at("seat")).to_contain_text("has the controls")
     labels = len(keys_of(stack))
@@ -244,13 +250,29 @@ def test_a_held_key_counts_once(viewer):
 def test_the_page_comes_back_after_the_server_was_killed(viewer, stack):
     viewer.running()
     os.kill(stack.pid_of("console_node"), signal.SIGKILL)
+    expect(viewer.at("lost")).to_be_visible()
+    viewer.press("Space")
+    expect(viewer.page.locator(".rr-hint")).to_have_text("Not connected: the press was not sent")
     stack.wait_for("console_node started", 2)
     stack.wait_for("console: http", 2)
-    viewer.until(lambda: viewer.page.locator(".rr-stale.rr-show").count() == 0, "reconnected")
+    viewer.connected()
+    expect(viewer.at("lost")).to_be_hidden()
     viewer.phase("RUNNING|READY|RESETTING")
     before = viewer.pictures()
     viewer.until(lambda: viewer.pictures() > before + 2, "pictures after the restart")
     assert stack.process.poll() is None
+
+
+def test_a_press_that_nobody_answers_is_said_to_be_lost(viewer, stack):
+    viewer.running()
+    console = stack.pid_of("console_node")
+    os.kill(console, signal.SIGSTOP)
+    try:
+        viewer.press("c")
+        expect(viewer.page.locator(".rr-hint.rr-show")).to_contain_text("the press may be lost")
+    finally:
+        os.kill(console, signal.SIGCONT)
+    viewer.connected()
 
 
 def test_stop_and_start(viewer):

@@ -4,7 +4,14 @@
 "use strict";
 window.roboreward = (() => {
   const CONFIRM_MS = 3000;
+  const ANSWER_MS = 2000;
+  const OPENING_MS = 3000;
+  const NOT_SENT = "Not connected: the press was not sent";
+  const NO_ANSWER = "No answer: the press may be lost. If the arm must stop now, use its own stop.";
+  const COVERED = "A list or a dialog is open: the press was not sent";
   let armed = { what: "", until: 0 };
+  let number = 0;
+  const unanswered = new Map();
 
   const seen = () => document.querySelector(".rr-seen")?.dataset ?? {};
   const allowed = (verb) => (seen().allowed ?? "").split(" ").includes(verb);
@@ -16,6 +23,30 @@ window.roboreward = (() => {
     box.classList.add("rr-show");
     clearTimeout(say.timer);
     say.timer = setTimeout(() => box.classList.remove("rr-show"), CONFIRM_MS);
+  }
+
+  // The socket that carries presses. Pictures come over sockets of their own and say nothing of it.
+  const online = () => Boolean(window.socket?.connected && window.did_handshake);
+
+  // A press goes out now or not at all: one that waits for a connection would act on another scene.
+  function send(event, words) {
+    if (!online()) { say(NOT_SENT); return; }
+    number += 1;
+    const mine = number;
+    unanswered.set(mine, setTimeout(() => { unanswered.delete(mine); say(NO_ANSWER); }, ANSWER_MS));
+    emitEvent(event, { ...words, number: mine });
+  }
+
+  function heard(which) {
+    clearTimeout(unanswered.get(which));
+    unanswered.delete(which);
+  }
+
+  let everOnline = false;
+  function watch() {
+    everOnline ||= online();
+    const off = !online() && (everOnline || performance.now() > OPENING_MS);
+    document.body.classList.toggle("rr-off", off);
   }
 
   // What cannot be taken back wants a second press.
@@ -33,6 +64,7 @@ window.roboreward = (() => {
   }
 
   function press(verb, text = "", episode = null) {
+    if (!online()) { say(NOT_SENT); return; }
     const s = seen();
     if (verb === "confirm_reset" || verb === "start") episode = s.episode ?? "";
     if (verb === "label" || verb === "discard") episode = episode ?? target(s);
@@ -40,15 +72,14 @@ window.roboreward = (() => {
         !confirmed("discard" + episode, `Press r again to discard ${episode}`)) return;
     if (verb === "quit" && !confirmed("quit", "Press q again to stop the session and leave")) return;
     if (verb === "stop" && !confirmed("stop", "Press again to stop the loop")) return;
-    emitEvent("console_verb", { verb, text, episode: episode ?? "", phase: s.phase ?? "" });
+    send("console_verb", { verb, text, episode: episode ?? "", phase: s.phase ?? "" });
   }
 
   function key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const at = event.target;
-    // Where text is typed, in a dialog and while a list is open, keys mean what they mean there.
-    if (at.closest?.("input:not([role=combobox]), textarea, [contenteditable], .q-dialog")) return;
-    if (document.querySelector(".q-menu, .q-dialog")) return;
+    // Where text is typed, keys are text.
+    if (at.closest?.("input:not([role=combobox]), textarea, [contenteditable]")) return;
     // Enter presses the button that has the focus. Space always holds the arm.
     if (event.key === "Enter" && at.closest?.("button, a, [role=combobox]")) return;
     const name = { Enter: "enter", " ": "space" }[event.key] ?? event.key.toLowerCase();
@@ -56,6 +87,8 @@ window.roboreward = (() => {
     if (!known) return;
     event.preventDefault();
     if (event.repeat) return; // a key that is held down counts once
+    // Over an open list or dialog, one that is just closing too, only the hold goes through.
+    if (name !== "space" && document.querySelector(".q-menu, .q-dialog")) { say(COVERED); return; }
     const s = seen();
     if (name === "enter") press(s.phase === "WAIT_RESET" ? "confirm_reset" : "start");
     else if (name === "space") press("hold");
@@ -63,8 +96,10 @@ window.roboreward = (() => {
     else if (name === "r") press("discard");
     else if (name === "u") press("undo");
     else if (name === "q") press("quit");
-    else emitEvent("console_key", name); // t, a, g, c and ?: the page's own
+    else own(name); // t, a, g, c and ?: the page's own
   }
+
+  const own = (name) => send("console_key", { key: name });
 
   function live(img, camera) {
     let wait = 250, url = "";
@@ -100,6 +135,7 @@ window.roboreward = (() => {
     box.scrollTop = box.scrollHeight;
   }
 
+  setInterval(watch, 200);
   document.addEventListener("keydown", key);
   // Some browsers press a focused button when space comes up again.
   document.addEventListener("keyup", (event) => {
@@ -116,5 +152,5 @@ window.roboreward = (() => {
   });
   new MutationObserver(attach).observe(document.documentElement, { childList: true, subtree: true });
   attach();
-  return { press, follow, allowed };
+  return { press, own, heard, online, follow, allowed };
 })();
