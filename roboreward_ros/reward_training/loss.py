@@ -53,7 +53,7 @@ def ask(
     frames = np.concatenate([frames for frames, _ in groups])
     tokens = see(backend, backend.patching.rows(frames), len(frames) // 2, size)
     batch = _batch(packer, videos, questions, order, tokens.shape[1])
-    states = read(backend, batch, tokens.flatten(0, 1))
+    states = read(backend.core, batch, tokens.flatten(0, 1))
     return Asked(states, tokens, np.concatenate([states for _, states in groups]))
 
 

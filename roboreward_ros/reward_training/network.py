@@ -8,6 +8,7 @@ groups, which are of one size, go through its layers together. Tests hold both p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,6 +19,7 @@ from roboreward_ros.reward_training.packing import Batch
 from roboreward_ros.rewards.vlm.backend import Backend
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedModel
     from transformers.models.qwen3_vl.modeling_qwen3_vl import (
         Qwen3VLVisionAttention,
         Qwen3VLVisionModel,
@@ -87,22 +89,34 @@ def _half_turn(values: Tensor) -> Tensor:
     return torch.cat([-second, first], dim=-1)
 
 
-def read(backend: Backend, batch: Batch, features: Tensor) -> Tensor:
-    """Hidden states ``[N, hidden]`` at the answers of all questions.
+def read(
+    core: PreTrainedModel, batch: Batch, features: Tensor, deep: Sequence[Tensor] = ()
+) -> Tensor:
+    """Hidden states ``[N, hidden]`` where answers are read.
 
     Args:
-        backend: holds the network.
-        batch: packed questions.
-        features: video tokens of all clips one after the other ``[sum, hidden]``.
+        core: the network.
+        batch: packed prompts.
+        features: vision tokens, one after the other ``[sum, hidden]``.
+        deep: for the first layers of the language model, what is added to the vision tokens behind
+            each; numbered as ``features`` (Qwen3-VL).
     """
-    model = backend.core.model.language_model
+    model = core.model.language_model
     embedded = model.embed_tokens(batch.ids)
-    flat = embedded.flatten(0, 1).index_copy(0, batch.places, features[batch.features])
+    seen = features[batch.features].to(embedded.dtype)
+    flat = embedded.flatten(0, 1).index_copy(0, batch.places, seen)
+    more: dict[str, object] = {}
+    if deep:
+        there = torch.zeros(batch.ids.numel(), dtype=torch.bool, device=batch.ids.device)
+        there[batch.places] = True
+        more["visual_pos_masks"] = there.view_as(batch.ids)
+        more["deepstack_visual_embeds"] = [layer[batch.features] for layer in deep]
     hidden = model(
         inputs_embeds=flat.view_as(embedded),
         position_ids=batch.positions,
         attention_mask=batch.mask,
         use_cache=False,
+        **more,
     ).last_hidden_state
     states: Tensor = hidden.flatten(0, 1)[batch.rows]
     return states

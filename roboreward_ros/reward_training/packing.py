@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Several instructions about one video in one sequence, for training.
+"""Several prompts in one sequence, for training.
 
 Video first: the video is written once and the questions stand behind it as branches that do not
-see one another. Text first: every branch has its own video tokens, but the vision tower still looks
-at the video once. Either way each branch gives what the same prompt gives by itself.
+see one another; beginnings of one video share what they have in common. Text first: every branch
+has its own video tokens, but the vision tower still looks at the video once. Either way each branch
+gives what the same prompt gives by itself.
 """
 
 from __future__ import annotations
@@ -25,20 +26,35 @@ BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """One prompt as it would be asked by itself.
+
+    Attributes:
+        tokens: ids and positions, L of them.
+        features: number of the vision feature that stands at each place, -1 for text ``[L]``.
+        tail: how many of the last tokens are followed by something that is learned.
+    """
+
+    tokens: Tokens
+    features: Int64Array
+    tail: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Packed:
-    """One clip's questions.
+    """Several prompts in one sequence.
 
     Attributes:
         tokens: ids and positions of the whole sequence, L of them.
         sees: what sees what ``[L, L]``, row: who looks.
-        answers: index of each question's last token ``[J]``; the answer is due behind it.
-        video: number of the clip's video token that stands at each place, -1 for text ``[L]``.
+        answers: places of the prompts' tails, one after the other ``[sum of tails]``.
+        features: number of the vision feature that stands at each place, -1 for text ``[L]``.
     """
 
     tokens: Tokens
     sees: BoolArray
     answers: Int64Array
-    video: Int64Array
+    features: Int64Array
 
 
 class Packer:
@@ -46,53 +62,64 @@ class Packer:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._memory: dict[tuple[str, tuple[float, ...], tuple[int, int], Order], Tokens] = {}
+        self._memory: dict[tuple[str, tuple[float, ...], tuple[int, int], Order], Written] = {}
 
-    def question(self, clip: Clip, task: str, order: Order) -> Tokens:
+    def question(self, clip: Clip, task: str, order: Order) -> Written:
         """One whole prompt up to where the answer is due."""
         key = (task, clip.times_s, clip.size, order)
         if key not in self._memory:
             backend = self._backend
             config = PromptConfig(order=order)
             prompt = scoring_prompt(task, config, Family.QWEN3_VL)
-            self._memory[key] = backend.encode(prompt, clip, lead=backend.rubric.lead).tokens
+            tokens = backend.encode(prompt, clip, lead=backend.rubric.lead).tokens
+            video = tokens.ids == backend.core.config.video_token_id
+            self._memory[key] = Written(tokens, np.where(video, np.cumsum(video) - 1, -1))
         return self._memory[key]
 
     def pack(self, clip: Clip, tasks: Sequence[str], order: Order) -> Packed:
         """The questions of ``tasks`` about ``clip`` in one sequence."""
-        whole = [self.question(clip, task, order) for task in tasks]
-        return pack(whole, self._backend.core.config.video_token_id)
+        return pack([self.question(clip, task, order) for task in tasks])
 
 
-def pack(whole: Sequence[Tokens], pad: int) -> Packed:
-    """Prompts that begin alike, in one sequence; ``pad`` is the id of a video token."""
-    same = common_start(whole)
-    parts = [whole[0].cut(0, same), *(tokens.cut(same, len(tokens)) for tokens in whole)]
-    tokens = join(parts)
-    total = len(tokens)
+def pack(whole: Sequence[Written]) -> Packed:
+    """Prompts in one sequence, as a tree: what several begin with stands there once.
+
+    A token sees its own prompt's beginning and nothing of another's, so that each prompt gives what
+    it gives by itself. Tokens count as the same where id, position and vision feature are.
+    """
+    keys = [
+        np.concatenate([item.tokens.ids[None], item.tokens.positions, item.features[None]])
+        for item in whole
+    ]
+    places: list[Int64Array] = []
+    starts: list[int] = []
+    parts: list[Tokens] = []
+    features: list[Int64Array] = []
+    total = 0
+    for number, (item, key) in enumerate(zip(whole, keys, strict=True)):
+        shared, begun = 0, np.zeros(0, np.int64)
+        for other in range(number):
+            same = _same(key, keys[other])
+            if same > shared:
+                shared, begun = same, places[other][:same]
+        own = len(item.tokens) - shared
+        places.append(np.concatenate([begun, np.arange(total, total + own)]))
+        starts.append(shared)
+        parts.append(item.tokens.cut(shared, len(item.tokens)))
+        features.append(item.features[shared:])
+        total += own
     sees = np.zeros((total, total), dtype=np.bool_)
-    sees[:, :same] = True
-    start, answers = same, []
-    video = np.full(total, -1, dtype=np.int64)
-    shared = whole[0].ids[:same] == pad
-    seen = int(shared.sum())
-    video[:same][shared] = np.arange(seen)
-    for part in parts[1:]:
-        end = start + len(part)
-        sees[start:end, start:end] = True
-        own = part.ids == pad
-        video[start:end][own] = seen + np.arange(int(own.sum()))
-        answers.append(end - 1)
-        start = end
-    sees &= np.tri(total, dtype=np.bool_)
-    return Packed(tokens, sees, np.array(answers, dtype=np.int64), video)
+    for place, shared in zip(places, starts, strict=True):
+        own = len(place) - shared
+        sees[np.ix_(place[shared:], place)] = np.tri(own, len(place), shared, dtype=np.bool_)
+    tails = [place[-item.tail :] for place, item in zip(places, whole, strict=True)]
+    return Packed(join(parts), sees, np.concatenate(tails), np.concatenate(features))
 
 
-def common_start(whole: Sequence[Tokens]) -> int:
-    """Tokens that all begin with; every one keeps at least its last for itself."""
-    shortest = min(len(tokens) for tokens in whole) - 1
-    stack = np.stack([tokens.ids[:shortest] for tokens in whole])
-    differ = (stack != stack[0]).any(axis=0)
+def _same(first: Int64Array, second: Int64Array) -> int:
+    """How many columns both begin with."""
+    shortest = min(first.shape[1], second.shape[1])
+    differ = (first[:, :shortest] != second[:, :shortest]).any(axis=0)
     return int(differ.argmax()) if differ.any() else shortest
 
 
@@ -104,9 +131,9 @@ class Batch:
         ids: ``[B, L]`` int64.
         positions: ``[3, B, L]`` int64.
         mask: ``[B, 1, L, L]`` bool.
-        rows: flat index (row * L + place) of every question's last token ``[N]``.
-        places: flat index of every video token ``[M]``.
-        features: which row of the batch's video features stands there ``[M]``.
+        rows: flat index (row * L + place) of every place that an answer is read from ``[N]``.
+        places: flat index of every vision token, ascending ``[M]``.
+        features: which row of the batch's vision features stands there ``[M]``.
     """
 
     ids: torch.Tensor
@@ -122,7 +149,7 @@ def collate(packed: Sequence[Packed], starts: Sequence[int]) -> Batch:
 
     Args:
         packed: one for each row.
-        starts: first of the batch's video tokens that belongs to each row's clip.
+        starts: added to the numbers of each row's vision features.
     """
     length = max(len(item.tokens) for item in packed)
     count = len(packed)
@@ -137,9 +164,9 @@ def collate(packed: Sequence[Packed], starts: Sequence[int]) -> Batch:
         positions[:, row, :size] = item.tokens.positions
         mask[row, 0, :size, :size] = item.sees
         rows.append(row * length + item.answers)
-        at = np.flatnonzero(item.video >= 0)
+        at = np.flatnonzero(item.features >= 0)
         places.append(row * length + at)
-        features.append(start + item.video[at])
+        features.append(start + item.features[at])
     as_tensor = [torch.from_numpy(np.concatenate(x)) for x in (rows, places, features)]
     return Batch(
         torch.from_numpy(ids), torch.from_numpy(positions), torch.from_numpy(mask), *as_tensor

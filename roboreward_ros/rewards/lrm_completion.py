@@ -11,7 +11,7 @@ from roboreward_ros.rewards.vlm.parsers import read_completion
 from roboreward_ros.rewards.vlm.prompt import IMAGE_TRIPLE
 from roboreward_ros.types import ScoreScale
 
-_QUESTION = Question(
+QUESTION = Question(
     text=(
         f"Current observation: {IMAGE_TRIPLE}\n"
         "Task of the robot: {task}\n"
@@ -46,7 +46,7 @@ class LrmCompletionSource(ImageSource):
 
     def __init__(self, config: LrmCompletionConfig | None = None) -> None:
         super().__init__(
-            "lrm_completion", ScoreScale.UNIT, config or LrmCompletionConfig(), _QUESTION
+            "lrm_completion", ScoreScale.UNIT, config or LrmCompletionConfig(), QUESTION
         )
 
     def _frames_at(self, step: int) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from roboreward_ros.rewards.vlm.prompt import IMAGE_TRIPLE
 from roboreward_ros.rewards.vlm.settings import Readout
 from roboreward_ros.types import ScoreScale
 
-_QUESTION = Question(
+QUESTION = Question(
     text=(
         f"Image A: {IMAGE_TRIPLE}\nImage B: {IMAGE_TRIPLE}\n"
         "Task of the robot: {task}\n"
@@ -52,7 +52,7 @@ class LrmContrastiveSource(ImageSource):
 
     def __init__(self, config: LrmContrastiveConfig | None = None) -> None:
         config = config or LrmContrastiveConfig()
-        super().__init__("lrm_contrastive", ScoreScale.SIGN, config, _QUESTION)
+        super().__init__("lrm_contrastive", ScoreScale.SIGN, config, QUESTION)
 
     def _frames_at(self, step: int) -> tuple[int, ...]:
         if step == 0:

@@ -11,7 +11,7 @@ from roboreward_ros.rewards.vlm.parsers import read_progress
 from roboreward_ros.rewards.vlm.prompt import IMAGE_TRIPLE
 from roboreward_ros.types import ScoreScale
 
-_QUESTION = Question(
+QUESTION = Question(
     text=(
         f"Initial observation: {IMAGE_TRIPLE}\nCurrent observation: {IMAGE_TRIPLE}\n"
         "Task of the robot: {task}\n"
@@ -46,7 +46,7 @@ class LrmProgressSource(ImageSource):
     config_class = LrmProgressConfig
 
     def __init__(self, config: LrmProgressConfig | None = None) -> None:
-        super().__init__("lrm_progress", ScoreScale.UNIT, config or LrmProgressConfig(), _QUESTION)
+        super().__init__("lrm_progress", ScoreScale.UNIT, config or LrmProgressConfig(), QUESTION)
 
     def _frames_at(self, step: int) -> tuple[int, ...]:
         return (0, step)
