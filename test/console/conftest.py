@@ -129,6 +129,10 @@ class Viewer:
     def press(self, key: str) -> None:
         self.page.keyboard.press(key)
 
+    def shown(self) -> str:
+        names = ("phase", "episode", "step", "message")
+        return " | ".join(self.at(name).inner_text() for name in names)
+
     def committed(self) -> int:
         return int(re.search(r"(\d+) saved", self.at("episode").inner_text()).group(1))
 
@@ -140,7 +144,7 @@ class Viewer:
         clock = SystemClock()
         end_ns = clock.steady_ns() + round(limit_s * 1e9)
         while not condition():
-            assert clock.steady_ns() < end_ns, what
+            assert clock.steady_ns() < end_ns, f"{what}; the page: {self.shown()}"
             self.page.wait_for_timeout(50)
 
     def connected(self) -> None:

@@ -153,6 +153,7 @@ def test_a_task_full_of_html_stays_text(viewer):
     box.press("Enter")
     expect(viewer.at("task")).to_contain_text("<img src=x")
     assert viewer.page.evaluate("window.hacked") is None
+    expect(viewer.page.locator(".q-dialog")).to_have_count(0)
     viewer.press("t")
     box.fill("open the drawer")
     viewer.at("set-task").click()
