@@ -101,10 +101,10 @@ def test_bad_rows_stop_it_or_are_named(folder, tmp_path, capsys):
     ("row", "named"),
     [
         ({"file_name": "a/0.mp4", "task": "x", "reward": 7}, "out of range"),
-        ({"file_name": "a/0.mp4", "task": " ", "reward": 2}, "no task"),
-        ({"file_name": "a/9.mp4", "task": "x", "reward": 2}, "no such video"),
+        ({"file_name": "a/0.mp4", "task": " ", "reward": 2}, "task is"),
+        ({"file_name": "a/9.mp4", "task": "x", "reward": 2}, "missing video"),
         ({"file_name": "../secret.mp4", "task": "x", "reward": 2}, "outside the folder"),
-        ({"file_name": "a/0.mp4", "task": "task 0", "reward": 2}, "repeats an id"),
+        ({"file_name": "a/0.mp4", "task": "task 0", "reward": 2}, "duplicated id"),
     ],
 )
 def test_a_malformed_row_is_refused_by_its_line(folder, tmp_path, capsys, row, named):

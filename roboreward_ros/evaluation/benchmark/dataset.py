@@ -11,16 +11,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from roboreward_ros.episodes.exchange.labelled_layout import (
+    METADATA,
+    Fault,
+    LayoutRow,
+    OnProblem,
+    Problem,
+    parse_row,
+    read_table,
+    stop,
+)
 from roboreward_ros.errors import ConfigError, FormatError
-from roboreward_ros.types import RUBRIC_MAX, RUBRIC_MIN
 
-METADATA = "metadata.jsonl"
 COLLECTED = "final_test.json"
-WHOLE = "all"  # subset of videos that lie in no folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,43 +82,26 @@ def read_folder(folder: Path, split: str = "test", *, keep_going: bool = False) 
         )
     rows: dict[str, LabelledVideo] = {}
     problems: list[str] = []
-    lines = _collected(found) if found.name == COLLECTED else _lines(found)
-    for place, content in lines:
-        try:
-            if isinstance(content, FormatError):
-                raise content
-            row = _row(content, found.parent, place)
-            if row.id in rows:
-                raise FormatError(f"{place} repeats an id", got=row.id)
-        except FormatError as error:
-            if not keep_going:
-                raise
-            problems.append(str(error))
+
+    def note(problem: Problem) -> None:
+        if not keep_going:
+            stop(problem)
+        problems.append(str(problem))
+
+    read = _collected if found.name == COLLECTED else read_table
+    for row in read(found, note):
+        if row.id in rows:
+            note(Problem(Fault.DUPLICATE, row.place, row.id))
         else:
-            rows[row.id] = row
+            rows[row.id] = LabelledVideo(
+                row.id, row.subset, row.task, row.reward, row.path, row.paraphrase_of
+            )
     if not rows:
         raise FormatError(f"{found} holds no usable row", got=f"{len(problems)} bad ones")
     return Folder(tuple(rows.values()), tuple(problems))
 
 
-def _lines(path: Path) -> Iterator[tuple[str, Mapping[str, object] | FormatError]]:
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            place = f"{path}, line {number}"
-            if not line.strip():
-                continue
-            try:
-                content = json.loads(line)
-            except json.JSONDecodeError as error:
-                yield place, FormatError(f"{place} is not JSON", got=str(error))
-                continue
-            if isinstance(content, Mapping):
-                yield place, content
-            else:
-                yield place, FormatError(f"{place} is no object", got=type(content).__name__)
-
-
-def _collected(path: Path) -> Iterator[tuple[str, Mapping[str, object] | FormatError]]:
+def _collected(path: Path, on_problem: OnProblem) -> Iterator[LayoutRow]:
     """HELM's file: prompt and answer as a conversation, the task behind "Task:"."""
     try:
         items = json.loads(path.read_text(encoding="utf-8"))
@@ -123,46 +113,22 @@ def _collected(path: Path) -> Iterator[tuple[str, Mapping[str, object] | FormatE
             prompt = next(
                 turn["value"] for turn in item["conversations"] if turn["from"] == "human"
             )
-            yield (
-                place,
-                {
-                    "id": f"{item['metadata'].get('original_id', '')}#{number}",
-                    "subset": item["subset"],
-                    "task": prompt.rsplit("Task:", 1)[1].strip(),
-                    "reward": item["metadata"]["reward"],
-                    "file_name": item["video"][0],
-                },
-            )
+            content = {
+                "id": f"{item['metadata'].get('original_id', '')}#{number}",
+                "subset": item["subset"],
+                "task": prompt.rsplit("Task:", 1)[1].strip(),
+                "reward": item["metadata"]["reward"],
+                "file_name": item["video"][0],
+            }
         except (KeyError, IndexError, StopIteration, TypeError, AttributeError) as error:
-            yield place, FormatError(f"{place} is no conversation about a video", got=repr(error))
-
-
-def _row(content: Mapping[str, object], root: Path, place: str) -> LabelledVideo:
-    name, task, reward = (content.get(key) for key in ("file_name", "task", "reward"))
-    if not isinstance(name, str) or not name:
-        raise FormatError(f"{place} names no video", got=name)
-    if not isinstance(task, str) or not task.strip():
-        raise FormatError(f"{place} has no task", got=task)
-    if isinstance(reward, bool) or not isinstance(reward, int | float) or reward != int(reward):
-        raise FormatError(f"{place}: reward is no whole number", got=reward, allowed="1..5")
-    if not RUBRIC_MIN <= reward <= RUBRIC_MAX:
-        raise FormatError(f"{place}: reward out of range", got=reward, allowed="1..5")
-    inside = PurePosixPath(name)
-    path = root / inside
-    if inside.is_absolute() or ".." in inside.parts:
-        raise FormatError(f"{place}: the video lies outside the folder", got=name)
-    if not path.is_file():
-        raise FormatError(f"{place}: no such video", got=str(path))
-    subset = content.get("subset") or (inside.parts[0] if len(inside.parts) > 1 else WHOLE)
-    sentence = task.strip()
-    return LabelledVideo(
-        id=str(content.get("id") or f"{name}#{sentence}"),
-        subset=str(subset),
-        task=sentence,
-        reward=int(reward),
-        path=path,
-        paraphrase_of=str(content.get("paraphrase_of") or ""),
-    )
+            detail = f"no conversation about a video: {error!r}"
+            on_problem(Problem(Fault.MALFORMED, place, detail))
+            continue
+        found = parse_row(content, path.parent, place)
+        if isinstance(found, Problem):
+            on_problem(found)
+        else:
+            yield found
 
 
 def file_sha256(path: Path) -> str:
