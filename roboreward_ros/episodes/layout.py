@@ -8,9 +8,12 @@ Arrays (T steps, T + 1 observations, K decisions; units as in ``roboreward_ros.t
     frames/data [N] u1    frames/offsets [T+2] i8  JPEG k is data[offsets[k]:offsets[k+1]]
     action_raw [T,7] f8   action_executed [T,7]    flags [T] i4
     target_pose [T,4,4]   q_command [T,6]          effort [T,6]   dq [T,6]
+    temperature [T,7] f8  ik_error [T,2] f8        fault [T] i4   not in older episodes
     chunks/{step,policy_version,steered,executed} [K]
     chunks/{noise,actions} [K,P,7] f4              chunks/features [K,F] f4
     truth/{progress,success,score,stage} [T+1]     only from the twin; opened only by truth()
+
+``fault`` is an index into its attribute ``texts``, whose first is the empty one: no fault.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ from roboreward_ros.episodes.records import (
 )
 from roboreward_ros.errors import StoreError
 from roboreward_ros.types import (
+    MOTORS,
     Chunk,
     EndCause,
     EpisodeMeta,
@@ -141,9 +145,14 @@ def write_arrays(group: GroupWriter, rec: Recording) -> None:
         ("q_command", (6,)),
         ("effort", (6,)),
         ("dq", (6,)),
+        ("temperature", (MOTORS,)),
+        ("ik_error", (2,)),
     ):
         values = np.array([getattr(s, name) for s in steps], dtype=np.float64)
         group.array(name, values.reshape(n, *shape))
+    texts = list(dict.fromkeys(("", *(s.fault for s in steps))))
+    faults = np.array([texts.index(s.fault) for s in steps], dtype=np.int32)
+    group.array("fault", faults, {"texts": list(texts)})
     if rec.meta is not None:
         _write_chunks(group, rec, n, rec.meta.chunk_size)
     if rec.truth:

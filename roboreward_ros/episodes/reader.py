@@ -68,6 +68,14 @@ class StoredEpisode:
     def flags(self) -> Sequence[int]:
         return [int(flag) for flag in self.array("flags").tolist()]
 
+    def faults(self) -> Sequence[str]:
+        """What was wrong at each step ``[T]``, in words; empty where nothing was."""
+        if "fault/zarr.json" not in self._header.files:  # an older episode
+            return [""] * self.summary.n_steps
+        folder = self.folder / "fault"
+        texts = Fields(array_attributes(folder), str(folder)).texts("texts")
+        return [texts[int(index)] for index in self.array("fault").tolist()]
+
     def chunks(self) -> Sequence[Chunk]:
         steps = self.array("chunks/step").tolist()
         if not steps:

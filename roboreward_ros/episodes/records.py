@@ -12,6 +12,7 @@ import numpy as np
 from roboreward_ros.episodes.codec import Fields, from_text, to_text
 from roboreward_ros.types import (
     ACTION_DIM,
+    MOTORS,
     Chunk,
     Float32Array,
     FloatArray,
@@ -23,6 +24,7 @@ from roboreward_ros.types import (
 _OBSERVATION = struct.Struct("<iq13d")
 _STEP = struct.Struct("<iq")
 _STEP_FLOATS = 7 + 7 + 16 + 6 + 6 + 6
+_MORE_FLOATS = MOTORS + 2
 _CHUNK = struct.Struct("<iiqbiii")
 
 
@@ -39,7 +41,10 @@ class ObservationRow:
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """One control period: what was asked, what was done, what the motors felt."""
+    """One control period: what was asked, what was done, what the motors felt.
+
+    Steps of older journals have NaN for ``temperature [7]`` and ``ik_error [2]``, and no fault.
+    """
 
     step: int
     flags: int
@@ -49,6 +54,9 @@ class StepRow:
     q_command: FloatArray
     effort: FloatArray
     dq: FloatArray
+    temperature: FloatArray
+    ik_error: FloatArray
+    fault: str
 
 
 def pack_observation(
@@ -73,18 +81,26 @@ def pack_step(step: int, report: StepReport) -> bytes:
         ("q_command", report.q_command, (6,)),
         ("effort", report.state.effort, (6,)),
         ("dq", report.state.dq, (6,)),
+        ("temperature", report.state.temperature, (MOTORS,)),
+        ("ik_error", np.array((report.ik_error_m, report.ik_error_rad)), (2,)),
     )
     for name, array, shape in parts:
         require_shape(name, array, shape)
     values = np.concatenate([np.ravel(array) for _, array, _ in parts]).astype("<f8")
-    return _STEP.pack(step, int(report.flags)) + values.tobytes()
+    return _STEP.pack(step, int(report.flags)) + values.tobytes() + report.fault.encode()
 
 
 def unpack_step(payload: memoryview) -> StepRow:
     step, flags = _STEP.unpack_from(payload)
     values = np.frombuffer(payload, dtype="<f8", offset=_STEP.size, count=_STEP_FLOATS)
     raw, executed, pose, command, effort, dq = np.split(values, (7, 14, 30, 36, 42))
-    return StepRow(step, flags, raw, executed, pose.reshape(4, 4), command, effort, dq)
+    more, fault = np.full(_MORE_FLOATS, np.nan), ""
+    rest = payload[_STEP.size + values.nbytes :]
+    if rest:
+        more = np.frombuffer(rest, dtype="<f8", count=_MORE_FLOATS)
+        fault = bytes(rest[more.nbytes :]).decode()
+    felt = (effort, dq, more[:MOTORS], more[MOTORS:], fault)
+    return StepRow(step, flags, raw, executed, pose.reshape(4, 4), command, *felt)
 
 
 def pack_chunk(chunk: Chunk) -> bytes:

@@ -22,6 +22,7 @@ from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.errors import FormatError, RoboRewardError
 
 _PER_STEP = ("action_raw", "action_executed", "flags", "target_pose", "q_command", "effort", "dq")
+_PER_STEP_IF_THERE = ("temperature", "ik_error", "fault")  # not in older episodes
 _PER_OBSERVATION = ("stamps_ns", "proprio", "q")
 _PER_CHUNK = ("step", "executed", "policy_version", "steered", "noise", "actions", "features")
 _FINITE = ("proprio", "action_raw", "action_executed")
@@ -96,6 +97,8 @@ def _files(folder: Path, header: Header) -> Iterator[tuple[str, str]]:
 def _contents(folder: Path, header: Header) -> Iterator[tuple[str, str]]:
     n_steps = header.summary.n_steps
     lengths = dict.fromkeys(_PER_STEP, n_steps) | dict.fromkeys(_PER_OBSERVATION, n_steps + 1)
+    there = (name for name in _PER_STEP_IF_THERE if f"{name}/zarr.json" in header.files)
+    lengths |= dict.fromkeys(there, n_steps)
     if "truth/zarr.json" in header.files:
         for name in ("progress", "success", "score", "stage"):
             lengths[f"truth/{name}"] = n_steps + 1

@@ -8,6 +8,7 @@ velocity limit of one control period, and never leads out of the workspace box.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +21,9 @@ from roboreward_ros.robot.frames import (
     rotation_from_rpy,
     rpy_from_rotation,
 )
+from roboreward_ros.robot.kinematics import IkResult
 from roboreward_ros.robot.profile import RobotProfile
-from roboreward_ros.types import ACTION_DIM, FloatArray, RobotState, StepFlag
+from roboreward_ros.types import ACTION_DIM, FloatArray, RobotState, StepFlag, StepReport
 
 IK_ITERATIONS = 10
 RESIDUAL_M, RESIDUAL_RAD = 0.01, 0.1  # farther from the target than this: not a solution
@@ -40,6 +42,7 @@ class ControlPlan:
         gripper_command: normalised opening to command, 0 closed .. 1 open.
         action_executed: the motion of the target from the last one as an action ``[7]``.
         flags: what was changed on the way.
+        ik_error_m, ik_error_rad: see ``StepReport``.
     """
 
     target_pose: FloatArray
@@ -47,6 +50,21 @@ class ControlPlan:
     gripper_command: float
     action_executed: FloatArray
     flags: StepFlag
+    ik_error_m: float = math.nan
+    ik_error_rad: float = math.nan
+
+    def report(self, asked: FloatArray, state: RobotState) -> StepReport:
+        """How the action ``asked [7]`` was executed, once ``state`` has been measured."""
+        return StepReport(
+            action_raw=asked,
+            action_executed=self.action_executed,
+            target_pose=self.target_pose,
+            q_command=self.q_command,
+            flags=self.flags,
+            state=state,
+            ik_error_m=self.ik_error_m,
+            ik_error_rad=self.ik_error_rad,
+        )
 
 
 class EefController:
@@ -139,10 +157,12 @@ class EefController:
         if (position != wanted).any():
             flags |= StepFlag.CLIPPED_BOX
         target = pose(orthonormal(rotation_from_rpy(delta[3:]) @ start[:3, :3]), position)
-        q, target, outcome = self._solve(target, last_q)
+        found = self.kinematics.ik(target, last_q, IK_ITERATIONS)
+        q, target, outcome = self._accept(found, target, last_q)
         self._q, self._target = q, target
         self._gripper = self._next_gripper(float(action[6]))
-        return self._plan(_motion(start, target), flags | outcome)
+        errors = (found.position_error_m, found.rotation_error_rad)
+        return self._plan(_motion(start, target), flags | outcome, *errors)
 
     def hold(self, measured: RobotState) -> ControlPlan:
         """Command the measured joints again; the gripper keeps its commanded opening.
@@ -157,12 +177,11 @@ class EefController:
             flags |= StepFlag.FAULT
         return self._plan(np.zeros(6), flags)
 
-    def _solve(
-        self, target: FloatArray, last_q: FloatArray
+    def _accept(
+        self, solution: IkResult, target: FloatArray, last_q: FloatArray
     ) -> tuple[FloatArray, FloatArray, StepFlag]:
         """Joints, the pose they aim at and flags; a target out of reach gives the nearest pose."""
         flags = StepFlag.NONE
-        solution = self.kinematics.ik(target, last_q, IK_ITERATIONS)
         q = solution.q
         if solution.position_error_m > RESIDUAL_M or solution.rotation_error_rad > RESIDUAL_RAD:
             flags |= StepFlag.IK_FAILED | StepFlag.RELATCHED
@@ -207,13 +226,21 @@ class EefController:
         self._disagreeing = 0
         return wanted
 
-    def _plan(self, motion: FloatArray, flags: StepFlag) -> ControlPlan:
+    def _plan(
+        self,
+        motion: FloatArray,
+        flags: StepFlag,
+        ik_error_m: float = math.nan,
+        ik_error_rad: float = math.nan,
+    ) -> ControlPlan:
         return ControlPlan(
             target_pose=self._target.copy(),
             q_command=self._latched().copy(),
             gripper_command=self._gripper,
             action_executed=np.append(motion, self._gripper),
             flags=flags,
+            ik_error_m=ik_error_m,
+            ik_error_rad=ik_error_rad,
         )
 
     def _inside(self, q: FloatArray) -> FloatArray:

@@ -384,14 +384,14 @@ class XsArm:
             gripper=opening,
             ee_pose=pose,
             proprio=proprio_from_pose(pose, opening),
+            temperature=self._temperature(),
         )
 
+    def _temperature(self) -> FloatArray:
+        """Newest of joints and gripper ``[7]``, deg C; NaN where there is no motor or no answer."""
+        told = self.health.temperatures
+        motors = (*self.profile.joint_names, GRIPPER)
+        return np.array([told.get(motor, math.nan) for motor in motors], dtype=np.float64)
+
     def _report(self, asked: FloatArray, plan: ControlPlan) -> StepReport:
-        return StepReport(
-            action_raw=asked,
-            action_executed=plan.action_executed,
-            target_pose=plan.target_pose,
-            q_command=plan.q_command,
-            flags=plan.flags,
-            state=self.state(),
-        )
+        return plan.report(asked, self.state())

@@ -127,18 +127,26 @@ class EpisodeRunner:
             raw = action.action if action is not None else np.zeros(7)
             if isinstance(error, MotionInterruptedError):
                 self._log(str(error))
-                return self._held(robot, before, raw, StepFlag.TAKEOVER), EndCause.OPERATOR
+                return self._held(robot, before, raw, StepFlag.TAKEOVER, error), EndCause.OPERATOR
             self._fault(str(error))
-            return self._held(robot, before, raw, StepFlag.FAULT), EndCause.FAULT
+            return self._held(robot, before, raw, StepFlag.FAULT, error), EndCause.FAULT
         self._next_due()
         if fault := self._judge(report.state):
             self._fault(fault)
             cause, extra = EndCause.FAULT, extra | StepFlag.FAULT
         elif cause is EndCause.FAULT:
             extra |= StepFlag.FAULT
-        return replace(report, flags=report.flags | extra), cause
+            fault = self._exchange.status.fault or "ended as a fault by whoever asked for its end"
+        return replace(report, flags=report.flags | extra, fault=fault), cause
 
-    def _held(self, robot: Robot, before: RobotState, raw: FloatArray, why: StepFlag) -> StepReport:
+    def _held(
+        self,
+        robot: Robot,
+        before: RobotState,
+        raw: FloatArray,
+        why: StepFlag,
+        error: RoboRewardError,
+    ) -> StepReport:
         """Report of a period whose action was refused: the driver has commanded a hold.
 
         An arm that cannot be read stands, as far as is known, where it was read last.
@@ -158,6 +166,7 @@ class EpisodeRunner:
             q_command=state.q,
             flags=StepFlag.HOLD | why,
             state=state,
+            fault=str(error),
         )
 
     def _await_action(self, episode: Episode) -> tuple[StepAction | None, EndCause | None]:

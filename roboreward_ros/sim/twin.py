@@ -212,14 +212,7 @@ class Twin:
 
     def _report(self, asked: FloatArray, plan: ControlPlan) -> StepReport:
         self._run(plan)
-        return StepReport(
-            action_raw=asked,
-            action_executed=plan.action_executed,
-            target_pose=plan.target_pose,
-            q_command=plan.q_command,
-            flags=plan.flags,
-            state=self.state(),
-        )
+        return plan.report(asked, self.state())
 
     def _running(self) -> TaskEngine:
         if self._engine is None:

@@ -50,6 +50,7 @@ from roboreward_ros.types.reward import (
     ScoreScale,
 )
 from roboreward_ros.types.robot import (
+    MOTORS,
     Frame,
     Observation,
     RobotState,
@@ -66,6 +67,7 @@ from roboreward_ros.types.session import (
 
 __all__ = [
     "ACTION_DIM",
+    "MOTORS",
     "PROPRIO_DIM",
     "RUBRIC_MAX",
     "RUBRIC_MIN",

@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from enum import IntFlag
 
 import numpy as np
 
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.types.arrays import PROPRIO_DIM, FloatArray, ImageU8, require_shape
+
+MOTORS = 7
+"""Six joints and the gripper."""
 
 
 class StepFlag(IntFlag):
@@ -28,6 +32,10 @@ class StepFlag(IntFlag):
     FAULT = 256
 
 
+def _not_measured() -> FloatArray:
+    return np.full(MOTORS, np.nan)
+
+
 @dataclass(frozen=True, slots=True)
 class RobotState:
     """One measured state of the arm.
@@ -39,7 +47,8 @@ class RobotState:
         effort: joint efforts ``[6]``, mA on the arm; NaN where not measured.
         gripper: normalised opening, 0 closed .. 1 open.
         ee_pose: gripper frame in the base frame ``[4, 4]``.
-        proprio: BridgeData state ``[7]`` (see the module's text).
+        proprio: BridgeData state ``[7]`` (see the package's text).
+        temperature: newest of joints and gripper ``[7]``, deg C; NaN where not measured.
     """
 
     stamp_ns: int
@@ -49,8 +58,10 @@ class RobotState:
     gripper: float
     ee_pose: FloatArray
     proprio: FloatArray
+    temperature: FloatArray = field(default_factory=_not_measured)
 
     def __post_init__(self) -> None:
+        require_shape("RobotState.temperature", self.temperature, (MOTORS,))
         for name, shape in (("q", (6,)), ("dq", (6,)), ("effort", (6,)), ("ee_pose", (4, 4))):
             require_shape(f"RobotState.{name}", getattr(self, name), shape)
         require_shape("RobotState.proprio", self.proprio, (PROPRIO_DIM,))
@@ -67,6 +78,10 @@ class StepReport:
         q_command: joints sent to the motors ``[6]``, rad.
         flags: what was changed on the way.
         state: measured state at the end of the period.
+        ik_error_m: distance between the pose asked of the inverse kinematics and the joints found,
+            m; NaN where no pose was asked for (a hold).
+        ik_error_rad: the same for the rotation, rad.
+        fault: what was wrong, in words; empty when nothing was.
     """
 
     action_raw: FloatArray
@@ -75,6 +90,9 @@ class StepReport:
     q_command: FloatArray
     flags: StepFlag
     state: RobotState
+    ik_error_m: float = math.nan
+    ik_error_rad: float = math.nan
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)

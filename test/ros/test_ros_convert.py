@@ -55,6 +55,7 @@ def random_state(generator):
         gripper=float(proprio[6]),
         ee_pose=pose,
         proprio=proprio,
+        temperature=np.append(generator.normal(size=6), np.nan),
     )
 
 
@@ -82,6 +83,9 @@ def test_a_beat_survives_bit_for_bit(cause):
         q_command=generator.normal(size=6),
         flags=StepFlag.HOLD | StepFlag.LATE,
         state=state,
+        ik_error_m=0.001,
+        ik_error_rad=0.02,
+        fault="elbow is at 67 °C",
     )
     beat = Beat("ep_000007", 12, state, report, cause)
     assert_same(convert.beat_from_msg(over_the_wire(convert.beat_to_msg(beat))), beat)

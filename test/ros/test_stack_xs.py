@@ -3,6 +3,7 @@
 """A session on the fake xs_sdk with a fault in every episode but the first: none is lost, the
 tainted are marked, and the session goes on by itself after each recovery."""
 
+import numpy as np
 import pytest
 import roboreward_ros.msg as msg
 from ros_fakes import FakePolicy
@@ -25,6 +26,15 @@ from roboreward_ros.types import EndCause
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 STEPS = 40
 FAULTS = ("", "jam waist", "overload wrist_rotate", "nan", "dead elbow", "restart")
+NAMED = {
+    "jam waist": "waist",
+    "overload wrist_rotate": "wrist_rotate",
+    "nan": "nan",
+    "dead elbow": "motors answer",
+    "restart": "joint state",
+}
+"""What the stored episode says about each."""
+TEMPERATURE_C = 34.0
 LIMIT_S = 100.0
 
 
@@ -119,6 +129,10 @@ def test_episodes_with_injected_faults_are_all_kept_and_the_tainted_marked(
     first, *broken = episodes
     assert (first.summary.end_cause, first.summary.taint) == (EndCause.TIME, ())
     assert first.summary.n_steps == STEPS
+    assert not any(first.faults())
+    assert (first.array("temperature")[-1] == TEMPERATURE_C).all()
+    assert np.nanmax(first.array("ik_error")) < 0.1
     for kind, episode in zip(FAULTS[1:], broken, strict=True):
         assert episode.summary.end_cause is EndCause.FAULT, kind
         assert "fault" in episode.summary.taint, kind
+        assert NAMED[kind] in episode.faults()[-1], kind

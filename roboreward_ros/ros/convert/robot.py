@@ -13,6 +13,7 @@ from roboreward_ros.errors import ConfigError
 from roboreward_ros.ros.convert.stamps import fixed, header, stamp_from_msg, to_doubles
 from roboreward_ros.types import (
     ACTION_DIM,
+    MOTORS,
     Beat,
     EndCause,
     FloatArray,
@@ -56,11 +57,14 @@ def beat_to_msg(beat: Beat, frame_id: str = BASE_FRAME) -> msg.RobotState:
     message.dq = fixed(state.dq, 6)
     message.effort = fixed(state.effort, 6)
     message.ee_pose = fixed(state.ee_pose, 16)
+    message.temperature = fixed(state.temperature, MOTORS)
     if report is not None:
         message.action_raw = fixed(report.action_raw, 7)
         message.action_executed = fixed(report.action_executed, 7)
         message.target_pose = fixed(report.target_pose, 16)
         message.q_command = fixed(report.q_command, 6)
+        message.ik_error = fixed((report.ik_error_m, report.ik_error_rad), 2)
+        message.fault = report.fault
         message.flags = int(report.flags)
     return message
 
@@ -76,6 +80,7 @@ def beat_from_msg(message: msg.RobotState) -> Beat:
         gripper=float(proprio[6]),
         ee_pose=to_doubles(message.ee_pose, (4, 4)),
         proprio=proprio,
+        temperature=to_doubles(message.temperature),
     )
     report = None
     if message.step > 0:
@@ -86,6 +91,9 @@ def beat_from_msg(message: msg.RobotState) -> Beat:
             q_command=to_doubles(message.q_command),
             flags=StepFlag(int(message.flags)),
             state=state,
+            ik_error_m=float(message.ik_error[0]),
+            ik_error_rad=float(message.ik_error[1]),
+            fault=message.fault,
         )
     return Beat(
         episode_id=message.episode_id,
