@@ -18,7 +18,7 @@ from roboreward_ros.evaluation.benchmark.page import Disagreement
 from roboreward_ros.evaluation.benchmark.predictions import Prediction
 from roboreward_ros.evaluation.filmstrip import filmstrip, png_bytes
 from roboreward_ros.rewards.config import Options, options_from_json
-from roboreward_ros.rewards.host import open_source
+from roboreward_ros.rewards.opening import open_source
 from roboreward_ros.rewards.video_file import read_video
 from roboreward_ros.types import Provenance, RewardFailure, RewardOutcome
 

@@ -22,8 +22,8 @@ from roboreward_ros.episodes.views import RewardView, ViewConfig
 from roboreward_ros.errors import StoreError
 from roboreward_ros.rewards.config import options_from_json
 from roboreward_ros.rewards.guard import Guard
-from roboreward_ros.rewards.host import open_source
 from roboreward_ros.rewards.jobs import RequestFactory
+from roboreward_ros.rewards.opening import open_source
 from roboreward_ros.rewards.registry import SOURCES
 from roboreward_ros.rewards.shadow import ask_many
 from roboreward_ros.types import (

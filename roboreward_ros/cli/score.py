@@ -30,7 +30,7 @@ from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.rewards.config import Options, options_from_json
 from roboreward_ros.rewards.guard import Guard
-from roboreward_ros.rewards.host import open_source
+from roboreward_ros.rewards.opening import open_source
 from roboreward_ros.rewards.registry import SOURCES, build
 from roboreward_ros.rewards.video_file import VideoFileConfig, read_video
 from roboreward_ros.types import Abstain, RewardFailure, RewardRequest, RewardSpec, Score

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,6 +40,10 @@ class Scorebook:
         self.store = EpisodeStore(self._run_dir, "r")
         self._ledger = Ledger(self._run_dir, "w", SCORES)
         self._view: RewardView | None = None
+        self._mutex = threading.Lock()
+        self._seen = 0
+        self._answers: dict[tuple[str, str], LabelRecord] = {}  # by episode and source
+        self._failed: set[tuple[str, str]] = set()
 
     def promote(self, source: str, scale: ScoreScale, why: str = "") -> None:
         """The run goes by ``source`` from now on; the change stays in the run's history."""
@@ -64,22 +69,27 @@ class Scorebook:
 
     def known(self, episode_id: str, source: str) -> LabelRecord | None:
         """The newest answer of ``source`` about an episode; None while it has none."""
-        records = self._of(episode_id, source)
-        answers = [r for r in records if not isinstance(r.outcome, RewardFailure)]
-        return answers[-1] if answers else None
+        with self._mutex:
+            self._catch_up()
+            return self._answers.get((episode_id, source))
 
     def has_failed(self, episode_id: str, source: str) -> bool:
         """Whether a failure of ``source`` about an episode is on disk."""
-        return any(isinstance(r.outcome, RewardFailure) for r in self._of(episode_id, source))
+        with self._mutex:
+            self._catch_up()
+            return (episode_id, source) in self._failed
 
-    def _of(self, episode_id: str, source: str) -> list[LabelRecord]:
-        return [
-            record
-            for record in self._ledger.records()
-            if record.episode_id == episode_id
-            and record.outcome.provenance.source == source
-            and not record.shadow
-        ]
+    def _catch_up(self) -> None:
+        """Index what the ledger has got since, so that no question reads all of it again."""
+        for record in self._ledger.records(self._seen):
+            self._seen = record.seq + 1
+            if record.shadow:
+                continue
+            key = (record.episode_id, record.outcome.provenance.source)
+            if isinstance(record.outcome, RewardFailure):
+                self._failed.add(key)
+            else:
+                self._answers[key] = record
 
     def close(self) -> None:
         """Unlock the ledger; idempotent."""

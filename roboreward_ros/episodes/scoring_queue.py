@@ -6,7 +6,9 @@ Rules:
 
 * an episode that fails is unlabelled and waits; it is tried again after a growing pause, and as
   soon as any other episode is answered, because then the source is there again;
-* what waited is written before anything younger: the ledger gets episodes in order, each once;
+* what waited is written before anything younger: the ledger gets episodes in order, each once. A
+  long backlog holds a fresh answer up for a bounded time only;
+* two failures in a row mean that the source has left: what waits keeps its place and waits on;
 * an episode that fails while others are answered has a fault of its own: it steps aside for a long
   pause and holds nobody up.
 
@@ -19,64 +21,20 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from roboreward_ros.clock import Clock, SystemClock
 from roboreward_ros.episodes.scoring import Scorebook
-from roboreward_ros.errors import ConfigError, FormatError, StoreError
+from roboreward_ros.episodes.scoring_jobs import Job, RetryConfig, Wanted, always
+from roboreward_ros.errors import FormatError, StoreError
 from roboreward_ros.protocols import EpisodeReader
 from roboreward_ros.types import LabelRecord, RewardFailure, RewardOutcome
 
-Wanted: TypeAlias = Callable[[], bool]
 Ask: TypeAlias = Callable[[Sequence[EpisodeReader], Wanted], Sequence[RewardOutcome]]
 """Outcomes of episodes, in their order; looks at ``wanted`` while it waits."""
 
 OnProblem: TypeAlias = Callable[[str, str], None]
 """Told of an episode id that stays unlabelled, and why."""
-
-
-@dataclass(frozen=True, slots=True)
-class RetryConfig:
-    """Pauses before an unlabelled episode is tried again, steady seconds.
-
-    Attributes:
-        first_s: after the first failure; doubled each time.
-        longest_s: never more while the source is away.
-        aside_s: of an episode that fails while others are answered; doubled each time.
-    """
-
-    first_s: float = 1.0
-    longest_s: float = 60.0
-    aside_s: float = 600.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.first_s <= self.longest_s <= self.aside_s:
-            raise ConfigError(
-                "pauses of the retries do not fit together",
-                got=f"{self.first_s:g}, {self.longest_s:g}, {self.aside_s:g} s",
-                allowed="0 < first_s <= longest_s <= aside_s",
-            )
-
-
-@dataclass(slots=True, eq=False)
-class _Job:
-    episode_id: str
-    force: bool = False
-    wanted: Wanted = lambda: True
-    ticket: Future[LabelRecord | None] | None = None
-    reader: EpisodeReader | None = None
-    due_ns: int = 0  # of one that stepped aside
-    strikes: int = 0
-
-    def resolve(self, record: LabelRecord | None) -> None:
-        ticket, self.ticket = self.ticket, None  # answered once
-        if ticket is not None:
-            ticket.set_result(record)
-
-
-def _always() -> bool:
-    return True
 
 
 def _ignore(episode_id: str, why: str) -> None:
@@ -114,11 +72,12 @@ class ScoringQueue:
         self._retry = retry or RetryConfig()
         self._clock = clock or SystemClock()
         self._lock = threading.Condition()
-        self._asked: deque[_Job] = deque()
-        self._waiting: dict[str, _Job] = {}
-        self._aside: dict[str, _Job] = {}
+        self._asked: deque[Job] = deque()
+        self._waiting: dict[str, Job] = {}
+        self._aside: dict[str, Job] = {}
         self._pause_s = 0.0
         self._due_ns = 0
+        self._calm_ns = 0  # until then no answer makes what waits be asked about
         self._probe = 0
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="scoring queue", daemon=True)
@@ -139,7 +98,7 @@ class ScoringQueue:
         self._thread.start()
 
     def submit(
-        self, episode: EpisodeReader, force: bool = False, wanted: Wanted = _always
+        self, episode: EpisodeReader, force: bool = False, wanted: Wanted = always
     ) -> Future[LabelRecord | None]:
         """Score an episode soon; the future gets its record, or None once it is unwanted.
 
@@ -149,7 +108,7 @@ class ScoringQueue:
             wanted: False throws the answer away.
         """
         future: Future[LabelRecord | None] = Future()
-        job = _Job(episode.summary.meta.episode_id, force, wanted, future, episode)
+        job = Job(episode.summary.meta.episode_id, force, wanted, future, episode)
         with self._lock:
             if self._closing:
                 future.set_result(None)
@@ -162,7 +121,7 @@ class ScoringQueue:
         """Let episodes wait for the source, beside those that failed."""
         with self._lock:
             for episode_id in episode_ids:
-                self._waiting.setdefault(episode_id, _Job(episode_id))
+                self._waiting.setdefault(episode_id, Job(episode_id))
             self._hurry()
 
     def source_changed(self) -> None:
@@ -225,14 +184,14 @@ class ScoringQueue:
                 dues.append(self._due_ns)
         return max(min(dues) - self._clock.steady_ns(), 0) / 1e9 if dues else None
 
-    def _take(self) -> list[_Job]:
+    def _take(self) -> list[Job]:
         with self._lock:
             count = min(len(self._asked), max(self._batch(), 1))
             return [self._asked.popleft() for _ in range(count)]
 
     # In the one thread that scores.
 
-    def _serve(self, jobs: Sequence[_Job]) -> None:
+    def _serve(self, jobs: Sequence[Job]) -> None:
         """Answer those who asked."""
         fresh = []
         try:
@@ -256,16 +215,16 @@ class ScoringQueue:
                     self._await_turn(job).set_exception(error)
             raise
 
-    def _await_turn(self, job: _Job) -> Future[LabelRecord | None]:
+    def _await_turn(self, job: Job) -> Future[LabelRecord | None]:
         """From now on a job is tried again, if at all, for the ledger alone."""
         ticket, job.ticket = job.ticket, None
         assert ticket is not None
-        job.wanted, job.reader, job.force = _always, None, False
+        job.wanted, job.reader, job.force = always, None, False
         with self._lock:
             self._waiting[job.episode_id] = job
         return ticket
 
-    def _settle(self, job: _Job, outcome: RewardOutcome) -> None:
+    def _settle(self, job: Job, outcome: RewardOutcome) -> None:
         if not job.wanted():
             # Whoever asked has gone, perhaps because it took so long: others go first.
             ticket = self._await_turn(job)
@@ -282,28 +241,53 @@ class ScoringQueue:
         self._flush(before=job.episode_id)
         job.resolve(self._book.add(job.episode_id, outcome))
 
-    def _flush(self, before: str = "") -> None:
-        """The source is there: what waits, the younger ones than ``before`` excepted."""
-        while older := [name for name in sorted(self._waiting) if not before or name < before]:
-            jobs = self._readable(older[: max(self._batch(), 1)])
-            if not self._write(jobs, self._outcomes(jobs), step_aside=True):
+    def _flush(self, before: str) -> None:
+        """The source is there: ask about what waits and is older than ``before``."""
+        now_ns = self._clock.steady_ns()
+        end_ns = now_ns + round(self._retry.catch_up_s * 1e9)
+        failed: dict[str, RewardFailure] = {}  # since the last answer
+        tried = ""
+        while self._calm_ns <= now_ns <= end_ns:
+            some = [name for name in sorted(self._waiting) if tried < name < before]
+            if not some:
                 break
-        with self._lock:
-            self._hurry()
+            jobs = self._readable(some[: max(self._batch(), 1)])
+            tried = some[: max(self._batch(), 1)][-1]
+            outcomes = self._outcomes(jobs)
+            if self._closing:
+                return
+            refusals = self._write(jobs, outcomes)
+            for name, failure in (failed | refusals).items():
+                self._note_failure(name, failure)
+            if len(refusals) < len(jobs):
+                for name in failed | refusals:
+                    self._step_aside(name)
+                failed = {}
+            else:
+                failed |= refusals
+            if len(failed) > 1:
+                self._back_off()
+                self._calm_ns = self._due_ns
+                return
+            now_ns = self._clock.steady_ns()
+        for name in failed:  # nothing was asked since: its own fault, or the source's
+            self._step_aside(name, sure=False)
+        if self._calm_ns <= now_ns:
+            with self._lock:
+                self._hurry()
 
     def _write(
-        self, jobs: Sequence[_Job], outcomes: Sequence[RewardOutcome], *, step_aside: bool
-    ) -> bool:
-        """Write answers of episodes that waited; False when nobody wants any."""
+        self, jobs: Sequence[Job], outcomes: Sequence[RewardOutcome]
+    ) -> dict[str, RewardFailure]:
+        """Write answers of episodes that waited; returns what is none, by episode."""
+        failed = {}
         for job, outcome in zip(jobs, outcomes, strict=True):
-            if self._closing:
-                return False
-            if not isinstance(outcome, RewardFailure):
+            if isinstance(outcome, RewardFailure):
+                failed[job.episode_id] = outcome
+            else:
                 self._book.add(job.episode_id, outcome)
                 self._forget(job)
-            elif step_aside:
-                self._step_aside(job, outcome)
-        return True
+        return failed
 
     def _try_waiting(self) -> None:
         """Ask about the oldest; where it fails, about another, in case it is its own fault."""
@@ -312,25 +296,37 @@ class ScoringQueue:
         tried = [names[:count]]
         if others := names[count:]:
             tried.append([others[self._probe % len(others)]])
+        failed: dict[str, RewardFailure] = {}
         for some in tried:
             jobs = self._readable(some)
             outcomes = self._outcomes(jobs)
             if self._closing or not jobs:
                 return
-            if not all(isinstance(outcome, RewardFailure) for outcome in outcomes):
+            answered = not all(isinstance(outcome, RewardFailure) for outcome in outcomes)
+            if answered:
+                for name in failed:
+                    self._step_aside(name)
+                self._calm_ns = 0
                 self._flush(before=some[0])
-                self._write(jobs, outcomes, step_aside=True)
+            refusals = self._write(jobs, outcomes)
+            for name, failure in refusals.items():
+                self._note_failure(name, failure)
+                if answered:
+                    self._step_aside(name)
+            if answered:
                 return
-            for job, outcome in zip(jobs, outcomes, strict=True):
-                if isinstance(outcome, RewardFailure):
-                    self._note_failure(job.episode_id, outcome)
+            failed |= refusals
         self._probe += 1
         self._back_off()
 
-    def _try_aside(self, job: _Job) -> None:
+    def _try_aside(self, job: Job) -> None:
         jobs = self._readable([job.episode_id])
         outcomes = self._outcomes(jobs)
-        self._write(jobs, outcomes, step_aside=True)
+        if self._closing:
+            return
+        for name, failure in self._write(jobs, outcomes).items():
+            self._note_failure(name, failure)
+            self._step_aside(name)
 
     def _note_failure(self, episode_id: str, failure: RewardFailure) -> None:
         """The ledger has one failure of an episode, not one a try."""
@@ -338,14 +334,18 @@ class ScoringQueue:
         if not self._book.has_failed(episode_id, self._source()):
             self._book.add(episode_id, failure)
 
-    def _step_aside(self, job: _Job, failure: RewardFailure) -> None:
-        self._note_failure(job.episode_id, failure)
-        pause_s = self._retry.aside_s * 2 ** min(job.strikes, 6)
-        job.strikes += 1
-        job.due_ns = self._clock.steady_ns() + round(pause_s * 1e9)
+    def _step_aside(self, name: str, *, sure: bool = True) -> None:
+        """Wait apart: long, and longer each time, where the fault is surely the episode's own."""
         with self._lock:
-            self._waiting.pop(job.episode_id, None)
-            self._aside[job.episode_id] = job
+            job = self._waiting.pop(name, None) or self._aside.get(name)
+            if job is None:
+                return
+            pause_s = self._retry.longest_s
+            if sure:
+                pause_s = self._retry.aside_s * 2 ** min(job.strikes, 6)
+                job.strikes += 1
+            job.due_ns = self._clock.steady_ns() + round(pause_s * 1e9)
+            self._aside[name] = job
 
     def _back_off(self) -> float:
         with self._lock:
@@ -354,12 +354,12 @@ class ScoringQueue:
             self._due_ns = self._clock.steady_ns() + round(self._pause_s * 1e9)
             return self._pause_s
 
-    def _forget(self, job: _Job) -> None:
+    def _forget(self, job: Job) -> None:
         with self._lock:
             self._waiting.pop(job.episode_id, None)
             self._aside.pop(job.episode_id, None)
 
-    def _readable(self, names: Sequence[str]) -> list[_Job]:
+    def _readable(self, names: Sequence[str]) -> list[Job]:
         """Open episodes that wait; one that cannot be opened is given up until the next start."""
         found = []
         for name in names:
@@ -378,7 +378,7 @@ class ScoringQueue:
                 self._on_problem(name, str(error))
         return found
 
-    def _outcomes(self, jobs: Sequence[_Job]) -> Sequence[RewardOutcome]:
+    def _outcomes(self, jobs: Sequence[Job]) -> Sequence[RewardOutcome]:
         if not jobs:
             return ()
         wanted = [job.wanted for job in jobs]

@@ -15,7 +15,8 @@ from roboreward_ros.clock import Clock, SystemClock
 from roboreward_ros.episodes.frame_feed import FeedFrame, FrameFeed
 from roboreward_ros.episodes.requests import reward_request
 from roboreward_ros.episodes.scoring import Scorebook
-from roboreward_ros.episodes.scoring_queue import RetryConfig, ScoringQueue
+from roboreward_ros.episodes.scoring_jobs import RetryConfig
+from roboreward_ros.episodes.scoring_queue import ScoringQueue
 from roboreward_ros.episodes.store import open_uri
 from roboreward_ros.errors import FormatError, StoreError
 from roboreward_ros.evaluation.agreement import AgreementBook, SourceReport
@@ -122,7 +123,7 @@ class ScoringDesk:
         self._agreement = AgreementBook(run_dir)
         self._report: SourceReport | None = None
         self._swapping = threading.Lock()
-        self._in_force(self.host.active, "start")
+        self._note(self.host.active, "start")
         self._queue = ScoringQueue(
             self._book,
             self._ask,
@@ -190,21 +191,26 @@ class ScoringDesk:
     def swap(self, source: str, options_json: str, shadow: bool) -> None:
         """Warm a source up and let it take over, or run beside; raises SwitchError."""
         with self._swapping:
-            spec = switch(self.host, source, options_json, shadow)
-            if spec is not None and not shadow:
-                self._in_force(spec, "swap")
+            switch(self.host, source, options_json, shadow, lambda spec: self._note(spec, "swap"))
+            if not shadow:
                 self._queue.source_changed()
         self._listener.note(f"{'shadow' if shadow else 'reward source'}: {source or 'none'}")
 
     def promote_shadow(self) -> None:
-        """Let the warm shadow take over between two episodes; raises RewardSourceError."""
+        """Let the warm shadow take over between two episodes.
+
+        Raises:
+            RewardSourceError: there is none.
+            StoreError: the change cannot be noted; the old source stays and the shadow goes on.
+        """
+        why = "promoted from the shadow"
         with self._swapping:
-            spec = self.host.promote_shadow()
-            self._in_force(spec, "promoted from the shadow")
+            spec = self.host.promote_shadow(lambda spec: self._note(spec, why))
             self._queue.source_changed()
         self._listener.note(f"reward source: {spec.name}, promoted from the shadow")
 
-    def _in_force(self, spec: RewardSpec, why: str) -> None:
+    def _note(self, spec: RewardSpec, why: str) -> None:
+        """On disk before it is in force: a view never goes by a source that a crash forgot."""
         self._book.promote(spec.name, spec.scale, why)
 
     def close(self, timeout_s: float = 5.0) -> None:

@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import roboreward_ros.msg as msg
-from roboreward_ros.episodes.scoring_queue import RetryConfig
-from roboreward_ros.errors import ConfigError, RewardSourceError
+from roboreward_ros.episodes.scoring_jobs import RetryConfig
+from roboreward_ros.errors import ConfigError, FormatError, RewardSourceError, StoreError
 from roboreward_ros.evaluation.scoring_desk import DeskConfig, ScoringDesk, figures
 from roboreward_ros.rewards.config import options_from_json
 from roboreward_ros.rewards.registry import build
@@ -42,6 +42,7 @@ _CODES = {
     Refusal.UNKNOWN_SOURCE: SetRewardSource.Response.UNKNOWN_SOURCE,
     Refusal.BAD_OPTIONS: SetRewardSource.Response.BAD_OPTIONS,
     Refusal.WARM_UP_FAILED: SetRewardSource.Response.WARM_UP_FAILED,
+    Refusal.NOT_STORED: SetRewardSource.Response.NOT_STORED,
 }
 
 
@@ -186,7 +187,8 @@ class RewardNode(HostNode[RewardConfig]):
         assert self._desk is not None
         try:
             self._desk.promote_shadow()
-        except RewardSourceError as error:
+        except (RewardSourceError, StoreError, FormatError) as error:
+            self.get_logger().error(f"the reward source stays {self.source}: {error}")
             return str(error)
         return ""
 

@@ -12,22 +12,24 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
 from roboreward_ros.clock import Clock, SystemClock
-from roboreward_ros.errors import FormatError, RewardSourceError
+from roboreward_ros.errors import RewardSourceError
 from roboreward_ros.rewards.config import Options
 from roboreward_ros.rewards.guard import Guard
 from roboreward_ros.rewards.jobs import (
     DropJob,
     OnShadow,
     OnStep,
+    OnSwap,
     PushJob,
     RequestFactory,
     ScoreJob,
     as_factory,
+    unasked,
     unheard,
 )
 from roboreward_ros.rewards.live import LiveFrame
+from roboreward_ros.rewards.opening import open_source
 from roboreward_ros.rewards.progress import OnFrames
-from roboreward_ros.rewards.registry import build
 from roboreward_ros.rewards.shadow import Shadow, ask_many
 from roboreward_ros.rewards.worker import ChildSource, ChildStats
 from roboreward_ros.types import (
@@ -42,35 +44,8 @@ _LOG = logging.getLogger(__name__)
 
 LIVE_WINDOW = 32
 """Frames of running episodes that may wait; a source that is slower loses the episode's frames."""
+UNWANTED = "nobody waits for it any more"
 _POLL_S = 0.05
-
-
-def open_source(
-    name: str,
-    options: Options | None = None,
-    deadline_s: float | None = None,
-    start_s: float = 300.0,
-    clock: Clock | None = None,
-) -> Guard:
-    """A warm source behind its guard, in a child process if its spec asks for one.
-
-    Raises:
-        ConfigError: unknown name or options.
-        RewardSourceError: it could not be warmed up; nothing is left running.
-    """
-    source = build(name, options)
-    if source.spec.needs_child_process:
-        source.close()
-        child = ChildSource(name, options, deadline_s, start_s, clock)
-        guard = Guard(child, deadline_s, clock, own_thread=False)
-    else:
-        guard = Guard(source, deadline_s, clock)
-    try:
-        guard.warm_up(start_s)
-    except BaseException:
-        guard.source.close()
-        raise
-    return guard
 
 
 class RewardHost:
@@ -160,7 +135,7 @@ class RewardHost:
 
     @property
     def following(self) -> int:
-        """Frames of running episodes that the source has not looked at yet."""
+        """Frames of running episodes that nobody has looked at yet."""
         return self._frames
 
     @property
@@ -168,17 +143,25 @@ class RewardHost:
         """Running episodes whose frames came faster than the source could look."""
         return len(self._lost)
 
-    def swap(self, name: str, options: Options | None = None) -> RewardSpec:
+    def swap(
+        self, name: str, options: Options | None = None, before: OnSwap = unasked
+    ) -> RewardSpec:
         """Warm another source up, then let it take over between two episodes.
 
         Raises:
             ConfigError: unknown name or options; the active source stays.
             RewardSourceError: it could not be warmed up; the active source stays.
+            Exception: what ``before`` raised; the active source stays.
         """
         with self._swapping:
             fresh = self._open(name, options)
-            with self._boundary:
-                old, self._active = self._active, fresh
+            try:
+                with self._boundary:
+                    before(fresh.source.spec)
+                    old, self._active = self._active, fresh
+            except BaseException:
+                fresh.source.close()
+                raise
             old.source.close()
             return fresh.source.spec
 
@@ -200,20 +183,23 @@ class RewardHost:
             if old is not None:
                 old.close()
 
-    def promote_shadow(self) -> RewardSpec:
+    def promote_shadow(self, before: OnSwap = unasked) -> RewardSpec:
         """Let the warm source in the shadow take over between two episodes.
 
         Raises:
             RewardSourceError: there is none; the active source stays.
+            Exception: what ``before`` raised; the shadow goes on as one.
         """
         with self._swapping:
             with self._boundary:
-                shadow, self._shadow = self._shadow, None
-            if shadow is None:
-                raise RewardSourceError(
-                    "no source runs in the shadow",
-                    next_step="Start one with set_reward_source and shadow: true.",
-                )
+                shadow = self._shadow
+                if shadow is None:
+                    raise RewardSourceError(
+                        "no source runs in the shadow",
+                        next_step="Start one with set_reward_source and shadow: true.",
+                    )
+                before(shadow.guard.source.spec)
+                self._shadow = None
             shadow.stop()  # what it was given before is scored by it as a shadow
             with self._boundary:
                 old, self._active = self._active, shadow.guard
@@ -312,9 +298,10 @@ class RewardHost:
             with contextlib.suppress(TimeoutError):
                 return job.future.result(_POLL_S)
         self._cancel(job)
-        return [RewardFailure("nobody waits for it any more", name) for _ in requests]
+        return [RewardFailure(UNWANTED, name) for _ in requests]
 
     def _cancel(self, job: ScoreJob) -> None:
+        job.unwanted.set()
         with self._running:
             source = self._active.source
             if self._current is job and isinstance(source, ChildSource):
@@ -350,15 +337,16 @@ class RewardHost:
     def _score(self, job: ScoreJob) -> None:
         with self._admission:
             self._waiting -= 1
-        if self._closed:
+        if self._closed or job.unwanted.is_set():
             name = Provenance(self.active.name)
-            failure = RewardFailure("the reward host was closed", name)
+            why = "the reward host was closed" if self._closed else UNWANTED
+            failure = RewardFailure(why, name)
             job.future.set_result([failure for _ in job.factories])
             return
         with self._boundary:
             source = self._active.source
             if isinstance(source, ChildSource):
-                source.on_frames = job.on_frames
+                source.on_frames, source.unwanted = job.on_frames, job.unwanted.is_set
             with self._running:
                 self._current = job
             outcomes = [outcome for _, outcome in ask_many(self._active, job.factories)]
@@ -371,16 +359,15 @@ class RewardHost:
         job.future.set_result(outcomes)
 
     def _look(self, frame: LiveFrame) -> None:
-        source = self._active.source
-        if frame.episode_id in self._lost or not isinstance(source, ChildSource):
+        """Whatever goes wrong costs this episode its frames, never the thread that scores."""
+        if frame.episode_id in self._lost:
             return
-        with self._boundary:
-            source = self._active.source
-            try:
+        try:
+            with self._boundary:
+                source = self._active.source
                 value = source.push(frame) if isinstance(source, ChildSource) else None
-            except (RewardSourceError, FormatError) as error:
-                _LOG.warning("%s is not followed any more: %s", frame.episode_id, error)
-                self._lose(frame.episode_id)
-                return
-        if value is not None and self._on_step is not None:
-            self._on_step(frame, value)
+            if value is not None and self._on_step is not None:
+                self._on_step(frame, value)
+        except Exception as error:
+            _LOG.warning("%s is not followed any more: %s", frame.episode_id, error)
+            self._lose(frame.episode_id)

@@ -7,7 +7,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Event
 from typing import TypeAlias
 
 from roboreward_ros.rewards.live import LiveFrame
@@ -24,13 +25,25 @@ OnStep: TypeAlias = Callable[[LiveFrame, float], None]
 """Told of the value of a step while its episode still runs; from the host's thread."""
 
 
+OnSwap: TypeAlias = Callable[[RewardSpec], object]
+"""Called between two episodes, before a warm source takes over; what it raises stops the swap."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoreJob:
-    """Episodes to be scored together; the outcomes come in their order."""
+    """Episodes to be scored together; the outcomes come in their order.
+
+    Attributes:
+        factories: of the requests.
+        future: gets the outcomes.
+        on_frames: told of frames done and in all.
+        unwanted: set once nobody waits for them.
+    """
 
     factories: Sequence[RequestFactory]
     future: Future[list[RewardOutcome]]
     on_frames: OnFrames
+    unwanted: Event = field(default_factory=Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +75,8 @@ def as_factory(request: RewardRequest | RequestFactory) -> RequestFactory:
 def unheard(done: int, total: int) -> None:
     """Nobody listens to the progress."""
     del done, total
+
+
+def unasked(spec: RewardSpec) -> None:
+    """Nobody has a say in a swap."""
+    del spec

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from roboreward_ros.errors import ConfigError, RewardSourceError
+from roboreward_ros.errors import ConfigError, FormatError, RewardSourceError, StoreError
 from roboreward_ros.rewards.config import options_from_json
 from roboreward_ros.rewards.host import RewardHost
+from roboreward_ros.rewards.jobs import OnSwap, unasked
 from roboreward_ros.rewards.registry import build, find_class
 from roboreward_ros.types import RewardSpec
 
@@ -19,6 +20,7 @@ class Refusal(StrEnum):
     UNKNOWN_SOURCE = "unknown_source"
     BAD_OPTIONS = "bad_options"
     WARM_UP_FAILED = "warm_up_failed"
+    NOT_STORED = "not_stored"
 
 
 class SwitchError(RewardSourceError):
@@ -29,7 +31,9 @@ class SwitchError(RewardSourceError):
         self.refusal = refusal
 
 
-def switch(host: RewardHost, source: str, options_json: str, shadow: bool) -> RewardSpec | None:
+def switch(
+    host: RewardHost, source: str, options_json: str, shadow: bool, before: OnSwap = unasked
+) -> RewardSpec | None:
     """Warm ``source`` up and let it take over, or run beside the active one.
 
     Args:
@@ -37,6 +41,7 @@ def switch(host: RewardHost, source: str, options_json: str, shadow: bool) -> Re
         source: registry name; "" with ``shadow`` ends the present shadow.
         options_json: JSON object over the source's configuration file, "" for none.
         shadow: score beside the active source instead of replacing it.
+        before: notes down that it takes over; see ``OnSwap``.
 
     Returns:
         Spec of the source that runs now; None when a shadow was ended.
@@ -54,6 +59,10 @@ def switch(host: RewardHost, source: str, options_json: str, shadow: bool) -> Re
         options = options_from_json(options_json)
         build(source, options).close()
         step = Refusal.WARM_UP_FAILED
-        return host.set_shadow(source, options) if shadow else host.swap(source, options)
+        if shadow:
+            return host.set_shadow(source, options)
+        return host.swap(source, options, before)
+    except (StoreError, FormatError) as error:
+        raise SwitchError(Refusal.NOT_STORED, error) from error
     except (ConfigError, RewardSourceError) as error:
         raise SwitchError(step, error) from error

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from roboreward_ros.clock import Clock, SystemClock
@@ -64,6 +65,7 @@ class ChildSource:
     Attributes:
         stats: what it has gone through.
         on_frames: told of frames done and in all while an episode is scored.
+        unwanted: asked before an episode is sent; ``cancel`` ends one that was.
 
     Args:
         name: registry name, or ``package.module:Class``.
@@ -102,6 +104,7 @@ class ChildSource:
         self._ticket = 0
         self.stats = ChildStats()
         self.on_frames: OnFrames = lambda done, total: None  # noqa: ARG005
+        self.unwanted: Callable[[], bool] = lambda: False
 
     @property
     def spec(self) -> RewardSpec:
@@ -138,6 +141,8 @@ class ChildSource:
     def score(self, request: RewardRequest) -> RewardOutcome:
         message = encode_request(request)
         self._ticket += 1
+        if self.unwanted():  # a cancel from now on names this ticket
+            raise RewardSourceError("nobody waits for this score any more")
         fields: JsonObject = {**message.fields, "ticket": self._ticket}
         message = Message(MessageKind.SCORE, fields, message.body)
         reply = self._ask(message, MessageKind.OUTCOME)

@@ -8,6 +8,7 @@ A swap takes as long as a model loads; it runs in a thread of its own while the 
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +16,7 @@ from rclpy.parameter import Parameter
 from std_srvs.srv import Trigger
 
 from roboreward_ros.ros.loop import until
+from roboreward_ros.ros.work import UNEXPECTED
 from roboreward_ros.srv import SetRewardSource
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ class SourceServices:
         self, request: SetRewardSource.Request, response: SetRewardSource.Response
     ) -> SetRewardSource.Response:
         def work() -> None:
-            response.error_code, response.error_msg = self._desk.swap(
+            response.error_code, response.error_msg = self._swap(
                 request.source, request.options_json, shadow=bool(request.shadow)
             )
             if response.error_code == 0 and request.shadow:
@@ -82,13 +84,31 @@ class SourceServices:
     ) -> Trigger.Response:
         del request
         reasons: list[str] = []
-        await self._in_thread(lambda: reasons.append(self._desk.promote_shadow()))
-        why = reasons[0] if reasons else "unexpected"
+
+        def work() -> None:
+            try:
+                reasons.append(self._desk.promote_shadow())
+            except Exception as error:
+                reasons.append(self._unexpected(error))
+
+        await self._in_thread(work)
+        why = reasons[0]
         response.success = not why
         response.message = why or f"{self._desk.source} is in force"
         if not why:
             self._show(self._shadow)
         return response
+
+    def _swap(self, source: str, options_json: str, *, shadow: bool) -> tuple[int, str]:
+        """Never raises: its thread has nobody who would hear of it."""
+        try:
+            return self._desk.swap(source, options_json, shadow=shadow)
+        except Exception as error:
+            return UNEXPECTED, self._unexpected(error)
+
+    def _unexpected(self, error: Exception) -> str:
+        self._node.get_logger().error(f"change of the reward source: {traceback.format_exc()}")
+        return f"{type(error).__name__}: {error}"
 
     async def _in_thread(self, work: Callable[[], None]) -> None:
         thread = threading.Thread(target=work, name="swap worker", daemon=True)
@@ -99,7 +119,7 @@ class SourceServices:
         """The parameter was set to ``new``: the same swap; it goes back where that fails."""
 
         def work() -> None:
-            failed = self._desk.swap(new, "", shadow=False)[0]
+            failed = self._swap(new, "", shadow=False)[0]
             self._node.post(lambda: self._show(old if failed else new))
 
         threading.Thread(target=work, name="swap worker", daemon=True).start()

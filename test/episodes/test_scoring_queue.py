@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Unlabelled episodes are scored when the source returns: in order, each once, nobody held up."""
 
-import shutil
 import threading
 from concurrent.futures import Future
 
@@ -11,7 +10,8 @@ import pytest
 
 from roboreward_ros.clock import FakeClock
 from roboreward_ros.episodes.scoring import Scorebook
-from roboreward_ros.episodes.scoring_queue import RetryConfig, ScoringQueue
+from roboreward_ros.episodes.scoring_jobs import RetryConfig
+from roboreward_ros.episodes.scoring_queue import ScoringQueue
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.errors import ConfigError, StoreError
 from roboreward_ros.types import (
@@ -48,6 +48,8 @@ class Desk:
     def __init__(self, path):
         self.store = EpisodeStore(path)
         self.there = True
+        self.leave_after = None
+        self.costs_s = 0.0
         self.poison = set()
         self.asked = []
         self.problems = []
@@ -67,7 +69,10 @@ class Desk:
 
     def ask(self, readers, wanted):
         names = [reader.summary.meta.episode_id for reader in readers]
+        if len(self.asked) == self.leave_after:
+            self.there = False
         self.asked.append(tuple(int(name[3:]) for name in names))
+        self.clock.advance(self.costs_s)
         return [
             Score(3.0, ScoreScale.RUBRIC, ScoreKind.NONE, Provenance(SOURCE))
             if self.there and int(name[3:]) not in self.poison
@@ -118,7 +123,7 @@ def episodes(tmp_path_factory):
 
 @pytest.fixture
 def desk(episodes, tmp_path):
-    shutil.copytree(episodes, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "episodes").symlink_to(episodes / "episodes")
     made = Desk(tmp_path)
     yield made
     made.close()
@@ -178,6 +183,9 @@ def test_an_episode_with_a_fault_of_its_own_holds_nobody_up(desk):
     assert desk.scored == [1, 2, 3]
     assert desk.asked.count((0,)) == 2
     assert desk.queue.waiting == 1
+    desk.clock.advance(61)
+    desk.settle()
+    assert (desk.queue.waiting, desk.failed) == (1, [0])
     desk.poison.clear()
     desk.clock.advance(601)
     desk.settle()
@@ -199,6 +207,45 @@ def test_a_backlog_whose_source_is_away_costs_two_questions_a_try(desk):
     desk.queue.catch_up(desk.store.ids())
     desk.queue.turn()
     assert len(desk.asked) == 2
+
+
+def test_a_source_that_leaves_in_the_middle_of_a_backlog_finds_it_in_order(desk):
+    desk.there = False
+    for index in range(5):
+        desk.submit(index)
+    desk.leave_after = len(desk.asked) + 3  # 5, which is there now, then 0 and 1
+    desk.there = True
+    desk.submit(5)
+    assert desk.scored == [0, 1, 5]
+    assert desk.asked[-2:] == [(2,), (3,)], "two failures in a row are enough"
+    assert desk.queue.waiting == 3
+    desk.submit(6)
+    assert desk.scored == [0, 1, 5]
+    desk.leave_after, desk.there = None, True
+    desk.clock.advance(61)
+    desk.settle()
+    assert desk.scored == [0, 1, 5, 2, 3, 4, 6]
+    assert sorted(desk.failed) == [0, 1, 2, 3, 4, 6]
+
+
+def test_a_fresh_answer_waits_for_a_long_backlog_for_a_bounded_time(desk):
+    desk.queue.catch_up(desk.store.ids()[:6])
+    desk.costs_s = 4.0  # the first is asked at 4 s, the others at 8, 12, 16: the bound is 10 s
+    desk.submit(6)
+    assert desk.scored == [0, 1, 2, 6]
+    desk.settle()
+    assert desk.scored == [0, 1, 2, 6, 3, 4, 5]
+
+
+def test_two_episodes_with_faults_of_their_own_do_not_hold_up_every_fresh_one(desk):
+    desk.poison = {0, 1}
+    desk.submit(0)
+    desk.submit(1)
+    count = len(desk.asked)
+    for index in range(2, 6):
+        desk.submit(index)
+    assert desk.scored == [2, 3, 4, 5]
+    assert len(desk.asked) - count == 4 + 2
 
 
 def test_waiting_episodes_are_asked_together_where_the_source_can(desk):

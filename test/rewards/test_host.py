@@ -8,6 +8,7 @@ import pytest
 
 from roboreward_ros.errors import ConfigError, RewardSourceError
 from roboreward_ros.rewards.host import RewardHost
+from roboreward_ros.rewards.worker import ChildSource
 from roboreward_ros.testing import fake_rewards as fakes
 from roboreward_ros.testing.conformance_reward_source import make_request
 from roboreward_ros.types import RewardFailure, RewardRequest, Score
@@ -198,6 +199,46 @@ def test_the_queue_is_bounded(host, gate):
     assert isinstance(made.score(REQUEST), RewardFailure)
     Gate.leave.release(3)
     assert all(isinstance(f.result(timeout=30), Score) for f in [first, *waiting])
+
+
+def test_an_episode_that_nobody_waits_for_any_more_is_not_scored(host, gate):
+    made = host(gate)
+    first = made.submit(REQUEST)
+    assert Gate.entered.acquire(timeout=30)
+    left = made.score(dataclasses.replace(REQUEST, episode_id="left"), wanted=lambda: False)
+    assert isinstance(left, RewardFailure)
+    Gate.leave.release(3)
+    assert isinstance(first.result(timeout=30), Score)
+    assert isinstance(made.score(REQUEST), Score)
+    assert [request.episode_id for request in Gate.seen] == ["ep_000000", "ep_000000"]
+
+
+def test_a_cancel_before_the_episode_is_sent_is_heeded():
+    child = ChildSource(name(fakes.FakeSource), {"child": True})
+    child.warm_up()
+    child.unwanted = lambda: True
+    with pytest.raises(RewardSourceError, match="nobody waits"):
+        child.score(REQUEST)
+    child.unwanted = lambda: False
+    assert isinstance(child.score(REQUEST), Score)
+    child.close()
+
+
+def test_a_swap_that_is_stopped_at_the_last_moment_keeps_the_active_source(host, gate):
+    made = host()
+
+    def refuse(spec):
+        raise OSError(f"{spec.name} cannot be noted")
+
+    with pytest.raises(OSError, match="Gate cannot"):
+        made.swap(gate, before=refuse)
+    assert Gate.closed_count == 1
+    made.set_shadow(gate)
+    with pytest.raises(OSError, match="Gate cannot"):
+        made.promote_shadow(refuse)
+    assert (made.active.name, made.shadow.name) == ("FakeSource", "Gate")
+    Gate.leave.release()
+    assert isinstance(made.score(REQUEST), Score)
 
 
 def test_closing_answers_everybody(host, gate):

@@ -13,12 +13,14 @@ from rclpy.parameter import Parameter
 from roboreward_ros.action import ScoreEpisode
 from roboreward_ros.srv import SetRewardSource
 from ros_fakes import write_episode
+from std_srvs.srv import Trigger
 
 from roboreward_ros.episodes.ledger import Ledger
 from roboreward_ros.episodes.promoted import read_promoted
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.nodes.reward_node import RewardNode
 from roboreward_ros.ros.qos import EVENT
+from roboreward_ros.ros.work import UNEXPECTED
 from roboreward_ros.types import Score
 
 pytestmark = pytest.mark.ros
@@ -54,6 +56,7 @@ def start(ros, run):
             heard=heard,
             client=ActionClient(client, ScoreEpisode, "score_episode"),
             swap=client.create_client(SetRewardSource, "reward_node/set_reward_source"),
+            promote=client.create_client(Trigger, "reward_node/promote_shadow"),
         )
 
     return make
@@ -189,6 +192,57 @@ def test_a_bad_swap_is_refused_and_the_old_source_stays(ros, run, start, request
     assert answer.error_msg
     assert score(ros, reward, run.add(0)).result.reward.source == "ground_truth"
     assert read_promoted(run.path).source == "ground_truth"
+
+
+@pytest.fixture
+def unwritable(run):
+    """The change of the source cannot be noted down."""
+
+    def make():
+        (run.path / "ledger" / "promoted.json.part").mkdir()
+
+    return make
+
+
+def test_a_swap_that_cannot_be_noted_is_refused_and_the_old_source_stays(
+    ros, run, start, unwritable
+):
+    reward = start()
+    unwritable()
+    answer = ros.call(reward.swap, Request(source="human"))
+    assert (answer.error_code, answer.active) == (Response.NOT_STORED, "ground_truth")
+    assert "promoted.json" in answer.error_msg
+    assert reward.node.set_parameters([Parameter("source", value="human")])[0].successful
+    ros.spin_until(lambda: reward.node.config.source == "ground_truth", "parameter back")
+    assert score(ros, reward, run.add(0)).result.reward.source == "ground_truth"
+    assert read_promoted(run.path).source == "ground_truth"
+
+
+def test_a_shadow_whose_promotion_cannot_be_noted_stays_in_the_shadow(ros, run, start, unwritable):
+    reward = start()
+    assert ros.call(reward.swap, Request(source="human", shadow=True)).error_code == 0
+    unwritable()
+    answer = ros.call(reward.promote, Trigger.Request())
+    assert not answer.success
+    assert "promoted.json" in answer.message
+    score(ros, reward, run.add(0))
+    ros.spin_until(lambda: len(run.records()) == 2, "shadow's record")
+    shadow = {r.outcome.provenance.source: r.shadow for r in run.records()}
+    assert shadow == {"ground_truth": False, "human": True}
+
+
+def test_a_change_that_breaks_is_no_success(ros, run, start, monkeypatch):
+    reward = start()
+
+    def broken(*arguments):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(reward.node._desk, "swap", broken)
+    monkeypatch.setattr(reward.node._desk, "promote_shadow", broken)
+    answer = ros.call(reward.swap, Request(source="human"))
+    assert (answer.error_code, answer.error_msg) == (UNEXPECTED, "RuntimeError: out of memory")
+    promoted = ros.call(reward.promote, Trigger.Request())
+    assert (promoted.success, promoted.message) == (False, "RuntimeError: out of memory")
 
 
 def test_setting_the_parameter_is_the_same_swap(ros, run, start):
