@@ -15,6 +15,7 @@ from roboreward_ros.protocols import Robot
 from roboreward_ros.robot.interrupt import MotionInterruptedError
 from roboreward_ros.ros.arm_beat import ArmLoopConfig, BeatSink, PeriodClock
 from roboreward_ros.ros.arm_exchange import Episode, Exchange
+from roboreward_ros.ros.arm_takeover import Hands, TakeOver
 from roboreward_ros.ros.rates import TickStatistics
 from roboreward_ros.types import (
     Beat,
@@ -36,6 +37,7 @@ class EpisodeRunner:
         config: see ArmLoopConfig.
         clock: source of time.
         driver_clock: the driver's; told when the period ends.
+        person: may move the arm instead of the policy.
         judge: reasons why a measured state is a fault.
         log: takes warnings for people.
     """
@@ -47,6 +49,7 @@ class EpisodeRunner:
         config: ArmLoopConfig,
         clock: Clock,
         driver_clock: PeriodClock,
+        person: TakeOver,
         judge: Callable[[RobotState], str],
         log: Callable[[str], None],
     ) -> None:
@@ -56,6 +59,7 @@ class EpisodeRunner:
         self._config = config
         self._clock = clock
         self._driver_clock = driver_clock
+        self._person = person
         self._judge = judge
         self._log = log
         self._due_ns = 0
@@ -70,6 +74,7 @@ class EpisodeRunner:
         self.ticks.restart()
         try:
             state = robot.state()
+            self._person.begin(state.gripper)
             self._publish(Beat(episode.episode_id, 0, state))
             while True:
                 report, cause = self._step(robot, episode, state)
@@ -89,6 +94,7 @@ class EpisodeRunner:
         finally:
             self._driver_clock.end_ns = None
             self._exchange.finish()
+            self._person.end()
 
     def _rest(self, robot: Robot) -> None:
         """Hold at once: an arm would go on to the target of its last action, however it ended.
@@ -112,25 +118,32 @@ class EpisodeRunner:
     ) -> tuple[StepReport, EndCause | None]:
         """One control period: the report of its action or hold, and why the episode ends."""
         action, cause = self._await_action(episode)
-        extra = StepFlag.NONE
+        extra, hand = StepFlag.NONE, None
         self._driver_clock.end_ns = None if self._config.lock_step else self._due_ns
         try:
             if not self._config.paced:
                 self._sleep_to_period_end()
-            if action is not None:
+            if cause is None:
+                hand = self._person.choose(action)
+            if hand is not None:
+                extra = StepFlag.TAKEOVER
+                report = robot.step(hand)
+            elif action is not None:
                 report = robot.step(action.action)
             else:
                 extra = StepFlag.HOLD if cause is not None else StepFlag.HOLD | StepFlag.LATE
                 report = robot.hold()
             self._sleep_to_period_end()
         except RoboRewardError as error:  # refused, link lost, physics diverged, interrupted
-            raw = action.action if action is not None else np.zeros(7)
+            asked = action.action if action is not None else np.zeros(7)
+            raw = asked if hand is None else hand
             if isinstance(error, MotionInterruptedError):
                 self._log(str(error))
                 return self._held(robot, before, raw, StepFlag.TAKEOVER, error), EndCause.OPERATOR
             self._fault(str(error))
             return self._held(robot, before, raw, StepFlag.FAULT, error), EndCause.FAULT
         self._next_due()
+        self._person.executed(report.action_executed)
         if fault := self._judge(report.state):
             self._fault(fault)
             cause, extra = EndCause.FAULT, extra | StepFlag.FAULT
@@ -173,7 +186,7 @@ class EpisodeRunner:
         """The action of the present step, or None and why the episode ends (None: a hold)."""
         limit_ns = episode.heard_ns + round(self._config.action_timeout_s * 1e9)
         due_ns = limit_ns if self._config.lock_step else min(self._due_ns, limit_ns)
-        action, cause = self._exchange.await_action(episode, due_ns)
+        action, cause = self._exchange.await_action(episode, due_ns, self._person_acts)
         if action is not None or cause is not None or self._clock.steady_ns() < limit_ns:
             return action, cause
         self._fault(
@@ -181,6 +194,10 @@ class EpisodeRunner:
             f"{self._config.action_timeout_s:g} s; is policy_node alive?"
         )
         return None, EndCause.FAULT
+
+    def _person_acts(self) -> bool:
+        """Whether nobody waits for the policy; in lock-step its answer is the beat."""
+        return self._person.hands is Hands.PERSON and not self._config.lock_step
 
     def _sleep_to_period_end(self) -> None:
         if not self._config.lock_step:

@@ -146,6 +146,11 @@ class Exchange:
             self._changed.notify_all()
             return True
 
+    def wake(self) -> None:
+        """Who acts may have changed."""
+        with self._changed:
+            self._changed.notify_all()
+
     def stop(self) -> None:
         """The arm's thread is to end."""
         with self._changed:
@@ -164,9 +169,12 @@ class Exchange:
             return True, self._jobs.popleft() if self._jobs else None, self._episode
 
     def await_action(
-        self, episode: Episode, due_ns: int
+        self, episode: Episode, due_ns: int, instead: Callable[[], bool] = lambda: False
     ) -> tuple[StepAction | None, EndCause | None]:
-        """The action of the present step, or why the episode ends; neither: it did not come."""
+        """The action of the present step, or why the episode ends; neither: it did not come.
+
+        Where ``instead`` says that a person acts, nobody waits for the policy and none is late.
+        """
         with self._changed:
             while True:
                 if self._stopping:
@@ -175,6 +183,9 @@ class Exchange:
                     return None, episode.end
                 if self._action is not None:
                     return self._action, None
+                if instead():
+                    episode.heard_ns = self._clock.steady_ns()
+                    return None, None
                 left_ns = due_ns - self._clock.steady_ns()
                 if left_ns <= 0:
                     break

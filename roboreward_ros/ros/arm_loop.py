@@ -19,7 +19,8 @@ from roboreward_ros.protocols import Robot
 from roboreward_ros.ros.arm_beat import ArmLoopConfig, ArmStatus, BeatSink, PeriodClock, Refusal
 from roboreward_ros.ros.arm_episode import EpisodeRunner
 from roboreward_ros.ros.arm_exchange import Exchange
-from roboreward_ros.types import EndCause, RobotState, StepAction
+from roboreward_ros.ros.arm_takeover import TakeOver
+from roboreward_ros.types import EndCause, FloatArray, RobotState, StepAction
 
 
 class ArmLoop:
@@ -57,8 +58,9 @@ class ArmLoop:
         self._cancel = cancel
         self._resetting = threading.Event()
         self._exchange = Exchange(clock)
+        self._person = TakeOver(clock, config.period_ns * 1e-9)
         self._runner = EpisodeRunner(
-            self._exchange, sink, config, clock, self._driver_clock, judge, log
+            self._exchange, sink, config, clock, self._driver_clock, self._person, judge, log
         )
         self.ticks = self._runner.ticks
         self._idle_ns = 0
@@ -129,6 +131,25 @@ class ArmLoop:
     def offer(self, action: StepAction) -> bool:
         """An action came; False when it is for another step or episode and was dropped."""
         return self._exchange.offer(action)
+
+    def hand_over(self, *, to_person: bool) -> str:
+        """Who moves the arm in the running episode; why not, "" where it is done."""
+        if not self.status.episode_id:
+            return "no episode is running"
+        if to_person:
+            self._person.take()
+        else:
+            self._person.give_back()
+        self._exchange.wake()
+        return ""
+
+    def move(self, velocity: FloatArray) -> None:
+        """See ``TakeOver.move``; without effect while the policy acts."""
+        self._person.move(velocity)
+
+    def grip(self, opening: float) -> None:
+        """See ``TakeOver.grip``; without effect while the policy acts."""
+        self._person.grip(opening)
 
     # On the loop's thread.
 

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, wait
 from typing import TypeVar
 
-from geometry_msgs.msg import PoseStamped
+import numpy as np
+from geometry_msgs.msg import PoseStamped, TwistStamped
 from sensor_msgs.msg import JointState
-from std_srvs.srv import Trigger
+from std_msgs.msg import Float64
+from std_srvs.srv import SetBool, Trigger
 
 import roboreward_ros.msg as msg
 import roboreward_ros.srv as srv
@@ -119,6 +121,9 @@ class ArmServer:
         node.create_service(srv.BeginEpisode, "begin_episode", self._begin)
         node.create_service(srv.EndEpisode, "end_episode", self._end)
         node.create_subscription(msg.EefAction, "action", self._on_action, EVENT)
+        node.create_service(SetBool, "take_over", self._hand_over)
+        node.create_subscription(TwistStamped, "teleop", self._on_twist, SENSOR)
+        node.create_subscription(Float64, "teleop_gripper", self._on_gripper, EVENT)
 
     def health(self) -> Health:
         """The beat's figures."""
@@ -147,6 +152,26 @@ class ArmServer:
     def _on_action(self, message: msg.EefAction) -> None:
         if not self._loop.offer(action_from_msg(message)) and not message.episode_id:
             self._node.get_logger().warning("an action without an episode was dropped")
+
+    def _hand_over(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        response.message = self._loop.hand_over(to_person=bool(request.data))
+        response.success = not response.message
+        return response
+
+    def _on_twist(self, message: TwistStamped) -> None:
+        """Of a person: base frame, m/s and rad/s about base axes."""
+        linear, angular = message.twist.linear, message.twist.angular
+        parts = (linear.x, linear.y, linear.z, angular.x, angular.y, angular.z)
+        self._obey(lambda: self._loop.move(np.array(parts, dtype=np.float64)))
+
+    def _on_gripper(self, message: Float64) -> None:
+        self._obey(lambda: self._loop.grip(float(message.data)))
+
+    def _obey(self, command: Callable[[], None]) -> None:
+        try:
+            command()
+        except ConfigError as error:
+            self._node.get_logger().warning(str(error), throttle_duration_sec=2.0)
 
     def _begin(
         self, request: srv.BeginEpisode.Request, response: srv.BeginEpisode.Response

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rclpy.action import ActionClient
+from std_srvs.srv import SetBool
 
 from roboreward_ros import msg
 from roboreward_ros.action import RecordEpisode, ResetRobot, RunPolicy, ScoreEpisode
@@ -72,6 +73,7 @@ class EpisodeDriver:
         self._score = ActionClient(node, ScoreEpisode, "score_episode")
         self._begin = node.create_client(BeginEpisode, "begin_episode")
         self._end = node.create_client(EndEpisode, "end_episode")
+        self._take_over = node.create_client(SetBool, "take_over")
         self._attempt: _Attempt | None = None
         self._scores: dict[str, ActionCall] = {}
 
@@ -162,6 +164,21 @@ class EpisodeDriver:
         """The arm holds now and the recorder commits what there is."""
         if self._attempt is not None and self._attempt.order.episode_id == episode_id:
             self._end_motion(self._attempt, end_cause)
+
+    def hand_over(self, episode_id: str, to_person: bool) -> None:
+        """Who moves the arm in the running episode; answers handed."""
+
+        def answered(problem: str) -> None:
+            self._tell.handed(episode_id, to_person != bool(problem), problem)
+
+        call_service(
+            self._loop,
+            self._take_over,
+            SetBool.Request(data=to_person),
+            self._config.service_s,
+            lambda answer: answered("" if answer.success else answer.message),
+            answered,
+        )
 
     def abort(self, episode_id: str) -> None:
         """Drop reset or episode; answers aborted, or committed when it was too late."""

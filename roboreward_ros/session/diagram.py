@@ -84,6 +84,7 @@ def _others(m: SessionMachine) -> Iterator[ev.Event]:
     yield ev.Peers(frozenset({"policy_node"}))
     if m.episode is not None:
         yield ev.Failed(m.episode.episode_id)
+    yield from (ev.TakeOver(), ev.GiveBack())
 
 
 def _answers(m: SessionMachine) -> Iterator[ev.Event]:
@@ -96,8 +97,9 @@ def _answers(m: SessionMachine) -> Iterator[ev.Event]:
             yield ev.ResetDone(name)
         if m.phase is Phase.READY and not m.closing:
             yield ev.Begun(name)
-        if m.phase is Phase.RUNNING:
+        if m.phase in (Phase.RUNNING, Phase.TAKEOVER):
             yield ev.Committed(name)
+            yield ev.Handed(name, m.phase is Phase.RUNNING)
         if m.closing:
             yield ev.Aborted(name)
     if m.outstanding:
@@ -120,6 +122,7 @@ def _name(event: ev.Event) -> str:
     words = {
         ev.ResetDone: "reset done",
         ev.Begun: "begun",
+        ev.Handed: "handed over",
         ev.Committed: "saved",
         ev.Failed: "failed",
         ev.Aborted: "dropped",

@@ -36,6 +36,8 @@ class Driver(Protocol):
 
     def abort(self, episode_id: str) -> None: ...
 
+    def hand_over(self, episode_id: str, to_person: bool) -> None: ...
+
     def score(self, episode_id: str) -> None: ...
 
 
@@ -132,6 +134,8 @@ class Director:
                 self.driver.end(episode_id, end_cause)
             case ev.Abort(episode_id):
                 self.driver.abort(episode_id)
+            case ev.HandOver(episode_id, to_person):
+                self.driver.hand_over(episode_id, to_person)
             case ev.Score(episode_id):
                 self.driver.score(episode_id)
             case ev.WriteLabel(episode_id, key, operator):
@@ -205,6 +209,9 @@ class Director:
     def failed(self, episode_id: str, part: str, message: str) -> None:
         self.last = LastEpisode(part, message)
         self.feed(ev.Failed(episode_id, part, message))
+
+    def handed(self, episode_id: str, to_person: bool, problem: str) -> None:
+        self.feed(ev.Handed(episode_id, to_person, problem))
 
     def aborted(self, episode_id: str) -> None:
         self.feed(ev.Aborted(episode_id))

@@ -26,6 +26,7 @@ class Phase(StrEnum):
     RESETTING = "RESETTING"
     READY = "READY"  # recorder and policy are being armed
     RUNNING = "RUNNING"
+    TAKEOVER = "TAKEOVER"  # the episode runs on while the operator moves the arm
     SCORING = "SCORING"
     LEARNING = "LEARNING"
     ASK = "ASK"  # no source scored the episode: the operator is asked
@@ -93,6 +94,20 @@ class Hold(Verb):
 
 
 @dataclass(frozen=True, slots=True)
+class TakeOver(Verb):
+    """The operator moves the arm from now on; the episode goes on."""
+
+    episode_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack(Verb):
+    """The policy moves the arm again, from its next decision on."""
+
+    episode_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SetTask(Verb):
     """The sentence of the next episodes; "" goes back to the plan's own."""
 
@@ -124,6 +139,14 @@ class ResetDone(Outcome):
 @dataclass(frozen=True, slots=True)
 class Begun(Outcome):
     """Recorder and policy are armed and step 0 was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handed(Outcome):
+    """Who moves the arm now; ``problem`` says why it is not whom was asked for."""
+
+    to_person: bool = True
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +245,14 @@ class Abort(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class HandOver(Command):
+    """Who moves the arm in the running episode: answers Handed."""
+
+    episode_id: str
+    to_person: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Score(Command):
     """Ask the reward source: answers Scored within its deadline."""
 
@@ -278,6 +309,8 @@ VERBS: dict[str, type[Verb]] = {
     "undo": Undo,
     "discard": Discard,
     "hold": Hold,
+    "take_over": TakeOver,
+    "give_back": GiveBack,
     "task": SetTask,
     "stop": Stop,
     "quit": Quit,
@@ -290,6 +323,7 @@ KEYS: dict[str, tuple[str, str]] = {
     "f": ("label", "failure: ends a running episode"),
     "r": ("discard", "redo the running episode, or discard the last one"),
     "space": ("hold", "hold the arm and pause; again: go on"),
+    "m": ("take_over", "move the arm yourself; again: the policy goes on"),
     "u": ("undo", "undo the last label"),
     "t": ("task", "change the task"),
     "q": ("quit", "stop and leave"),
@@ -309,6 +343,8 @@ def verb_of_key(key: str, phase: Phase, text: str = "") -> Verb:
         return Judge(key)
     if key == "t":
         return SetTask(text)
+    if key == "m":
+        return GiveBack() if phase is Phase.TAKEOVER else TakeOver()
     simple: dict[str, Verb] = {"r": Discard(), "space": Hold(), "u": Undo(), "q": Quit()}
     if key not in simple:
         raise SessionError("no such key", got=key, allowed=[*KEYS, "1..5"])

@@ -30,6 +30,9 @@ from roboreward_ros.session.events import (
     End,
     Event,
     Failed,
+    GiveBack,
+    Handed,
+    HandOver,
     Hold,
     Judge,
     Labelled,
@@ -47,6 +50,7 @@ from roboreward_ros.session.events import (
     SetTask,
     Start,
     Stop,
+    TakeOver,
     Undo,
     Verb,
     WriteLabel,
@@ -56,6 +60,7 @@ from roboreward_ros.types import EndCause
 
 __all__ = ["EVENTS", "TABLE", "MachineConfig", "SessionMachine"]
 
+IN_EPISODE = "s success, f failure, r redo, m move the arm yourself"
 Handler = Callable[[SessionState, Event], Commands]
 
 
@@ -182,7 +187,32 @@ def _reset_done(m: SessionState, event: Event) -> Commands:
 
 def _begun(m: SessionState, event: Event) -> Commands:
     assert m.episode is not None
-    m.enter(Phase.RUNNING, f"running {m.episode.episode_id}: s success, f failure, r redo")
+    m.enter(Phase.RUNNING, f"running {m.episode.episode_id}: {IN_EPISODE}")
+    return []
+
+
+def _take_over(m: SessionState, event: Event) -> Commands:
+    assert isinstance(event, TakeOver | GiveBack)
+    assert m.episode is not None
+    if event.episode_id not in ("", m.episode.episode_id) or m.closing or m.verdict:
+        raise SessionError(f"{m.episode.episode_id} is another episode, or it is ending")
+    return [HandOver(m.episode.episode_id, isinstance(event, TakeOver))]
+
+
+def _handed(m: SessionState, event: Event) -> Commands:
+    assert isinstance(event, Handed)
+    assert m.episode is not None
+    if m.closing or m.verdict is not None:
+        return []  # it is ending, whoever moves the arm
+    name = m.episode.episode_id
+    if event.to_person:
+        text = f"you move the arm in {name}: m gives it back, s success, f failure, space holds"
+    else:
+        text = f"running {name}: {IN_EPISODE}"
+    m.enter(
+        Phase.TAKEOVER if event.to_person else Phase.RUNNING,
+        f"{event.problem}; {text}" if event.problem else text,
+    )
     return []
 
 
@@ -238,10 +268,11 @@ def _retry(m: SessionState, event: Event) -> Commands:
     return m.next_step() if event.failure == m.failures else []
 
 
-MOVING = frozenset({Phase.RESETTING, Phase.READY, Phase.RUNNING})
+RUNS = frozenset({Phase.RUNNING, Phase.TAKEOVER})
+MOVING = frozenset({Phase.RESETTING, Phase.READY}) | RUNS
 EVENTS: tuple[type, ...] = (
     *VERBS.values(),
-    *(ResetDone, Begun, Committed, Failed, Aborted, Scored, Labelled, Discarded),
+    *(ResetDone, Begun, Handed, Committed, Failed, Aborted, Scored, Labelled, Discarded),
     *(LearnerProgress, Peers, RetryDue),
 )
 
@@ -271,15 +302,18 @@ def _table() -> dict[tuple[Phase, type], Handler]:
     row(Quit, MOVING, _quit_motion)
     row(SetTask, everywhere, _task)
     row(Judge, still | {Phase.RESETTING}, _judge)
-    row(Judge, frozenset({Phase.RUNNING}), _judge_running)
+    row(Judge, RUNS, _judge_running)
+    row(TakeOver, frozenset({Phase.RUNNING}), _take_over)
+    row(GiveBack, frozenset({Phase.TAKEOVER}), _take_over)
+    row(Handed, RUNS, _handed)
     row(Undo, everywhere, _undo)
     row(Discard, still | {Phase.RESETTING}, _discard)
-    row(Discard, frozenset({Phase.READY, Phase.RUNNING}), _discard_motion)
+    row(Discard, RUNS | {Phase.READY}, _discard_motion)
     row(ResetDone, frozenset({Phase.RESETTING}), _reset_done)
     row(Begun, frozenset({Phase.READY}), _begun)
     row(Failed, MOVING, _failed)
     row(Aborted, MOVING, _aborted)
-    row(Committed, frozenset({Phase.READY, Phase.RUNNING}), _committed)
+    row(Committed, RUNS | {Phase.READY}, _committed)
     for settled in (Scored, Labelled, Discarded):
         row(settled, everywhere, _settle)
     row(LearnerProgress, everywhere, _learner)
@@ -312,6 +346,6 @@ class SessionMachine(SessionState):
         return _allowed(self.phase)
 
     def _expects(self, event: Outcome) -> bool:
-        if isinstance(event, ResetDone | Begun | Committed | Failed | Aborted):
+        if isinstance(event, ResetDone | Begun | Handed | Committed | Failed | Aborted):
             return self.episode is not None and event.episode_id == self.episode.episode_id
         return True

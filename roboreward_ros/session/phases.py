@@ -14,6 +14,7 @@ _CAUSES: dict[Phase, Cause | None] = {
     Phase.RESETTING: Cause.RESET,
     Phase.READY: Cause.RESET,
     Phase.RUNNING: Cause.MOTION,
+    Phase.TAKEOVER: Cause.MOTION,
     Phase.SCORING: Cause.REWARD,
     Phase.LEARNING: Cause.LEARNER,
     Phase.ASK: Cause.OPERATOR,

@@ -15,6 +15,7 @@ from roboreward_ros.session.events import (
     VERBS,
     ConfirmReset,
     Discard,
+    GiveBack,
     Hold,
     Judge,
     Phase,
@@ -22,6 +23,7 @@ from roboreward_ros.session.events import (
     SetTask,
     Start,
     Stop,
+    TakeOver,
     Undo,
     Verb,
 )
@@ -48,6 +50,10 @@ def verb_of(request: VerbRequest) -> Verb:
             return Discard(request.episode_id, request.text)
         case "hold":
             return Hold()
+        case "take_over":
+            return TakeOver(request.episode_id)
+        case "give_back":
+            return GiveBack(request.episode_id)
         case "task":
             return SetTask(request.text)
         case "stop":

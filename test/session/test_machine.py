@@ -311,6 +311,56 @@ def test_a_refused_verb_says_what_is_allowed_and_changes_nothing():
     assert m == machine()
 
 
+def test_the_operator_takes_the_arm_and_gives_it_back_in_one_episode():
+    m = running()
+    assert feed(m, ev.TakeOver()) == [ev.HandOver("ep_000000", True)]
+    assert m.phase is Phase.RUNNING  # until the arm's owner says so
+    feed(m, ev.Handed("ep_000000", True))
+    assert m.phase is Phase.TAKEOVER
+    assert "give_back" in m.allowed
+    assert "take_over" not in m.allowed
+    assert feed(m, ev.GiveBack()) == [ev.HandOver("ep_000000", False)]
+    feed(m, ev.Handed("ep_000000", False))
+    assert (m.phase, m.episode.episode_id) == (Phase.RUNNING, "ep_000000")
+
+
+def test_an_arm_that_was_not_handed_over_says_why():
+    m = running()
+    feed(m, ev.TakeOver(), ev.Handed("ep_000000", False, "no answer in 5 s"))
+    assert m.phase is Phase.RUNNING
+    assert "no answer in 5 s" in m.message
+
+
+@pytest.mark.parametrize(
+    ("event", "phase"),
+    [
+        (ev.Committed("ep_000000"), Phase.SCORING),
+        (ev.Hold(), Phase.TAKEOVER),
+        (ev.Judge("s"), Phase.TAKEOVER),
+    ],
+)
+def test_an_episode_in_the_operators_hands_ends_as_any_other(event, phase):
+    m = running()
+    feed(m, ev.TakeOver(), ev.Handed("ep_000000", True))
+    commands = feed(m, event)
+    assert m.phase is phase
+    assert commands[0] in (
+        ev.Score("ep_000000"),
+        ev.Abort("ep_000000"),
+        ev.End("ep_000000", EndCause.OPERATOR),
+    )
+    if phase is Phase.TAKEOVER:
+        with pytest.raises(SessionError, match="ending"):
+            m.handle(ev.GiveBack())
+
+
+def test_an_episode_that_is_being_dropped_is_not_taken_over():
+    m = running()
+    feed(m, ev.Hold())
+    with pytest.raises(SessionError, match="ending"):
+        m.handle(ev.TakeOver())
+
+
 def test_every_key_is_a_verb():
     for key in [*KEYS, *"12345"]:
         assert type(verb_of_key(key, Phase.RUNNING, "a task")) in VERBS.values()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from roboreward_ros.errors import SessionError
 from roboreward_ros.session import events as ev
 from roboreward_ros.session.events import Phase
-from roboreward_ros.session.machine import MachineConfig, SessionMachine
+from roboreward_ros.session.machine import MOVING, MachineConfig, SessionMachine
 from roboreward_ros.session.plan import PlanConfig
 
 TASK = "put the mushroom on the cloth"
@@ -23,6 +23,9 @@ any_event = st.one_of(
     st.sampled_from(
         [ev.Start(), ev.ConfirmReset(), ev.Undo(), ev.Hold(), ev.Stop(), ev.Quit(), ev.Discard()]
     ),
+    st.sampled_from(
+        [ev.TakeOver(), ev.GiveBack(), ev.TakeOver("ep_000001"), ev.GiveBack("ep_000000")]
+    ),
     st.sampled_from([ev.Judge("s"), ev.Judge("f"), ev.SetTask("other"), ev.RunOne()]),
     st.builds(
         lambda kind, i: kind(i),
@@ -32,6 +35,7 @@ any_event = st.one_of(
         ids,
     ),
     st.builds(ev.Scored, ids, st.booleans()),
+    st.builds(ev.Handed, ids, st.booleans()),
     st.builds(ev.Judge, st.just("3"), ids),
     st.builds(ev.Discard, ids),
     st.integers(0, 4).map(ev.LearnerProgress),
@@ -56,7 +60,14 @@ def answers(m):
         pending = [ev.Scored(e) for e in m.outstanding] + [ev.Labelled(e) for e in m.asked]
         return [*pending, ev.LearnerProgress(m.committed), ev.Start(), ev.Peers(frozenset())]
     i = m.episode.episode_id
-    return [ev.ConfirmReset(), ev.ResetDone(i), ev.Begun(i), ev.Committed(i), ev.Aborted(i)]
+    return [
+        ev.ConfirmReset(),
+        ev.ResetDone(i),
+        ev.Begun(i),
+        ev.Handed(i),
+        ev.Committed(i),
+        ev.Aborted(i),
+    ]
 
 
 @settings(max_examples=300, deadline=None)
@@ -89,7 +100,7 @@ def test_rules_hold_for_every_sequence_of_events(config, data):
         assert m.phase in Phase
         assert m.committed - before in (0, 1)
         assert (m.phase is Phase.DONE) <= (m.committed >= 3)
-        moving = m.phase in (Phase.RESETTING, Phase.READY, Phase.RUNNING, Phase.WAIT_RESET)
+        moving = m.phase in (*MOVING, Phase.WAIT_RESET)
         assert moving == (m.episode is not None)
         assert m.message
 
