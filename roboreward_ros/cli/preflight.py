@@ -20,8 +20,10 @@ from pathlib import Path
 
 from roboreward_ros.cli import arm_checks, run_config
 from roboreward_ros.cli.domain import own_domain
+from roboreward_ros.console.gate import load_token, require_token
 from roboreward_ros.dsrl.config import load_profile as load_learner
-from roboreward_ros.errors import CheckpointError, RoboRewardError, StackError
+from roboreward_ros.episodes.store import EpisodeStore
+from roboreward_ros.errors import CheckpointError, ConfigError, RoboRewardError, StackError
 from roboreward_ros.protocols import RewardSource
 from roboreward_ros.rewards.config import options_from_json
 from roboreward_ros.rewards.registry import build
@@ -58,6 +60,7 @@ def preflight(given: Mapping[str, str], *, probe_domain: bool = True) -> Stack:
     missing = _twin_problems(stack) if arguments.sim else _arm_problems(stack)
     missing += _profile_problems(stack)
     missing += _problems_of("device", lambda: require_device(stack.arguments.device))
+    missing += _demonstration_problems(stack.arguments) + _console_problems(stack.arguments)
     if holder := launch_in(run_dir):
         missing.append(
             f"run_dir: process {holder} runs the stack in {run_dir} already; "
@@ -174,6 +177,26 @@ def _profile_problems(stack: Stack) -> list[str]:
             else load_robot(arguments.robot)
         ),
     )
+
+
+def _demonstration_problems(arguments: StackArguments) -> list[str]:
+    def look() -> None:
+        if not EpisodeStore(Path(folder).expanduser()).ids():
+            raise ConfigError(
+                "the folder holds no episodes",
+                got=folder,
+                next_step="Give the folder of a run, the one that holds episodes/.",
+            )
+
+    folder = arguments.demonstrations
+    return _problems_of("demonstrations", look) if folder else []
+
+
+def _console_problems(arguments: StackArguments) -> list[str]:
+    def look() -> None:
+        require_token(arguments.console_address, load_token(arguments.console_token))
+
+    return _problems_of("console", look) if arguments.console else []
 
 
 def _problems_of(name: str, check: Callable[[], object]) -> list[str]:

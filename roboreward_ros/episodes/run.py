@@ -19,6 +19,7 @@ from roboreward_ros.stack import FIXED_ON_RESUME
 _LOG = logging.getLogger(__name__)
 RUN_FORMAT = 1
 FOLDERS = ("episodes", "ledger", "policies", "checkpoints", "logs")
+OF_A_RUN = (*FOLDERS, "session.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,16 @@ def read_run(run_dir: Path | str) -> Run:
             got=f"{file}: {error.strerror}",
             next_step="Check the path and its owner; a new run needs an empty folder.",
         ) from None
-    fields = Fields(from_text(text, str(file)), str(file))
-    version = fields.integer("format")
+    try:
+        fields = Fields(from_text(text, str(file)), str(file))
+        version, config = fields.integer("format"), fields.object("config")
+    except FormatError as error:
+        raise FormatError(
+            f"{file} is damaged",
+            got=str(error),
+            next_step="Restore it from a backup. Without one delete it, and launch with all "
+            "arguments of the run again: episodes, ledger and checkpoints stay.",
+        ) from None
     if version > RUN_FORMAT:
         raise FormatError(
             f"run {path} was written by a newer roboreward_ros",
@@ -62,7 +71,7 @@ def read_run(run_dir: Path | str) -> Run:
             allowed=f"format <= {RUN_FORMAT}",
             next_step="Upgrade roboreward_ros, or start a new run_dir.",
         )
-    return Run(path, fields.object("config"), resumed=True)
+    return Run(path, config, resumed=True)
 
 
 def open_run(
@@ -111,7 +120,7 @@ def open_run(
 
 def _require_free(path: Path) -> None:
     try:
-        foreign = [p.name for p in path.iterdir() if p.name not in FOLDERS and p.name[0] != "."]
+        foreign = [p.name for p in path.iterdir() if p.name not in OF_A_RUN and p.name[0] != "."]
     except FileNotFoundError:
         return
     except OSError as error:

@@ -61,7 +61,12 @@ def load_recipe(path: Path) -> Recipe:
     try:
         raw = yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError("recipe cannot be read", got=f"{path}: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(
+            "recipe cannot be read",
+            got=f"{path}: {why}",
+            next_step="Give the name of one in config/policies, or the path of a .yaml file.",
+        ) from error
     names = {field.name for field in fields(Recipe)}
     if not isinstance(raw, dict) or set(raw) != names:
         got = sorted(map(str, raw)) if isinstance(raw, dict) else type(raw).__name__

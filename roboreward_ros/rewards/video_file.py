@@ -64,7 +64,12 @@ def read_video(
             "the task is empty", got=repr(task), next_step="Say in a sentence what was to be done."
         )
     if not path.is_file():
-        raise ConfigError("no such video", got=str(path))
+        raise ConfigError(
+            "there is no such video",
+            got=str(path),
+            allowed="a video file, or RUN/episodes/ID",
+            next_step="Check the path.",
+        )
     frames, times_s, rate = _decode(path, config or VideoFileConfig())
     return RewardRequest(
         episode_id=episode_id or path.stem,

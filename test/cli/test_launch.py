@@ -137,6 +137,10 @@ def test_a_resume_refuses_a_retrained_policy_of_the_same_name(
         ({"policy": "/nowhere"}, "policy.json"),
         ({"profile": "nonsense"}, "widowx"),
         ({"robot": "nonsense"}, "wx250s"),
+        ({"demonstrations": "/nope"}, "there is no such run"),
+        ({"demonstrations": "."}, "the one that holds episodes/"),
+        ({"console_address": "0.0.0.0"}, "console_token:=FILE"),
+        ({"console_token": "/nope"}, "the console's token cannot be read"),
         ({"device": "cuda:1"}, "cpu, cuda:0"),
     ],
 )
@@ -153,9 +157,22 @@ def test_what_is_missing_is_named_with_what_is_allowed(
     monkeypatch.setattr(checks.sys, "executable", str(one_gpu))
     with pytest.raises(StackError) as missing:
         preflight({**given, **change}, probe_domain=False)
-    assert next(iter(change)) in str(missing.value)
+    assert next(iter(change)).partition("_")[0] in str(missing.value)
     assert named in str(missing.value)
-    assert not (Path(given["run_dir"]) / "run.json").exists(), "nothing is left behind"
+    assert not Path(given["run_dir"]).exists(), "nothing is left behind"
+
+
+def test_without_a_page_nobody_asks_for_its_token(given: dict[str, str]) -> None:
+    preflight({**given, "console": "false", "console_address": "0.0.0.0"}, probe_domain=False)
+
+
+def test_a_resume_that_is_refused_leaves_the_run_as_it_was(given: dict[str, str]) -> None:
+    preflight(given, probe_domain=False)
+    stored = (Path(given["run_dir"]) / "run.json").read_bytes()
+    with pytest.raises(StackError, match="demonstrations"):
+        preflight({**given, "demonstrations": "/nope"}, probe_domain=False)
+    assert (Path(given["run_dir"]) / "run.json").read_bytes() == stored
+    preflight(given, probe_domain=False)
 
 
 def test_everything_that_is_missing_is_listed_at_once(given: dict[str, str]) -> None:
@@ -191,7 +208,7 @@ def test_an_unreadable_run_dir_is_refused(given: dict[str, str], tmp_path: Path)
     run.unlink()
     run.mkdir()
     (run / "run.json").write_text("{")
-    with pytest.raises(FormatError, match=r"run\.json"):
+    with pytest.raises(FormatError, match=r"run\.json is damaged.*delete it, and launch"):
         preflight(given, probe_domain=False)
     (run / "run.json").unlink()
     (run / "thesis.tex").write_text("years of work")

@@ -149,7 +149,12 @@ def read_predictions(path: Path, *, keep_going: bool = False) -> Loaded:
         ConfigError: no such file.
     """
     if not path.is_file():
-        raise ConfigError("no such file of predictions", got=str(path))
+        raise ConfigError(
+            "there is no such file of predictions",
+            got=str(path),
+            allowed=f"JSON lines with {', '.join(REQUIRED)}",
+            next_step="Write one with `roboreward bench rewards DIR --source S`.",
+        )
     with path.open(encoding="utf-8") as lines:
         return collect(lines, str(path), keep_going=keep_going)
 
