@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from roboreward_ros.cli import reward_classifier
 from roboreward_ros.cli.policy import _show
 from roboreward_ros.cli.preflight import config_dir
+from roboreward_ros.cli.reward_data import add_data
 from roboreward_ros.cli.reward_relabel import add_relabel
 from roboreward_ros.errors import ConfigError
 
@@ -61,11 +62,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     worse.add_argument("model", help="folder or short name of a reward model")
     worse.add_argument("out", type=Path, help="folder of the copy")
     worse.add_argument("--noise", type=float, default=0.3, help="share of each matrix's spread")
-    worse.add_argument("--seed", type=int, default=0)
+    worse.add_argument("--seed", type=int, default=0, help="of the noise (default: 0)")
     worse.set_defaults(run=run_degrade)
 
     reward_classifier.add_parser(commands)
     add_relabel(commands)
+    add_data(commands)
 
 
 def run_train(args: argparse.Namespace) -> int:

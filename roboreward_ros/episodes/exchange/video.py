@@ -132,14 +132,59 @@ class Probe:
 
 
 def probe(path: Path) -> Probe:
-    """Decode a file once and count; raises FormatError as ``read_frames``."""
+    """Decode a file once and count.
+
+    Raises:
+        FormatError: as ``read_frames``, no frame, or fewer frames than its header announces.
+    """
     import av
 
     frames = sum(1 for _ in read_frames(path))
     if not frames:
         raise FormatError("a video has no frames", got=str(path))
     with av.open(str(path)) as container:
-        return Probe(frames, float(container.streams.video[0].average_rate or 30))
+        stream = container.streams.video[0]
+        if frames < stream.frames:
+            raise FormatError(
+                f"{path} ends early", got=f"{frames} frames", allowed=f"{stream.frames} frames"
+            )
+        return Probe(frames, float(stream.average_rate or 30))
+
+
+def nominal_rate(path: Path) -> float:
+    """Rate of a file by its header, Hz; nothing is decoded.
+
+    Raises:
+        FormatError: no video, or one that does not say its rate.
+    """
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            rate = float(container.streams.video[0].average_rate or 0)
+    except (OSError, IndexError, av.error.FFmpegError) as error:
+        raise FormatError("a video cannot be read", got=f"{path}: {error}") from None
+    if not rate > 0:
+        raise FormatError("a video does not say its rate", got=str(path))
+    return rate
+
+
+def seconds(path: Path) -> float:
+    """Length of a file by its header, s; 0 where it does not say.
+
+    Raises:
+        FormatError: no video.
+    """
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            if stream.duration and stream.time_base is not None:
+                return float(stream.duration * stream.time_base)
+            return (container.duration or 0) / 1e6
+    except (OSError, IndexError, av.error.FFmpegError) as error:
+        raise FormatError("a video cannot be read", got=f"{path}: {error}") from None
 
 
 def write_beginning(source: Path, path: Path, end: float) -> int:
