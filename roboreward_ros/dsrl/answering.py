@@ -16,6 +16,7 @@ from roboreward_ros.dsrl.actor import SteeringActor
 from roboreward_ros.dsrl.steering import decide
 from roboreward_ros.errors import CameraError
 from roboreward_ros.policies.chunking import ChunkPlayer
+from roboreward_ros.policies.history import ObservationHistory
 from roboreward_ros.policies.observations import ObservationQueue
 from roboreward_ros.protocols import Policy
 from roboreward_ros.types import Beat, Chunk, EndCause, Frame, StepAction
@@ -80,6 +81,7 @@ class EpisodeAnswerer:
         self._clock = clock
         self._stall_s = stall_s
         self._player = ChunkPlayer(policy.spec)
+        self._history = ObservationHistory(policy.spec)
 
     @property
     def version(self) -> int:
@@ -100,7 +102,15 @@ class EpisodeAnswerer:
             if self._player.needs_decision(beat.step) and not self._decide(order, beat, heard_ns):
                 continue
             self._answer(order, beat)
+            if self._history.wants(beat.step):
+                self._remember(beat)
         return None
+
+    def _remember(self, beat: Beat) -> None:
+        """Keep what a later decision sees; after the answer, so that it costs no latency."""
+        frame = self._queue.image_for(beat, self._stall_s)
+        if frame is not None:
+            self._history.add(beat.step, frame.image, beat.state.proprio)
 
     def _decide(self, order: AnswerOrder, beat: Beat, heard_ns: int) -> bool:
         """Load the chunk of a decision step; False: not now, the arm holds meanwhile."""
@@ -113,11 +123,12 @@ class EpisodeAnswerer:
             self._sink.late(beat.step, f"no image for it; {newest}")
             return False
         self._check_size(frame)
+        image, proprio = self._history.seen(beat.step, frame.image, beat.state.proprio)
         chunk = decide(
             self._policy,
             self._actor,
-            image=frame.image,
-            proprio=beat.state.proprio,
+            image=image,
+            proprio=proprio,
             task=order.task,
             step=beat.step,
             max_steps=order.max_steps,

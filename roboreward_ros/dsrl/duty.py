@@ -18,6 +18,7 @@ from roboreward_ros.dsrl.board import Board
 from roboreward_ros.dsrl.chunk_decoder import Decode
 from roboreward_ros.dsrl.compute import Compute
 from roboreward_ros.dsrl.config import CriticForm, DsrlConfig
+from roboreward_ros.dsrl.corrections import Corrector
 from roboreward_ros.dsrl.figures import DutyState
 from roboreward_ros.dsrl.follow import FollowStatus, PriorData, RunFollower
 from roboreward_ros.dsrl.pacing import Pacing
@@ -39,7 +40,8 @@ class DutyConfig:
         learner: every knob of the learning.
         seed: of weights, sampling and the draw of audits.
         source: reward source to learn from; "" follows the run's promoted one.
-        policy: frozen policy, loaded only where the algorithm decodes noise in its updates.
+        policy: frozen policy, loaded where the algorithm decodes noise in its updates, or to learn
+            from a person.
         compute: precision and compilation.
         exact_resume: refuse a resume that cannot equal the uninterrupted run.
         keep_actors: see ``RunFollower``.
@@ -80,8 +82,9 @@ class LearnerDuty:
         config.run_dir.mkdir(parents=True, exist_ok=True)
         decode: Decode | None = None
         prior: PriorData | None = None
+        load = functools.cache(lambda: load_policy(config.policy))
         if learner.critic is not CriticForm.LATENT or config.demonstrations:
-            policy = load_policy(config.policy)
+            policy = load()
             decode = policy.decode
             if config.demonstrations:
                 find_demonstrations(config.demonstrations)
@@ -94,6 +97,7 @@ class LearnerDuty:
             compute=config.compute,
             decode=decode,
             prior=prior,
+            correct=Corrector(load),
             exact=config.exact_resume,
             keep_actors=config.keep_actors,
         )

@@ -30,6 +30,7 @@ from roboreward_ros.dsrl.checkpoint import (
 from roboreward_ros.dsrl.chunk_decoder import Decode
 from roboreward_ros.dsrl.compute import Compute
 from roboreward_ros.dsrl.config import DsrlConfig
+from roboreward_ros.dsrl.corrections import Corrector
 from roboreward_ros.dsrl.learner import Learner, LearnerMetrics, fingerprint
 from roboreward_ros.dsrl.prior_data import PriorEpisode
 from roboreward_ros.episodes.promoted import read_promoted
@@ -96,6 +97,7 @@ class RunFollower:
         compute: device, precision and compilation of the updates.
         decode: of the frozen policy, for algorithms that decode noise in their updates.
         prior: gives demonstrations, once, before the first episode of a new run.
+        correct: makes what a person took over fit to learn from, None of others; see ``Corrector``.
         exact: refuse a resume that cannot equal the uninterrupted run to the bit.
         keep_actors: newest actor files that stay; of the older ones every tenth does. 0 keeps all.
     """
@@ -110,6 +112,7 @@ class RunFollower:
         compute: Compute | None = None,
         decode: Decode | None = None,
         prior: PriorData | None = None,
+        correct: Corrector | None = None,
         exact: bool = True,
         keep_actors: int = 0,
     ) -> None:
@@ -117,6 +120,7 @@ class RunFollower:
         self.compute = compute or Compute()
         self._decode = decode
         self._prior = prior
+        self._correct = correct
         self._exact = exact
         self._files = ActorFiles(self.run_dir, keep_actors)
         self._held = ""
@@ -332,7 +336,9 @@ class RunFollower:
                     self.config, spec_of(episode), self.seed, self.compute, self._decode
                 )
                 self._take_prior(self._learner)
-            self._learner.observe_episode(episode, view.label(episode_id))
+            mended = self._correct(episode) if self._correct else None
+            label = view.label(episode_id)
+            self._learner.observe_episode(mended or episode, label, corrected=mended is not None)
         except (LearnerError, FormatError) as error:
             _LOG.error("the learner goes on without %s: %s", episode_id, error)
 
@@ -375,11 +381,8 @@ class RunFollower:
                 if not self._held:
                     actor = self._write(learner.actor_snapshot(), learner)
             metrics = learner.metrics()
-        message = (
-            self._halted
-            or self._held
-            or f"{len(self._order)} episodes, {metrics.grad_steps} updates"
-        )
+        done = f"{len(self._order)} episodes, {metrics.grad_steps} updates"
+        message = self._halted or self._held or done
         if learner is not None and not (learner.warm or self._halted or self._held):
             need = learner.config.warmup_episodes
             message = f"warming up: {metrics.labelled} of {need} labelled episodes"

@@ -125,12 +125,15 @@ class Learner:
         self.version_steps = 0  # grad steps that the newest version has seen
         self.last = UpdateMetrics()
 
-    def observe_episode(self, episode: EpisodeData, reward: Score | None) -> bool:
+    def observe_episode(
+        self, episode: EpisodeData, reward: Score | None, *, corrected: bool = False
+    ) -> bool:
         """Take in a committed episode; the same id again carries a late or corrected label.
 
         Args:
             episode: reader of a committed episode.
             reward: its label in the learner's view; None while unlabelled.
+            corrected: a person moved the arm and its chunks say so (``dsrl.corrections``).
 
         Returns:
             Whether it may train (not discarded, tainted or incomplete).
@@ -141,7 +144,7 @@ class Learner:
         meta = episode.summary.meta
         self._check(meta)
         fresh = meta.episode_id not in self.seen
-        stored = self.replay.add(episode, reward)
+        stored = self.replay.add(episode, reward, corrected=corrected)
         self.seen[meta.episode_id] = stored
         self.prints[meta.episode_id] = fingerprint(meta)
         self._charge(len(episode.chunks()) if fresh else 0)

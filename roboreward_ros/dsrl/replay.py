@@ -7,6 +7,7 @@ stored once. A late or corrected label recomputes reward, mask, return and train
 rows; nothing else moves, and the episode on disk is never touched. Sampling is uniform over
 trainable rows in constant time, from two pools: what the run collected, and prior data
 (demonstrations, earlier runs), which make up a fixed share of every batch and are never evicted.
+What a person did in an episode of the run is sampled as prior data and goes with its episode.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from roboreward_ros.types import (
     StepFlag,
 )
 
+MOST_OFTEN = 16
+"""A few decisions of a person are not drilled until they are known by heart."""
 _CUT = StepFlag.HOLD | StepFlag.LATE | StepFlag.TAKEOVER | StepFlag.FAULT
 
 
@@ -76,12 +79,12 @@ def remaining_fraction(step: int, max_steps: int) -> float:
     return (max_steps - step) / max_steps
 
 
-def decisions_of(episode: EpisodeData, prior: bool = False) -> Decisions:
+def decisions_of(episode: EpisodeData, executed: bool = False) -> Decisions:
     """Which chunks of an episode ran whole, were cut, or were taken over.
 
-    In prior data the chunks are what was executed, whoever did it: a takeover cuts none.
+    Where the chunks are what was ``executed``, whoever did it, a takeover cuts none.
     """
-    cut = int(_CUT & ~StepFlag.TAKEOVER) if prior else int(_CUT)
+    cut = int(_CUT & ~StepFlag.TAKEOVER) if executed else int(_CUT)
     summary = episode.summary
     flags = np.asarray(episode.flags(), dtype=np.int64)
     size = summary.meta.chunk_size
@@ -157,13 +160,21 @@ class ReplayView:
         )  # fmt: skip
         return sum(array.nbytes for array in arrays) + self._own.nbytes + self._prior.nbytes
 
-    def add(self, episode: EpisodeData, score: Score | None, *, prior: bool = False) -> bool:
+    def add(
+        self,
+        episode: EpisodeData,
+        score: Score | None,
+        *,
+        prior: bool = False,
+        corrected: bool = False,
+    ) -> bool:
         """Take an episode in, or relabel it if it is known.
 
         Args:
             episode: reader of a committed episode. Latents that are not known are NaN.
             score: its label; None while unlabelled.
             prior: prior data: sampled by its share, never evicted.
+            corrected: its chunks are what was executed (``dsrl.corrections``).
 
         Returns:
             Whether it is stored; discarded, tainted and incomplete episodes are not.
@@ -180,10 +191,10 @@ class ReplayView:
             self.relabel(episode_id, score)
             return True
         chunks = episode.chunks()
-        decisions = decisions_of(episode, prior)
+        decisions = decisions_of(episode, prior or corrected)
         if not decisions.steps:
             return False
-        self._check(episode_id, chunks, prior)
+        self._check(episode_id, chunks, prior or corrected)
         shaped = self._shape(episode_id, decisions, score)
         rows = self._rows(self._reserve(len(chunks)), len(chunks))
         self.features[rows] = np.stack([chunk.features for chunk in chunks])
@@ -222,14 +233,15 @@ class ReplayView:
         self._kept.pop(episode_id, None)
         if stored is not None:
             self.labelled -= stored.score is not None and not stored.prior
-            pool = self._prior if stored.prior else self._own
             for row in self._rows(stored.start, stored.rows).tolist():
-                pool.mark(row, False)
+                self._own.mark(row, False)
+                self._prior.mark(row, False)
 
     def sample(self, rng: np.random.Generator, size: int) -> npt.NDArray[np.int64]:
         """``size`` trainable rows, uniformly with replacement; constant time per row.
 
-        ``prior_share`` of them are prior data while both pools have any.
+        ``prior_share`` of them are prior data while both pools have any, but no row of these is
+        drawn more than ``MOST_OFTEN`` times as often as another.
 
         Raises:
             LearnerError: nothing may train yet.
@@ -240,7 +252,9 @@ class ReplayView:
                 got=f"{len(self.episodes)} episodes",
                 next_step="Wait for the first label.",
             )
-        prior = round(size * self._config.prior_share) if len(self._prior) else 0
+        weight = MOST_OFTEN * len(self._prior)
+        share = min(self._config.prior_share, weight / max(weight + len(self._own), 1))
+        prior = round(size * share)
         if not len(self._own):
             prior = size
         if prior == 0:
@@ -295,9 +309,9 @@ class ReplayView:
         trains = shaped.trainable
         if self._config.critic is CriticForm.LATENT:
             trains = trains & self.known_noise[rows]  # a latent critic needs the latent
-        pool = self._prior if stored.prior else self._own
-        for row, member in zip(rows.tolist(), trains.tolist(), strict=True):
-            pool.mark(row, member)
+        by_hand = np.asarray(stored.decisions.takeover, dtype=bool)
+        for row, member, hand in zip(rows.tolist(), trains.tolist(), by_hand.tolist(), strict=True):
+            (self._prior if stored.prior or hand else self._own).mark(row, member)
         if not stored.prior:
             self.labelled += (score is not None) - (stored.score is not None)
         self.episodes[episode_id] = dataclasses.replace(stored, score=score)
@@ -308,7 +322,7 @@ class ReplayView:
         draws = rng.random(self._config.ensemble)
         return np.asarray(draws < max(self._config.bootstrap, draws.min() + 1e-12))
 
-    def _check(self, episode_id: str, chunks: Sequence[Chunk], prior: bool) -> None:
+    def _check(self, episode_id: str, chunks: Sequence[Chunk], executed: bool) -> None:
         want = (self.features.shape[1], self.noise.shape[1])
         for chunk in chunks:
             have = (chunk.features.size, chunk.noise.size)
@@ -320,7 +334,7 @@ class ReplayView:
                     next_step="Use the run's own policy, or a new run_dir.",
                 )
             finite = np.isfinite(chunk.features).all()
-            if not prior:
+            if not executed:
                 finite &= np.isfinite(chunk.noise).all()
             if self.actions.shape[1]:
                 finite &= np.isfinite(chunk.actions).all()

@@ -43,8 +43,8 @@ def decide(
     Args:
         policy: frozen policy.
         actor: chooses the noise; None draws it from the prior.
-        image: ``[H, W, 3]`` uint8 RGB.
-        proprio: ``[7]`` float64.
+        image: ``[H, W, 3]`` uint8 RGB, or a history ``[n, H, W, 3]``.
+        proprio: ``[7]`` float64, or a history ``[n, 7]``.
         task: the sentence.
         step: control step, a multiple of the chunk size.
         max_steps: time limit of the episode in control steps.

@@ -1,0 +1,152 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Episodes of the run in which a person took the arm over, as the learner can use them.
+
+The policy decided all the time, so every decision has its features; but where a person moved the
+arm, another chunk ran than the one that its noise decodes to. Such a decision gets what was
+executed and the noise that the sampler would have needed for it, or none where the policy could not
+have done the same (``dsrl.prior_data``). A chunk in which the person only looked on is a pause and
+no demonstration. What the policy did before and after stays what it was.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from roboreward_ros.dsrl.prior_data import InversionLimits
+from roboreward_ros.errors import CheckpointError, LearnerError
+from roboreward_ros.policies.dataset import chunks_of
+from roboreward_ros.policies.diffusion import DiffusionPolicy
+from roboreward_ros.policies.inversion import invert
+from roboreward_ros.protocols import EpisodeReader
+from roboreward_ros.types import Chunk, EpisodeSummary, FloatArray, StepFlag
+
+_LOG = logging.getLogger(__name__)
+TAINT = ("takeover",)
+STILL = np.array([5e-4] * 3 + [5e-3] * 3)
+"""Deltas below which a control period is a pause, m and rad."""
+STILL_GRIPPER = 0.02
+
+
+def taken_over(episode: EpisodeReader) -> bool:
+    """Whether a person moved the arm in it and nothing else was wrong.
+
+    A person who stopped the arm in the middle of a motion has held it, not moved it.
+    """
+    if episode.summary.taint != TAINT:
+        return False
+    held = int(StepFlag.TAKEOVER | StepFlag.HOLD)
+    return any(int(flag) & held == StepFlag.TAKEOVER for flag in episode.flags())
+
+
+class CorrectedEpisode:
+    """See the module's text; has what ``dsrl.replay.EpisodeData`` asks for.
+
+    Args:
+        episode: of the run, ``taken_over``.
+        policy: frozen policy of the run.
+        limits: when a latent counts as unknown.
+
+    Raises:
+        LearnerError: recorded with another policy.
+    """
+
+    def __init__(
+        self,
+        episode: EpisodeReader,
+        policy: DiffusionPolicy,
+        limits: InversionLimits | None = None,
+    ) -> None:
+        meta = episode.summary.meta
+        if meta.policy_id != policy.spec.policy_id:
+            raise LearnerError(
+                f"episode {meta.episode_id} was recorded with another policy",
+                got=meta.policy_id,
+                allowed=policy.spec.policy_id,
+            )
+        self._episode = episode
+        self._policy = policy
+        self._limits = limits or InversionLimits()
+        self._chunks: tuple[Chunk, ...] | None = None
+
+    @property
+    def summary(self) -> EpisodeSummary:
+        """The episode's own, without the taint that is dealt with here."""
+        return replace(self._episode.summary, taint=())
+
+    def flags(self) -> Sequence[int]:
+        return self._episode.flags()
+
+    def chunks(self) -> Sequence[Chunk]:
+        """Decisions in order; the sampler is inverted at the first call only."""
+        if self._chunks is None:
+            self._chunks = self._correct()
+        return self._chunks
+
+    def _correct(self) -> tuple[Chunk, ...]:
+        policy, size = self._policy, self._policy.spec.chunk_size
+        chunks, flags = list(self._episode.chunks()), np.asarray(self.flags(), dtype=np.int64)
+        hands = [
+            k
+            for k, chunk in enumerate(chunks)
+            if np.any(flags[chunk.step : chunk.step + size] & int(StepFlag.TAKEOVER))
+        ]
+        actions = self._episode.actions()
+        starts = [chunks[k].step for k in hands]
+        done = chunks_of(actions, policy.spec.prediction_horizon)[starts]
+        found = invert(policy, np.stack([chunks[k].features for k in hands]), done)
+        usable = found.usable(self._limits.residual, self._limits.norm)
+        for row, k in enumerate(hands):
+            step = chunks[k].step
+            ran = min(size, len(actions) - step)
+            chunks[k] = replace(
+                chunks[k],
+                noise=found.noise[row] if usable[row] else np.full_like(found.noise[row], np.nan),
+                actions=done[row],
+                steered=False,
+                executed=0 if _pause(actions, step, ran) else ran,
+            )
+        name = self._episode.summary.meta.episode_id
+        _LOG.info(
+            "%s: a person moved the arm in %d decisions, the noise of %d is known",
+            *(name, len(hands), int(usable.sum())),
+        )
+        return tuple(chunks)
+
+
+def _pause(actions: FloatArray, step: int, ran: int) -> bool:
+    """Whether nothing moved in ``ran`` control periods from ``step`` on."""
+    own = actions[step : step + ran]
+    widths = actions[max(step - 1, 0) : step + ran, 6]
+    still = bool(np.all(np.abs(own[:, :6]) <= STILL))
+    return still and float(np.ptp(widths)) <= STILL_GRIPPER
+
+
+class Corrector:
+    """Corrects episodes as they come; the policy is loaded when the first one does.
+
+    Args:
+        load: gives the run's frozen policy.
+    """
+
+    def __init__(self, load: Callable[[], DiffusionPolicy]) -> None:
+        self._load = load
+        self._policy: DiffusionPolicy | None = None
+
+    def __call__(self, episode: EpisodeReader) -> CorrectedEpisode | None:
+        """The episode as the learner can use it; None where no person moved the arm.
+
+        Raises:
+            LearnerError: the policy cannot be loaded, or is another one.
+        """
+        if not taken_over(episode):
+            return None
+        try:
+            self._policy = self._policy or self._load()
+        except CheckpointError as error:
+            raise LearnerError("a takeover cannot be learnt from", got=str(error)) from error
+        return CorrectedEpisode(episode, self._policy)
