@@ -95,6 +95,9 @@ class Policy(Protocol):
     ) -> Float32Array:
         """Frozen conditioning ``[B, F]`` from images ``[H, W, 3]``, proprio ``[B, 7]``, sentences.
 
+        A policy whose ``observation_steps`` n is above 1 takes histories, oldest first: images
+        ``[n, H, W, 3]`` and proprio ``[B, n, 7]``; a single observation is an episode's first.
+
         Raises:
             CheckpointError: a task the policy was not trained on.
             ConfigError: wrong shapes.

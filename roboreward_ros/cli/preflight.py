@@ -31,6 +31,7 @@ from roboreward_ros.rewards.vlm.source import ModelSource
 from roboreward_ros.robot.profile import load_profile as load_robot
 from roboreward_ros.sim.tasks import TASKS, find_task
 from roboreward_ros.stack import Stack, StackArguments, describe
+from roboreward_ros.types import PolicySpec
 
 PROBE_S = 2.0
 """How long the domain is listened to, s: discovery on one host takes up to 1.7 s."""
@@ -131,6 +132,8 @@ def described_policy(folder: Path) -> tuple[str, int]:
     Raises:
         CheckpointError: the description cannot be read.
     """
+    if foreign := _foreign_policy(folder):
+        return foreign.policy_id, foreign.prediction_horizon
     path = folder / POLICY_FILES[0]
     try:
         content = json.loads(path.read_text())
@@ -140,9 +143,32 @@ def described_policy(folder: Path) -> tuple[str, int]:
         raise CheckpointError("policy cannot be read", got=f"{path}: {error!r}") from error
 
 
+def _foreign_policy(folder: Path) -> PolicySpec | None:
+    """What a policy of another framework is; None where the folder is of the package's own layout.
+
+    Raises:
+        CheckpointError, ConfigError: it cannot be run here.
+    """
+    if (folder / POLICY_FILES[0]).is_file() or not folder.is_dir():
+        return None
+    from roboreward_ros.policies.loading import find_layout
+
+    layout = find_layout(folder)
+    return None if layout is None else layout.describe(folder)
+
+
 def _policy_problems(policy: str, task: str) -> list[str]:
     """Looks at the description only: reading the weights would load torch into the launcher."""
     folder = policy_folder(policy)
+    try:
+        foreign = _foreign_policy(folder)
+    except (CheckpointError, ConfigError) as error:
+        return [f"policy: {folder}: {error}"]
+    if foreign is not None:
+        if task and foreign.tasks and task not in foreign.tasks:
+            known = ", ".join(foreign.tasks)
+            return [f"policy: {folder} was not trained on {task!r}; its card names {known}"]
+        return []
     missing = [name for name in POLICY_FILES if not (folder / name).is_file()]
     if missing:
         remedy = "give policy:=FOLDER with both, or train one: roboreward policy train --sim"

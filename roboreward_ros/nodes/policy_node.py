@@ -64,9 +64,9 @@ class PolicyNodeConfig(HostConfig):
 
 def load(config: PolicyNodeConfig) -> Policy:
     """The policy of the configuration; loads torch."""
-    from roboreward_ros.policies.diffusion import load_policy
+    from roboreward_ros.policies.loading import load_any_policy
 
-    return load_policy(config.policy, config.device)
+    return load_any_policy(config.policy, config.device)
 
 
 class PolicyNode(HostNode[PolicyNodeConfig]):

@@ -20,6 +20,7 @@ from roboreward_ros.dsrl.edit_actor import steered_chunk
 from roboreward_ros.dsrl.replay import remaining_fraction
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.policies.chunking import ChunkPlayer
+from roboreward_ros.policies.history import ObservationHistory
 from roboreward_ros.policies.noise import prior_noise
 from roboreward_ros.protocols import Camera, Policy, Robot
 from roboreward_ros.types import (
@@ -157,7 +158,7 @@ class Rollout:
 
     Args:
         robot: connected arm or twin.
-        camera: open camera of the same scene; read at decisions only.
+        camera: open camera of the same scene; read where a decision sees it.
         policy: frozen policy.
         truth: ground truth of the present state.
         robot_name: profile name for the episode's header.
@@ -195,14 +196,16 @@ class Rollout:
             index: number in the run.
         """
         spec = self._policy.spec
-        player = ChunkPlayer(spec)
+        player, history = ChunkPlayer(spec), ObservationHistory(spec)
         state = self._robot.reset(task, seed)
         chunks: list[Chunk] = []
         flags: list[int] = []
         for step in range(max_steps):
             if player.needs_decision(step):
-                image = self._camera.read(timeout_s=5.0).image
-                features = self._policy.encode([image], state.proprio[None], [task])[0]
+                image, proprio = history.seen(
+                    step, self._camera.read(timeout_s=5.0).image, state.proprio
+                )
+                features = self._policy.encode([image], proprio[None], [task])[0]
                 k = player.schedule.index(step)
                 w, actions = chooser.decide(
                     self._policy, features, remaining_fraction(step, max_steps), seed, k
@@ -212,6 +215,8 @@ class Rollout:
                 chunks.append(
                     Chunk(k, step, w, features, actions, chooser.version, chooser.steered, executed)
                 )
+            if history.wants(step):
+                history.add(step, self._camera.read(timeout_s=5.0).image, state.proprio)
             report = self._robot.step(player.action(step))
             flags.append(int(report.flags))
             state = report.state

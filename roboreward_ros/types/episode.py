@@ -105,6 +105,7 @@ class PolicySpec:
         image_size: side in pixels that ``encode`` resizes to.
         control_hz: rate that the policy was trained at.
         tasks: sentences it was trained on; empty accepts any.
+        observation_steps: n, control steps whose observations one decision sees, its own the last.
     """
 
     policy_id: str
@@ -114,3 +115,4 @@ class PolicySpec:
     image_size: int
     control_hz: float
     tasks: tuple[str, ...] = ()
+    observation_steps: int = 1

@@ -1,0 +1,71 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Any policy's folder to a Policy: the layout on disk says which loader reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from roboreward_ros.policies.checkpoint import DESCRIPTION_FILE
+from roboreward_ros.policies.diffusion import DEMO_POLICY, load_policy
+from roboreward_ros.protocols import Policy
+from roboreward_ros.types import PolicySpec
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How one framework's checkpoints are read.
+
+    Attributes:
+        mark: file that a folder of this layout has.
+        load: folder and torch device to the policy.
+        describe: folder to the policy's spec, without loading weights.
+    """
+
+    mark: str
+    load: Callable[[Path, str], Policy]
+    describe: Callable[[Path], PolicySpec]
+
+
+def _load_lerobot(folder: Path, device: str) -> Policy:
+    from roboreward_ros.policies.adapters.lerobot import LeRobotPolicy
+
+    return LeRobotPolicy(folder, device)
+
+
+def _describe_lerobot(folder: Path) -> PolicySpec:
+    from roboreward_ros.policies.adapters.lerobot import describe
+
+    return describe(folder)
+
+
+LAYOUTS = (Layout("config.json", _load_lerobot, _describe_lerobot),)
+"""Foreign layouts; the package's own ``policy.json`` comes before all."""
+
+
+def find_layout(folder: Path) -> Layout | None:
+    """The foreign layout of a folder; None for the package's own, or for no policy at all."""
+    if (folder / DESCRIPTION_FILE).is_file():
+        return None
+    return next((layout for layout in LAYOUTS if (folder / layout.mark).is_file()), None)
+
+
+def load_any_policy(source: str | Path, device: str = "cpu") -> Policy:
+    """The policy of a folder, whichever supported framework saved it; or ``demo``.
+
+    Torch is set to one thread: other processes need the cores.
+
+    Raises:
+        CheckpointError: no layout that is known, missing or damaged files, weights that do not fit.
+        ConfigError: values of a description or card out of range.
+    """
+    folder = Path(source)
+    layout = None if str(source) == DEMO_POLICY else find_layout(folder)
+    if layout is None:
+        return load_policy(source, device)
+    torch.set_num_threads(1)
+    return layout.load(folder, device)
