@@ -143,6 +143,17 @@ class Batch:
     places: torch.Tensor
     features: torch.Tensor
 
+    def to(self, device: torch.device) -> Batch:
+        """On another device."""
+        return Batch(
+            self.ids.to(device),
+            self.positions.to(device),
+            self.mask.to(device),
+            self.rows.to(device),
+            self.places.to(device),
+            self.features.to(device),
+        )
+
 
 def collate(packed: Sequence[Packed], starts: Sequence[int]) -> Batch:
     """Put sequences side by side.
