@@ -1,0 +1,232 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Paired runs of one seed: the same layouts, noise and first weights, a judge each.
+
+The runs of a seed advance together, an episode of every one at a time. Finished, they are one
+file; what was stopped before begins that seed again, which costs a minute or two.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from roboreward_ros.dsrl.config import DsrlConfig
+from roboreward_ros.dsrl.learner import Learner
+from roboreward_ros.errors import CheckpointError
+from roboreward_ros.files import write_atomic
+from roboreward_ros.sim.seeds import held_out_seed, training_seed
+from roboreward_ros.studies.lowdim.fleet import Fleet, fits_fleet
+from roboreward_ros.studies.lowdim.judges import SUCCESS, Judge
+from roboreward_ros.studies.lowdim.lanes import Episode, Lanes
+from roboreward_ros.studies.online import chooser_of
+from roboreward_ros.studies.rollout import ConstantNoise, NoiseChooser, PriorNoise, SteeredNoise
+
+FORMAT = 1
+OnLine = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """What the runs of a study share.
+
+    Attributes:
+        config: of the learners.
+        episodes: of a run, warm-up and canaries included.
+        held_out: layouts of the final evaluation, the same for every run and baseline.
+        canary_every: every so many episodes one takes plain noise; 0 for none.
+        points: episode counts at which the actor is evaluated besides the end.
+        point_layouts: held-out layouts of such a point.
+    """
+
+    config: DsrlConfig
+    episodes: int
+    held_out: int
+    canary_every: int = 0
+    points: tuple[int, ...] = ()
+    point_layouts: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One finished run.
+
+    Attributes:
+        arm: its judge's name in the study.
+        seed: of the run.
+        success: of every training episode, by the simulator.
+        levels: the simulator's rubric level of each.
+        labels: what the learner was told, 1..5.
+        final: success on each held-out layout with the last actor, stochastic.
+        points: (episodes, held-out success) on the way.
+        grad_steps: updates in all.
+    """
+
+    arm: str
+    seed: int
+    success: tuple[bool, ...]
+    levels: tuple[int, ...]
+    labels: tuple[float, ...]
+    final: tuple[bool, ...]
+    points: tuple[tuple[int, float], ...]
+    grad_steps: int
+
+    @property
+    def rate(self) -> float:
+        """Held-out success at the end."""
+        return float(np.mean(self.final))
+
+    @property
+    def mae(self) -> float:
+        """Mean distance of the labels from the simulator's level, over the run's own episodes."""
+        return float(np.abs(np.asarray(self.labels) - np.asarray(self.levels)).mean())
+
+    @property
+    def false_positives(self) -> float:
+        """Share of the run's failed episodes that were called a success; NaN without a failure."""
+        failed = ~np.asarray(self.success)
+        called = np.asarray(self.labels) >= SUCCESS
+        return float(called[failed].mean()) if failed.any() else float("nan")
+
+
+def baselines(lanes: Lanes, folder: Path, count: int) -> dict[str, tuple[bool, ...]]:
+    """Held-out success of noise that does not learn, kept in ``folder``."""
+    path = folder / f"baselines_{count}.json"
+    if path.is_file():
+        known = json.loads(path.read_text())
+        if known["policy_id"] == lanes.policy.spec.policy_id:
+            return {name: tuple(map(bool, rates)) for name, rates in known["success"].items()}
+    choosers: dict[str, NoiseChooser] = {
+        "w ~ N(0, I)": PriorNoise(), "w = 0": ConstantNoise(), "w ~ N(0, I/4)": PriorNoise(0.5),
+    }  # fmt: skip
+    found = {name: evaluate(lanes, chooser, count) for name, chooser in choosers.items()}
+    content = {"policy_id": lanes.policy.spec.policy_id, "success": found}
+    write_atomic(path, json.dumps(content) + "\n")
+    return found
+
+
+def evaluate(lanes: Lanes, chooser: NoiseChooser, count: int) -> tuple[bool, ...]:
+    """Success on the first ``count`` held-out layouts."""
+    results = lanes.run([Episode(held_out_seed(k), chooser, k) for k in range(count)])
+    return tuple(bool(result.success) for result in results)
+
+
+def run_seed(
+    lanes: Lanes, plan: RunPlan, judges: Mapping[str, Judge], seed: int, path: Path, say: OnLine
+) -> list[RunRecord]:
+    """The runs of one seed, from their file if it is there.
+
+    Args:
+        lanes: twins and policy; as many as there are judges is fastest.
+        plan: what the runs share.
+        judges: one a run, by arm.
+        seed: of the runs.
+        path: of the file.
+        say: told in a line of progress.
+
+    Raises:
+        CheckpointError: a file of other settings.
+    """
+    key = {
+        "format": FORMAT,
+        "policy_id": lanes.policy.spec.policy_id,
+        "learner": plan.config.to_mapping(),
+        "episodes": plan.episodes,
+        "held_out": plan.held_out,
+        "canary_every": plan.canary_every,
+        "points": list(plan.points),
+        "arms": list(judges),
+    }
+    if path.is_file():
+        return _read(path, key)
+    records = _run(lanes, plan, judges, seed, lambda text: say(f"{path.stem}: {text}"))
+    content = {"key": key, "runs": [asdict(record) for record in records]}
+    write_atomic(path, json.dumps(content) + "\n")
+    return records
+
+
+def _read(path: Path, key: Mapping[str, object]) -> list[RunRecord]:
+    content = json.loads(path.read_text())
+    if content["key"] != key:
+        raise CheckpointError(
+            "these runs were made with other settings",
+            got=str(path),
+            next_step="Take another folder, or delete this file.",
+        )
+    return [
+        RunRecord(
+            arm=str(run["arm"]),
+            seed=int(run["seed"]),
+            success=tuple(run["success"]),
+            levels=tuple(run["levels"]),
+            labels=tuple(run["labels"]),
+            final=tuple(run["final"]),
+            points=tuple((int(n), float(rate)) for n, rate in run["points"]),
+            grad_steps=int(run["grad_steps"]),
+        )
+        for run in content["runs"]
+    ]
+
+
+def _run(
+    lanes: Lanes, plan: RunPlan, judges: Mapping[str, Judge], seed: int, say: OnLine
+) -> list[RunRecord]:
+    policy = lanes.policy
+    learners = [Learner(plan.config, policy.spec, seed, decode=policy.decode) for _ in judges]
+    fleet = Fleet(learners) if fits_fleet(plan.config) else None
+    count = len(learners)
+    success: list[list[bool]] = [[] for _ in learners]
+    levels: list[list[int]] = [[] for _ in learners]
+    labels: list[list[float]] = [[] for _ in learners]
+    points: list[list[tuple[int, float]]] = [[] for _ in learners]
+    for index in range(plan.episodes):
+        every = plan.canary_every
+        plain = every > 0 and index % every == every - 1
+        choosers = [PriorNoise() if plain else chooser_of(learner) for learner in learners]
+        layout = training_seed(seed, index)
+        same = all(isinstance(chooser, PriorNoise) for chooser in choosers)
+        wanted = choosers[:1] if same else choosers  # plain noise is the same for every run
+        results = lanes.run([Episode(layout, chooser, index) for chooser in wanted])
+        for k, (learner, judge) in enumerate(zip(learners, judges.values(), strict=True)):
+            result = results[0 if same else k]
+            score = judge.score(result, seed)
+            learner.observe_episode(result, score)
+            success[k].append(bool(result.success))
+            levels[k].append(int(result.truth.score))
+            labels[k].append(score.value)
+        if fleet is not None:
+            fleet.update()
+        else:
+            for learner in learners:
+                learner.update()
+        done = index + 1
+        if done in plan.points:
+            for k, rates in enumerate(_evaluated(lanes, learners, plan.point_layouts)):
+                points[k].append((done, float(np.mean(rates))))
+        if done % 20 == 0:
+            recent = " ".join(f"{np.mean(s[-20:]):.2f}" for s in success)
+            say(f"{done} episodes, success of the last 20: {recent}")
+    final = _evaluated(lanes, learners, plan.held_out)
+    steps = [learner.metrics().grad_steps for learner in learners]
+    return [
+        RunRecord(
+            arm, seed, tuple(success[k]), tuple(levels[k]), tuple(labels[k]), final[k],
+            tuple(points[k]), steps[k],
+        )
+        for k, arm in zip(range(count), judges, strict=True)
+    ]  # fmt: skip
+
+
+def _evaluated(lanes: Lanes, learners: Sequence[Learner], count: int) -> list[tuple[bool, ...]]:
+    """Held-out success of every learner's present actor, all of them in the same waves."""
+    actors = [SteeredNoise(learner.actor_snapshot()) for learner in learners]
+    episodes = [Episode(held_out_seed(k), actor, k) for actor in actors for k in range(count)]
+    results = lanes.run(episodes)
+    return [
+        tuple(bool(r.success) for r in results[k * count : (k + 1) * count])
+        for k in range(len(actors))
+    ]
