@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Paired runs of one seed: the same layouts, noise and first weights, a judge each.
+"""Runs that advance together, an episode of every one at a time; their updates are one.
 
-The runs of a seed advance together, an episode of every one at a time. Finished, they are one
-file; what was stopped before begins that seed again, which costs a minute or two.
+Runs of one seed are paired: the same layouts, noise and first weights, a judge each. Finished,
+they are one file; what was stopped before that begins again, which costs a minute or two.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from roboreward_ros.files import write_atomic
 from roboreward_ros.sim.seeds import held_out_seed, training_seed
 from roboreward_ros.studies.lowdim.fleet import Fleet, fits_fleet
 from roboreward_ros.studies.lowdim.judges import SUCCESS, Judge
-from roboreward_ros.studies.lowdim.lanes import Episode, Lanes
+from roboreward_ros.studies.lowdim.lanes import Episode, LaneResult, Lanes
 from roboreward_ros.studies.online import chooser_of
 from roboreward_ros.studies.rollout import ConstantNoise, NoiseChooser, PriorNoise, SteeredNoise
 
@@ -49,6 +49,15 @@ class RunPlan:
     canary_every: int = 0
     points: tuple[int, ...] = ()
     point_layouts: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run to do: its arm in the study, who judges, its seed."""
+
+    arm: str
+    judge: Judge
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +124,15 @@ def evaluate(lanes: Lanes, chooser: NoiseChooser, count: int) -> tuple[bool, ...
     return tuple(bool(result.success) for result in results)
 
 
-def run_seed(
-    lanes: Lanes, plan: RunPlan, judges: Mapping[str, Judge], seed: int, path: Path, say: OnLine
+def run_together(
+    lanes: Lanes, plan: RunPlan, runs: Sequence[Run], path: Path, say: OnLine
 ) -> list[RunRecord]:
-    """The runs of one seed, from their file if it is there.
+    """Do some runs, or read them from their file if it is there.
 
     Args:
-        lanes: twins and policy; as many as there are judges is fastest.
+        lanes: twins and policy; as many as there are runs is fastest.
         plan: what the runs share.
-        judges: one a run, by arm.
-        seed: of the runs.
+        runs: their arms, judges and seeds.
         path: of the file.
         say: told in a line of progress.
 
@@ -139,11 +147,11 @@ def run_seed(
         "held_out": plan.held_out,
         "canary_every": plan.canary_every,
         "points": list(plan.points),
-        "arms": list(judges),
+        "runs": [[run.arm, run.seed] for run in runs],
     }
     if path.is_file():
         return _read(path, key)
-    records = _run(lanes, plan, judges, seed, lambda text: say(f"{path.stem}: {text}"))
+    records = _run(lanes, plan, runs, lambda text: say(f"{path.stem}: {text}"))
     content = {"key": key, "runs": [asdict(record) for record in records]}
     write_atomic(path, json.dumps(content) + "\n")
     return records
@@ -172,13 +180,10 @@ def _read(path: Path, key: Mapping[str, object]) -> list[RunRecord]:
     ]
 
 
-def _run(
-    lanes: Lanes, plan: RunPlan, judges: Mapping[str, Judge], seed: int, say: OnLine
-) -> list[RunRecord]:
+def _run(lanes: Lanes, plan: RunPlan, runs: Sequence[Run], say: OnLine) -> list[RunRecord]:
     policy = lanes.policy
-    learners = [Learner(plan.config, policy.spec, seed, decode=policy.decode) for _ in judges]
+    learners = [Learner(plan.config, policy.spec, run.seed, decode=policy.decode) for run in runs]
     fleet = Fleet(learners) if fits_fleet(plan.config) else None
-    count = len(learners)
     success: list[list[bool]] = [[] for _ in learners]
     levels: list[list[int]] = [[] for _ in learners]
     labels: list[list[float]] = [[] for _ in learners]
@@ -187,13 +192,9 @@ def _run(
         every = plan.canary_every
         plain = every > 0 and index % every == every - 1
         choosers = [PriorNoise() if plain else chooser_of(learner) for learner in learners]
-        layout = training_seed(seed, index)
-        same = all(isinstance(chooser, PriorNoise) for chooser in choosers)
-        wanted = choosers[:1] if same else choosers  # plain noise is the same for every run
-        results = lanes.run([Episode(layout, chooser, index) for chooser in wanted])
-        for k, (learner, judge) in enumerate(zip(learners, judges.values(), strict=True)):
-            result = results[0 if same else k]
-            score = judge.score(result, seed)
+        results = _episode(lanes, runs, choosers, index)
+        for k, (run, learner, result) in enumerate(zip(runs, learners, results, strict=True)):
+            score = run.judge.score(result, run.seed)
             learner.observe_episode(result, score)
             success[k].append(bool(result.success))
             levels[k].append(int(result.truth.score))
@@ -214,11 +215,25 @@ def _run(
     steps = [learner.metrics().grad_steps for learner in learners]
     return [
         RunRecord(
-            arm, seed, tuple(success[k]), tuple(levels[k]), tuple(labels[k]), final[k],
+            run.arm, run.seed, tuple(success[k]), tuple(levels[k]), tuple(labels[k]), final[k],
             tuple(points[k]), steps[k],
         )
-        for k, arm in zip(range(count), judges, strict=True)
+        for k, run in enumerate(runs)
     ]  # fmt: skip
+
+
+def _episode(
+    lanes: Lanes, runs: Sequence[Run], choosers: Sequence[NoiseChooser], index: int
+) -> list[LaneResult]:
+    """Episode ``index`` of every run; plain noise is simulated once for all runs of a seed."""
+    wanted: dict[tuple[int, int], Episode] = {}
+    keys = []
+    for k, (run, chooser) in enumerate(zip(runs, choosers, strict=True)):
+        key = (run.seed, -1 if isinstance(chooser, PriorNoise) else k)
+        keys.append(key)
+        wanted.setdefault(key, Episode(training_seed(run.seed, index), chooser, index))
+    done = dict(zip(wanted, lanes.run(list(wanted.values())), strict=True))
+    return [done[key] for key in keys]
 
 
 def _evaluated(lanes: Lanes, learners: Sequence[Learner], count: int) -> list[tuple[bool, ...]]:

@@ -18,7 +18,14 @@ from roboreward_ros.files import write_atomic
 from roboreward_ros.sim.tasks import find_task
 from roboreward_ros.studies.lowdim.judges import Judge
 from roboreward_ros.studies.lowdim.lanes import Lanes
-from roboreward_ros.studies.lowdim.runs import OnLine, RunPlan, RunRecord, baselines, run_seed
+from roboreward_ros.studies.lowdim.runs import (
+    OnLine,
+    Run,
+    RunPlan,
+    RunRecord,
+    baselines,
+    run_together,
+)
 from roboreward_ros.studies.lowdim.setup import Setup, SetupConfig, prepare
 
 JudgesOf = Callable[[Setup, int], Mapping[str, Judge]]
@@ -87,7 +94,8 @@ def run_task(
         runs: list[RunRecord] = []
         for seed in seeds:
             path = place / f"{name}_seed{seed}.json"
-            runs += run_seed(lanes, plan, judges_of(setup, seed), seed, path, say)
+            wanted = [Run(arm, judge, seed) for arm, judge in judges_of(setup, seed).items()]
+            runs += run_together(lanes, plan, wanted, path, say)
     finally:
         lanes.close()
     return TaskResult(spec.key, base, tuple(runs))
