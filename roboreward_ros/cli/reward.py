@@ -23,6 +23,16 @@ if TYPE_CHECKING:
     from roboreward_ros.studies.reward_eval import Report
 
 DEFAULT_RECIPE = "twin_small"
+TRAIN_HELP = """\
+Train a reward model; the same command goes on where a killed training stopped.
+
+  roboreward reward train --recipe tune_small --data DIR
+  roboreward reward train --recipe roboreward_v2 --model Qwen/Qwen3-VL-4B-Instruct \\
+      --revision COMMIT --data DIR --out DIR
+  accelerate launch --config_file config/reward_training/accelerate/fsdp.yaml \\
+      -m roboreward_ros.cli.main reward train --recipe roboreward_v2 ...
+  roboreward reward train --sim          # the shipped small model, from nothing
+"""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -31,19 +41,31 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     commands = reward.add_subparsers(dest="reward_command", required=True, metavar="COMMAND")
 
     train = commands.add_parser(
-        "train", help="train a small reward model; goes on where a killed training stopped"
+        "train",
+        help="train a reward model; goes on where a killed training stopped",
+        description=TRAIN_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     train.add_argument("--sim", action="store_true", help="on episodes of the simulated twin")
     train.add_argument(
         "--recipe",
-        default=DEFAULT_RECIPE,
-        help="name in config/reward_training, or a yaml file (default: %(default)s)",
+        default="",
+        help=f"name in config/reward_training, or a yaml file (with --sim: {DEFAULT_RECIPE})",
     )
     train.add_argument("--out", type=Path, help="folder (default: runs/rewards/<recipe>)")
-    train.add_argument("--data", type=Path, help="folder of clips (default: <out>/data)")
-    train.add_argument("--policy", default="demo", help="whose rollouts are among the clips")
     train.add_argument(
-        "--episodes", type=_count, default=448, help="rollouts of the evaluation; 0: none"
+        "--data",
+        type=Path,
+        help="labelled videos: train/metadata.jsonl and val/metadata.jsonl; "
+        "with --sim, folder of clips (default: <out>/data)",
+    )
+    train.add_argument("--model", default="", help="folder, short name or Hub id to begin with")
+    train.add_argument("--revision", default="", help="full commit hash of a Hub id")
+    train.add_argument("--keep-going", action="store_true", help="leave bad rows out, by name")
+    train.add_argument("--json", action="store_true", help="progress as JSON, an object a line")
+    train.add_argument("--policy", default="demo", help="--sim: whose rollouts are among the clips")
+    train.add_argument(
+        "--episodes", type=_count, default=448, help="--sim: rollouts of the evaluation; 0: none"
     )
     train.set_defaults(run=run_train)
 
@@ -71,8 +93,22 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run_train(args: argparse.Namespace) -> int:
+    """Fine-tune on labelled videos, or make the twin's small model."""
+    if args.sim:
+        return _train_on_twin(args)
+    if not args.recipe:
+        raise ConfigError(
+            "there is no recipe",
+            allowed=[name for name in _recipes() if name != DEFAULT_RECIPE],
+            next_step="Give --recipe NAME --data DIR; or --sim for the twin's small model.",
+        )
+    from roboreward_ros.cli.reward_finetune import finetune
+
+    return finetune(args, _recipe_path(args.recipe))
+
+
+def _train_on_twin(args: argparse.Namespace) -> int:
     """Collect, train, choose the best, save, evaluate, save again with what was measured."""
-    _require_sim(args.sim, "train")
     import torch
 
     from roboreward_ros.policies.diffusion import load_policy
@@ -83,7 +119,7 @@ def run_train(args: argparse.Namespace) -> int:
     from roboreward_ros.studies.reward_data import CollectConfig, collect
 
     torch.set_num_threads(1)
-    path = _recipe_path(args.recipe)
+    path = _recipe_path(args.recipe or DEFAULT_RECIPE)
     recipe = load_recipe(path)
     out: Path = args.out or Path("runs/rewards") / path.stem
     data: Path = args.data or out / "data"
@@ -209,9 +245,11 @@ def _require_sim(sim: bool, command: str) -> None:
 def _recipe_path(name: str) -> Path:
     if name.endswith((".yaml", ".yml")):
         return Path(name)
-    folder = config_dir() / "reward_training"
-    path = folder / f"{name}.yaml"
+    path = config_dir() / "reward_training" / f"{name}.yaml"
     if not path.is_file():
-        there = sorted(item.stem for item in folder.glob("*.yaml"))
-        raise ConfigError("unknown recipe", got=name, allowed=there)
+        raise ConfigError("unknown recipe", got=name, allowed=_recipes())
     return path
+
+
+def _recipes() -> list[str]:
+    return sorted(item.stem for item in (config_dir() / "reward_training").glob("*.yaml"))

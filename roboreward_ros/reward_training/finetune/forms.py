@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from roboreward_ros.episodes.exchange.labelled_layout import LayoutRow
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.reward_training.finetune.recipe import FinetuneConfig, Head, Keyframes
-from roboreward_ros.reward_training.finetune.rows import LabelledRow
 from roboreward_ros.rewards.config import Option, build_config
 from roboreward_ros.rewards.lrm_completion import QUESTION as COMPLETION
 from roboreward_ros.rewards.lrm_completion import LrmCompletionConfig
@@ -130,7 +130,7 @@ class Form:
         return self._video
 
     def examples(
-        self, rows: Sequence[LabelledRow], hashes: Mapping[Path, str], count: Callable[[str], int]
+        self, rows: Sequence[LayoutRow], hashes: Mapping[Path, str], count: Callable[[str], int]
     ) -> list[Example]:
         """What there is to learn from labelled videos, in their order.
 
@@ -154,7 +154,7 @@ class Form:
             )
         return _balanced(found) if self.head is Head.COMPLETION else found
 
-    def _of(self, row: LabelledRow, video: str, count: Callable[[str], int]) -> list[Example]:
+    def _of(self, row: LayoutRow, video: str, count: Callable[[str], int]) -> list[Example]:
         if self.head is Head.RUBRIC:
             return [Example(video, row.task, (), row.reward - RUBRIC_MIN)]
         keyframes, frames = self._keyframes, count(video)

@@ -19,7 +19,7 @@ import numpy as np
 
 from roboreward_ros.errors import FormatError, RewardSourceError, RoboRewardError
 from roboreward_ros.files import write_atomic
-from roboreward_ros.reward_training.finetune.rows import file_sha256
+from roboreward_ros.reward_training.data.content import file_sha256
 from roboreward_ros.rewards.video_file import read_video
 
 FORMAT = 1

@@ -9,10 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from roboreward_ros.episodes.exchange.labelled_layout import (
+    LayoutRow,
+    Problem,
+    find_table,
+    read_table,
+    stop,
+)
+from roboreward_ros.errors import ConfigError, FormatError
 from roboreward_ros.reward_training.finetune.forms import Example, Form, digest_of
 from roboreward_ros.reward_training.finetune.frames import FrameStore
 from roboreward_ros.reward_training.finetune.recipe import FinetuneConfig
-from roboreward_ros.reward_training.finetune.rows import LabelledRow, read_rows
 
 TRAIN, VALIDATION = "train", "val"
 OnVideos = Callable[[str, int, int], object]
@@ -44,18 +51,32 @@ class Material:
 
 def read_tables(
     config: FinetuneConfig, *, keep_going: bool = False
-) -> tuple[dict[str, list[LabelledRow]], list[str]]:
+) -> tuple[dict[str, list[LayoutRow]], list[str]]:
     """Rows by split, and what was wrong with others; cheap, before anything is loaded.
 
     Raises:
         ConfigError: a split is missing.
         FormatError: a bad row (unless ``keep_going``).
     """
-    tables: dict[str, list[LabelledRow]] = {}
+    tables: dict[str, list[LayoutRow]] = {}
     problems: list[str] = []
+
+    def skip(problem: Problem) -> None:
+        problems.append(str(problem))
+
     for split in (TRAIN, VALIDATION):
-        tables[split], wrong = read_rows(Path(config.data), split, keep_going=keep_going)
-        problems += wrong
+        folder = Path(config.data)
+        table = find_table(folder, split)
+        if table.parent == folder:
+            raise ConfigError(
+                "the labelled videos are not split",
+                got=str(table),
+                allowed=f"{TRAIN}/ to learn from and {VALIDATION}/ to choose the weights by",
+                next_step="`roboreward reward data make` splits them by content.",
+            )
+        tables[split] = list(read_table(table, skip if keep_going else stop))
+        if not tables[split]:
+            raise FormatError(f"{table} holds no usable row", got=f"{len(problems)} bad ones")
     return tables, problems
 
 
