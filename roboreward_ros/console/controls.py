@@ -19,6 +19,7 @@ KIND = {
     Phase.RESETTING: "move",
     Phase.READY: "move",
     Phase.RUNNING: "move",
+    Phase.TAKEOVER: "hand",
     Phase.WAIT_RESET: "ask",
     Phase.ASK: "ask",
     Phase.PAUSED: "ask",
@@ -26,7 +27,7 @@ KIND = {
     Phase.DONE: "done",
     "GONE": "fault",
 }
-MOTION = (Phase.RUNNING, Phase.READY)
+MOTION = (Phase.RUNNING, Phase.TAKEOVER, Phase.READY)
 
 
 def show(element: Element, visible: bool) -> None:
@@ -131,6 +132,8 @@ class Controls:
                 self._success = Key("Success", "s", f"{press}('label', 's')", "rr-yes")
                 self._failure = Key("Failure", "f", f"{press}('label', 'f')", "rr-no")
                 self._hold = Key("Hold", "space", f"{press}('hold')")
+                self._take_over = Key("Move the arm yourself", "m", f"{press}('take_over')")
+                self._give_back = Key("Give the arm back", "m", f"{press}('give_back')", "rr-go")
                 self._discard = Key("Redo", "r", f"{press}('discard')")
                 self._undo = Key("Undo", "u", f"{press}('undo')")
                 self._edit = Key("Task", "t", "window.roboreward.own('t')")
@@ -158,6 +161,7 @@ class Controls:
             data_last=view.last_episode_id,
             data_card=self._screen.card or (view.asked[0] if view.asked else ""),
             data_allowed=" ".join(view.allowed),
+            data_mine=str(self._screen.has_seat()).lower(),
         )
         self._keys(view, facts, running)
         self._who()
@@ -172,6 +176,8 @@ class Controls:
         self._success.show(judge, "Success" if running else f"Success: {about}")
         self._failure.show(judge, "Failure" if running else f"Failure: {about}")
         self._hold.show("hold" in can and view.phase != Phase.PAUSED)
+        self._take_over.show("take_over" in can)
+        self._give_back.show("give_back" in can)
         self._discard.show("discard" in can and bool(about), "Redo" if running else "Discard")
         last = next((e for e in facts.labels if not e.undone and e.key != "u"), None)
         undo = "" if last is None else f"Undo {last.key} of {last.episode_id}"
@@ -182,7 +188,7 @@ class Controls:
 
     def _who(self) -> None:
         viewer, name = self._screen.hub.seat.holder()
-        mine = viewer == self._screen.viewer
+        mine = self._screen.has_seat()
         self._seat.set_text(
             "You have the controls" if mine else f"{name} has the controls" * bool(viewer)
         )

@@ -9,10 +9,14 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from roboreward_ros.clock import Clock
+from roboreward_ros.console.hands import Hand, HandMap
 from roboreward_ros.console.live import LiveCameras
 from roboreward_ros.console.seat import Seat
+from roboreward_ros.errors import RoboRewardError
 from roboreward_ros.protocols import RewardDesk, RunWatch, SessionClient
+from roboreward_ros.session.events import Phase
 from roboreward_ros.types import (
+    FloatArray,
     LearnerView,
     PartHealth,
     RunFacts,
@@ -52,6 +56,8 @@ class Hub:
         desk: of the rewards.
         clock: stamps the log.
         title: of the run.
+        hand: moves the arm for a person; None where nobody can take it over from here.
+        hands: what keys and pads mean.
     """
 
     def __init__(
@@ -61,11 +67,15 @@ class Hub:
         desk: RewardDesk,
         clock: Clock,
         title: str = "",
+        hand: Hand | None = None,
+        hands: HandMap | None = None,
     ) -> None:
         self.client = client
         self.desk = desk
         self.clock = clock
         self.title = title
+        self.hands = hands or HandMap()
+        self._hand = hand
         self.seat = Seat(clock)
         self.cameras = LiveCameras()
         self._watch = watch
@@ -115,6 +125,22 @@ class Hub:
         what = f"{request.verb} {request.text} {request.episode_id}".split()
         self.log(f"{name or 'operator'}: {' '.join(what)}")
         return answer
+
+    def move(self, viewer: str, velocity: FloatArray | None, opening: float | None) -> None:
+        """A viewer moves the arm; without effect where they do not have it.
+
+        Args:
+            viewer: whose page.
+            velocity: see ``Hand.move``; None says nothing of it.
+            opening: of the gripper; None leaves it.
+        """
+        holds = self.seat.holder()[0] == viewer
+        if self._hand is None or not holds or self.view().phase != Phase.TAKEOVER:
+            return
+        if velocity is not None:
+            self._hand.move(velocity)
+        if opening is not None:
+            self._hand.grip(opening)
 
     # What the owner puts in.
 
@@ -167,3 +193,34 @@ class Hub:
         """Log lines with a larger number, oldest first."""
         with self._mutex:
             return [line for line in self._log if line.number > after]
+
+
+class SeatClient:
+    """Protocols ``SessionClient`` and ``Hand`` for a device beside the pages: it needs the seat.
+
+    Args:
+        hub: shared.
+        name: of the device, for people.
+    """
+
+    def __init__(self, hub: Hub, name: str) -> None:
+        self._hub = hub
+        self._name = name
+
+    def view(self) -> SessionView:
+        return self._hub.view()
+
+    def send(self, request: VerbRequest) -> VerbAnswer:
+        self._hub.seat.alive(self._name)
+        try:
+            return self._hub.press(self._name, self._name, request)
+        except RoboRewardError as error:
+            self._hub.log(f"{self._name}: {error}", bad=True)
+            raise
+
+    def move(self, velocity: FloatArray) -> None:
+        self._hub.seat.alive(self._name)
+        self._hub.move(self._name, velocity, None)
+
+    def grip(self, opening: float) -> None:
+        self._hub.move(self._name, None, opening)

@@ -12,6 +12,7 @@ from nicegui import run, ui
 from nicegui.events import GenericEventArguments
 
 from roboreward_ros.console.controls import Controls
+from roboreward_ros.console.handling import Handling
 from roboreward_ros.console.hub import Hub
 from roboreward_ros.console.panels import (
     Camera,
@@ -48,6 +49,7 @@ class Screen:
             with ui.element("div").classes("rr-col"):
                 self.camera = Camera(hub)
                 self.controls.draw_keys()
+                self.handling = Handling(self)
                 self.queue = Queue(self)
                 self.where = Where()
                 self.log = Log()
@@ -63,6 +65,7 @@ class Screen:
         self.hub.seat.alive(self.viewer)
         view, facts = self.hub.view(), self.hub.facts()
         self.controls.refresh(view, facts)
+        self.handling.refresh(view)
         self.camera.refresh(view)
         self.queue.refresh(facts.queue)
         self.where.refresh(view)
@@ -71,6 +74,10 @@ class Screen:
         self.sources.refresh(facts)
         self.learner.refresh(self.hub.learner(), self.hub.health())
         self.log.refresh(facts.labels, self.hub)
+
+    def has_seat(self) -> bool:
+        """Whether this viewer acts."""
+        return self.hub.seat.holder()[0] == self.viewer
 
     def tell(self, text: str, *, bad: bool = False) -> None:
         """A line for this viewer."""
@@ -106,6 +113,10 @@ class Screen:
             return
         await self.press(*texts)
 
+    def on_hand(self, event: GenericEventArguments) -> None:
+        """Where the person's keys and sticks are now."""
+        self.handling.command(event.args if isinstance(event.args, dict) else {})
+
     def _words(self, event: GenericEventArguments) -> dict[str, object]:
         """What a press carries; the page hears at once that it came."""
         words = event.args if isinstance(event.args, dict) else {}
@@ -136,10 +147,12 @@ def add_page(app: FastAPI, hub: Hub) -> None:
     def page() -> None:
         client = ui.context.client
         ui.add_head_html('<link rel="stylesheet" href="/console/console.css">')
+        ui.add_body_html(f"<script>window.roborewardHands = {hub.hands.for_page()}</script>")
         ui.add_body_html('<script src="/console/console.js" defer></script>')
         screen = Screen(hub, client.id)
         ui.on("console_verb", screen.on_verb)
         ui.on("console_key", screen.on_key)
+        ui.on("console_hand", screen.on_hand)
         screen.refresh()
         ui.timer(REFRESH_S, screen.refresh)
         client.on_disconnect(lambda: hub.seat.leave(screen.viewer))

@@ -19,11 +19,15 @@ from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import CompressedImage
 
 import roboreward_ros.msg as msg
-from roboreward_ros.console.hub import Hub
+from roboreward_ros.console.hands import load_hands
+from roboreward_ros.console.hub import Hub, SeatClient
 from roboreward_ros.console.live import CAMERA
 from roboreward_ros.console.server import ConsoleServer, ServerConfig
+from roboreward_ros.console.terminal import Keyboard
 from roboreward_ros.evaluation.run_watch import StoreWatch
 from roboreward_ros.rewards.registry import SOURCES
+from roboreward_ros.ros.hand import RosHand
+from roboreward_ros.ros.joy_pad import JoyPad
 from roboreward_ros.ros.lifecycle import HostNode
 from roboreward_ros.ros.params import HostConfig, option
 from roboreward_ros.ros.qos import EVENT, LATCHED, SENSOR
@@ -40,6 +44,7 @@ class ConsoleConfig(HostConfig):
     port: int = option(8642, "port of the web page")
     token_file: str = option("", "file with the token, readable by its owner only")
     frame_hz: float = option(10.0, "live pictures a second and viewer, at most")
+    hands: str = option("default", "config/hands/<hands>.yaml: what keys, pads and pedals do")
 
     def __post_init__(self) -> None:
         HostConfig.__post_init__(self)
@@ -56,6 +61,7 @@ class ConsoleNode(HostNode[ConsoleConfig]):
     def __init__(self, **arguments: object) -> None:
         super().__init__("console_node", ConsoleConfig, **arguments)  # type: ignore[arg-type]
         self._server: ConsoleServer | None = None
+        self._pad: JoyPad | None = None
 
     def _setup(self) -> None:
         config = self.config
@@ -63,7 +69,11 @@ class ConsoleNode(HostNode[ConsoleConfig]):
         session = RosSession(self, lambda view: self._hub.heard_session(view))
         desk = RosRewardDesk(self, tuple(sorted(SOURCES)))
         title = f"{self.get_namespace().strip('/')} {Path(config.run_dir).name}".strip()
-        self._hub = Hub(session, StoreWatch(config.run_dir), desk, self.clock, title)
+        hands, watch = load_hands(config.hands), StoreWatch(config.run_dir)
+        self._hub = Hub(session, watch, desk, self.clock, title, RosHand(self), hands)
+        seat = SeatClient(self._hub, "gamepad")
+        keyboard = Keyboard(seat, self.clock, hands=hands)
+        self._pad = JoyPad(self, hands, keyboard.press, session.view, seat.move, seat.grip)
         self.create_subscription(CompressedImage, "image/compressed", self._on_image, SENSOR)
         self.create_subscription(msg.LearnerStatus, "learner", self._on_learner, LATCHED)
         self.create_subscription(msg.Reward, "reward", self._on_reward, EVENT)
@@ -73,6 +83,8 @@ class ConsoleNode(HostNode[ConsoleConfig]):
         self.get_logger().info(f"console: http://{config.address}:{config.port}/")
 
     def _teardown(self) -> None:
+        if self._pad is not None:
+            self._pad.close()
         if self._server is not None:
             self._server.close()
         self._server = None

@@ -12,7 +12,10 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from roboreward_ros.console.terminal import run_terminal
+from roboreward_ros.console.hands import load_hands
+from roboreward_ros.console.terminal import Keyboard, run_terminal
+from roboreward_ros.ros.hand import RosHand
+from roboreward_ros.ros.joy_pad import JoyPad
 from roboreward_ros.ros.lifecycle import HostNode
 from roboreward_ros.ros.params import HostConfig, option
 from roboreward_ros.ros.session_client import RosSession
@@ -26,6 +29,7 @@ class TerminalConfig(HostConfig):
     """Parameters of terminal_node; help texts are the fields' metadata."""
 
     operator: str = option("", "name that the labels carry")
+    hands: str = option("default", "config/hands/<hands>.yaml: what keys, pads and pedals do")
 
 
 class TerminalNode(HostNode[TerminalConfig]):
@@ -34,11 +38,16 @@ class TerminalNode(HostNode[TerminalConfig]):
     def __init__(self, **arguments: object) -> None:
         super().__init__("terminal_node", TerminalConfig, **arguments)  # type: ignore[arg-type]
         self._thread: threading.Thread | None = None
+        self._pad: JoyPad | None = None
         self._closing = threading.Event()
 
     def _setup(self) -> None:
         self._closing.clear()
         self._session = RosSession(self)
+        hands, hand = load_hands(self.config.hands), RosHand(self)
+        self._keyboard = Keyboard(self._session, self.clock, self.config.operator, hand, hands)
+        pad = Keyboard(self._session, self.clock, self.config.operator, hand, hands)
+        self._pad = JoyPad(self, hands, pad.press, self._session.view, hand.move, hand.grip)
         self._thread = threading.Thread(target=self._serve, name="terminal worker", daemon=True)
 
     def _start(self) -> None:
@@ -48,7 +57,7 @@ class TerminalNode(HostNode[TerminalConfig]):
     def _serve(self) -> None:
         code, reason = 0, "the person left"
         try:
-            run_terminal(self._session, self.clock, self.config.operator, self._closing.is_set)
+            run_terminal(self._session, self._keyboard, self._closing.is_set)
         except Exception as error:
             code, reason = 1, str(error)
             self.get_logger().error(reason)
@@ -56,6 +65,8 @@ class TerminalNode(HostNode[TerminalConfig]):
 
     def _teardown(self) -> None:
         self._closing.set()
+        if self._pad is not None:
+            self._pad.close()
         if self._thread is not None and self._thread.is_alive():
             self._thread.join(CLOSE_S)
         self._thread = None

@@ -133,7 +133,7 @@ def test_the_command_joins_the_namespace_of_a_run(tmp_path):
 SCRIPT = """
 import sys
 from roboreward_ros.clock import SystemClock
-from roboreward_ros.console.terminal import run_terminal
+from roboreward_ros.console.terminal import Keyboard, run_terminal
 from roboreward_ros.types import SessionView, VerbAnswer
 
 class Client:
@@ -144,7 +144,8 @@ class Client:
             file.write(f"SENT {request.verb} {request.text} {request.episode_id}\\n")
         return VerbAnswer("ok")
 
-run_terminal(Client(), SystemClock(), "ada", lambda: False)
+client = Client()
+run_terminal(client, Keyboard(client, SystemClock(), "ada"), lambda: False)
 """
 
 

@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from roboreward_ros.episodes.ledger import OPERATOR, Ledger
 from roboreward_ros.episodes.store import EpisodeStore
+from roboreward_ros.types import StepFlag
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 
@@ -139,6 +140,37 @@ def test_a_candidate_is_tried_in_the_shadow_compared_and_promoted(viewer):
     expect(viewer.at("agreement")).to_contain_text("degraded against ground_truth: n = ")
     viewer.at("promote").click()
     expect(viewer.at("active-source")).to_contain_text("degraded")
+
+
+def test_the_operator_takes_the_arm_over_and_gives_it_back_in_mid_episode(viewer, stack):
+    viewer.running()
+    index = int(re.search(r"episode (\d+)", viewer.at("episode").inner_text()).group(1))
+    episode_id = f"ep_{index:06d}"
+    viewer.press("m")
+    viewer.phase("TAKEOVER")
+    expect(viewer.at("handling")).to_contain_text("You move the arm")
+    viewer.page.keyboard.down("ArrowUp")
+    viewer.page.keyboard.down("p")
+    viewer.page.wait_for_timeout(1500)
+    viewer.page.keyboard.up("p")
+    viewer.page.keyboard.up("ArrowUp")
+    viewer.press("m")
+    viewer.phase("RUNNING")
+    expect(viewer.at("handling")).to_be_hidden()
+    viewer.press("s")
+    expect(viewer.at("labels")).to_contain_text(f"{episode_id}: success")
+    episode = EpisodeStore(stack.run_dir).open(episode_id)
+    by_hand = [bool(flag & StepFlag.TAKEOVER) for flag in episode.flags()]
+    first, last = by_hand.index(True), len(by_hand) - by_hand[::-1].index(True)
+    assert all(by_hand[first:last])  # one stretch
+    assert first > 0
+    assert episode.summary.taint == ("takeover",)
+    moved = episode.actions()[first:last]
+    assert moved[:, 0].max() == pytest.approx(0.02, abs=1e-3)  # 0.1 m/s at 5 Hz
+    assert abs(moved[-1, :6]).max() < 1e-3  # the arm waited for the policy's decision
+    assert moved[-1, 6] == 0.0
+    size = episode.summary.meta.chunk_size
+    assert last == len(by_hand) or last % size == 0
 
 
 def test_a_task_full_of_html_stays_text(viewer):

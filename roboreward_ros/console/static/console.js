@@ -8,6 +8,7 @@ window.roboreward = (() => {
   const OPENING_MS = 3000;
   const NOT_SENT = "Not connected: the press was not sent";
   const NO_ANSWER = "No answer: the press may be lost. If the arm must stop now, use its own stop.";
+  const KNOWN = "enter space s f 1 2 3 4 5 r m u t q a g c ?".split(" ");
   const COVERED = "A list or a dialog is open: the press was not sent";
   let armed = { what: "", until: 0 };
   let number = 0;
@@ -58,17 +59,19 @@ window.roboreward = (() => {
     return false;
   }
 
+  const running = (s) => ["RUNNING", "TAKEOVER", "READY"].includes(s.phase);
+
   function target(s) {
-    if (s.phase === "RUNNING" || s.phase === "READY") return s.episode;
+    if (running(s)) return s.episode;
     return s.card || s.last;
   }
 
   function press(verb, text = "", episode = null) {
     if (!online()) { say(NOT_SENT); return; }
     const s = seen();
-    if (verb === "confirm_reset" || verb === "start") episode = s.episode ?? "";
+    if (["confirm_reset", "start", "take_over", "give_back"].includes(verb)) episode = s.episode ?? "";
     if (verb === "label" || verb === "discard") episode = episode ?? target(s);
-    if (verb === "discard" && s.phase !== "RUNNING" && s.phase !== "READY" &&
+    if (verb === "discard" && !running(s) &&
         !confirmed("discard" + episode, `Press r again to discard ${episode}`)) return;
     if (verb === "quit" && !confirmed("quit", "Press q again to stop the session and leave")) return;
     if (verb === "stop" && !confirmed("stop", "Press again to stop the loop")) return;
@@ -82,22 +85,88 @@ window.roboreward = (() => {
     if (at.closest?.("input:not([role=combobox]), textarea, [contenteditable]")) return;
     // Enter presses the button that has the focus. Space always holds the arm.
     if (event.key === "Enter" && at.closest?.("button, a, [role=combobox]")) return;
-    const name = { Enter: "enter", " ": "space" }[event.key] ?? event.key.toLowerCase();
-    const known = "enter space s f 1 2 3 4 5 r u t q a g c ?".split(" ").includes(name);
-    if (!known) return;
+    const pressed = { Enter: "enter", " ": "space" }[event.key] ?? event.key.toLowerCase();
+    if (handling() && hands.keys[pressed]) {
+      event.preventDefault();
+      held.add(hands.keys[pressed]);
+      return;
+    }
+    const name = hands.aliases[pressed] ?? pressed;
+    if (!KNOWN.includes(name)) return;
     event.preventDefault();
     if (event.repeat) return; // a key that is held down counts once
     // Over an open list or dialog, one that is just closing too, only the hold goes through.
     if (name !== "space" && document.querySelector(".q-menu, .q-dialog")) { say(COVERED); return; }
+    act(name);
+  }
+
+  function act(name) {
     const s = seen();
     if (name === "enter") press(s.phase === "WAIT_RESET" ? "confirm_reset" : "start");
     else if (name === "space") press("hold");
     else if ("sf12345".includes(name)) press("label", name);
     else if (name === "r") press("discard");
+    else if (name === "m") press(s.phase === "TAKEOVER" ? "give_back" : "take_over");
     else if (name === "u") press("undo");
     else if (name === "q") press("quit");
     else own(name); // t, a, g, c and ?: the page's own
   }
+
+  // While a person moves the arm: what is held down goes out ten times a second, rest too, so that
+  // a page that is gone, or a key whose release was never heard of, stops the arm.
+  const hands = window.roborewardHands ?? { deadZone: 1, keys: {}, aliases: {}, axes: {}, buttons: {} };
+  const held = new Set();
+  let padDown = new Set();
+  const handling = () => seen().phase === "TAKEOVER" && seen().mine === "true";
+  const other = (motion) => motion.slice(0, -1) + (motion.endsWith("+") ? "-" : "+");
+
+  // Gamepads: axes push motions, buttons push motions or press keys, once for each time.
+  function readPads(push) {
+    const down = new Set();
+    for (const pad of navigator.getGamepads?.() ?? []) {
+      if (!pad?.connected) continue;
+      pad.axes.forEach((value, k) => {
+        const way = (Math.abs(value) - hands.deadZone) / (1 - hands.deadZone);
+        const motion = hands.axes[k];
+        if (motion && way > 0) push[value > 0 ? motion : other(motion)] = Math.min(way, 1);
+      });
+      pad.buttons.forEach((button, k) => {
+        const word = hands.buttons[k];
+        if (!word || !button.pressed) return;
+        down.add(word);
+        if (!KNOWN.includes(word)) push[word] = Math.max(button.value, push[word] ?? 0);
+        else if (!padDown.has(word)) act(word);
+      });
+    }
+    padDown = down;
+  }
+
+  function beat() {
+    const push = {};
+    readPads(push);
+    if (!handling()) { held.clear(); return; }
+    held.forEach((motion) => { push[motion] = 1; });
+    const gripper = push.open ? "open" : push.close ? "close" : null;
+    if (online()) emitEvent("console_hand", { push, gripper });
+  }
+
+  function letGo(event) {
+    if (event.key) held.delete(hands.keys[event.key.toLowerCase()]);
+    else held.clear();
+    document.querySelectorAll("[data-down]").forEach((button) => button.removeAttribute("data-down"));
+  }
+
+  document.addEventListener("keyup", letGo);
+  for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, letGo);
+  window.addEventListener("blur", letGo);
+  document.addEventListener("visibilitychange", letGo);
+  document.addEventListener("pointerdown", (event) => {
+    const button = event.target.closest?.("[data-motion]");
+    if (!button) return;
+    held.add(button.dataset.motion);
+    button.dataset.down = "1";
+  });
+  setInterval(beat, 100);
 
   const own = (name) => send("console_key", { key: name });
 
