@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from roboreward_ros.cli import policy_robot
 from roboreward_ros.cli.preflight import config_dir
 from roboreward_ros.errors import ConfigError
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 DEFAULT_RECIPE = "widowx_twin"
 NOISES = ("prior", "zero", "half", "quarter")
 REPORTED = ("prior", "zero")
+TWIN_EPISODES = 100
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -57,7 +59,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     evaluate.add_argument(
         "--task", action="append", help="sentence; repeat for more (default: all)"
     )
-    evaluate.add_argument("--episodes", type=_count, default=100, help="per row (%(default)s)")
+    evaluate.add_argument(
+        "--episodes", type=_count, help="per row (default: 100 on the twin, 20 on the arm)"
+    )
+    evaluate.add_argument("--seed", type=_count, help="arm: of the assignment (default: random)")
+    evaluate.add_argument("--max-steps", type=_count, default=0, help="arm: 0: the task's own")
     evaluate.add_argument(
         "--noise", nargs="+", choices=NOISES, default=list(REPORTED), help="rows of the table"
     )
@@ -68,6 +74,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="also try so many constant latents: shows whether the noise steers (%(default)s)",
     )
     evaluate.add_argument("--json", action="store_true", help="one JSON object instead of tables")
+    policy_robot.add_arguments(evaluate)
     evaluate.set_defaults(run=run_eval)
 
 
@@ -150,17 +157,20 @@ def run_train(args: argparse.Namespace) -> int:
 
 
 def run_eval(args: argparse.Namespace) -> int:
-    """Print success per task and choice of the noise."""
-    _require_sim(args.sim, "eval")
-    if args.episodes < 1:
+    """Print success per task and choice of the noise, or compare on the arm."""
+    if args.episodes is not None and args.episodes < 1:
         raise ConfigError("--episodes of an evaluation", got=args.episodes, allowed=">= 1")
+    if args.robot:
+        return policy_robot.run_robot_eval(args)
+    _require_sim(args.sim, "eval", "--sim, --robot")
+    episodes = args.episodes or TWIN_EPISODES
     from roboreward_ros.policies.diffusion import load_policy
     from roboreward_ros.studies.policy_bench import PolicyBench
 
     bench = PolicyBench(load_policy(args.policy), args.policy, _show_trial)
     report: dict[str, Json] = {}
     for task in args.task or bench.policy.spec.tasks:
-        results = bench.measure(task, args.noise, args.episodes)
+        results = bench.measure(task, args.noise, episodes)
         rates = bench.constants(task, args.constants) if args.constants else []
         report[task] = {
             **_numbers(args.noise, results),
@@ -184,12 +194,12 @@ def _count(text: str) -> int:
     return value
 
 
-def _require_sim(sim: bool, command: str) -> None:
+def _require_sim(sim: bool, command: str, allowed: str = "--sim") -> None:
     if not sim:
         raise ConfigError(
-            f"policy {command} works on the simulated twin in this release",
-            got="no --sim",
-            allowed="--sim",
+            f"policy {command} must be told where",
+            got=f"none of {allowed}",
+            allowed=allowed,
             next_step=f"Run: roboreward policy {command} --sim",
         )
 

@@ -64,6 +64,7 @@ class ArmStatus:
         ready: reset, and no episode since.
         episode_id: running or about to; "" for none.
         step: of the running episode.
+        ending: its end was asked for and comes within a control period or two.
         fault: why the last episode or reset failed; cleared by a reset that works.
         dropped: actions for another step or episode since start.
         late: control periods without their action since start.
@@ -72,6 +73,7 @@ class ArmStatus:
     ready: bool = False
     episode_id: str = ""
     step: int = 0
+    ending: bool = False
     fault: str = ""
     dropped: int = 0
     late: int = 0

@@ -126,6 +126,7 @@ class Exchange:
             if self._episode is None or self._episode.episode_id != episode_id:
                 return False
             self._episode.end = self._episode.end or cause
+            self._status = replace(self._status, ending=True)
             self._changed.notify_all()
             return True
 
@@ -204,7 +205,7 @@ class Exchange:
         """The episode is over."""
         with self._changed:
             self._episode = self._action = None
-            self._status = replace(self._status, episode_id="", step=0)
+            self._status = replace(self._status, episode_id="", step=0, ending=False)
 
     def close(self) -> None:
         """Nobody does jobs any more; those that wait are refused."""

@@ -46,6 +46,7 @@ _REFUSED = {
     Refusal.FAULT: srv.BeginEpisode.Response.FAULT,
 }
 _POLL_S = 0.05
+END_NS = 3_000_000_000
 
 
 class StatePublisher:
@@ -207,6 +208,7 @@ class ArmServer:
         """On the work server's thread."""
         result = ResetRobot.Result()
         request = goal.request
+        self._await_end()
         if self._loop.status.episode_id:
             result.error_code = result.FAULT
             result.error_msg = f"episode {self._loop.status.episode_id} is running; end it first"
@@ -232,6 +234,13 @@ class ArmServer:
         result.duration_s = (clock.steady_ns() - began_ns) * 1e-9
         self._judge(future, result)
         return goal.canceled(result) if goal.cancel_reason else result
+
+    def _await_end(self) -> None:
+        """An episode that is ending is no reason to refuse: whoever ended it asks at once."""
+        clock = self._node.clock
+        due_ns = clock.steady_ns() + END_NS
+        while self._loop.status.ending and clock.steady_ns() < due_ns:
+            clock.sleep(_POLL_S)
 
     def _judge(self, future: Future[RobotState], result: ResetRobot.Result) -> None:
         try:

@@ -269,3 +269,15 @@ def test_a_refused_configuration_ends_the_process_with_code_2(
     assert process.returncode == code, output
     assert named in output
     assert "terminate called" not in output
+
+
+def test_a_reset_right_after_the_end_was_asked_for_waits_for_it(ros, arm_client, arm):
+    arm(control_hz=2.0)
+    arm_client.answer = False
+    assert arm_client.begin(max_steps=1000).error_code == 0
+    ros.spin_until(lambda: arm_client.states)
+    refused = arm_client.reset()
+    assert refused.error_code == refused.FAULT
+    assert "end it first" in refused.error_msg
+    assert arm_client.end().error_code == 0
+    assert arm_client.reset().error_code == 0

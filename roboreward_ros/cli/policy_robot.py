@@ -1,0 +1,270 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``roboreward policy eval --robot``: base and steered policy on the arm, blinded, judged by eye.
+
+Starts the arm's part of the stack (no learner, no reward, no console) with its output in files, and
+leads the person through the trials in the foreground. The same command goes on where it ended.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import getpass
+import hashlib
+import json
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from roboreward_ros.cli.launch import (
+    LOG_FORMAT,
+    child_of,
+    run_dir_lock,
+    signals_to,
+    write_parameters,
+)
+from roboreward_ros.cli.preflight import config_dir, described_policy, policy_folder, preflight
+from roboreward_ros.cli.supervisor import Supervisor
+from roboreward_ros.dsrl.actor import load_actor
+from roboreward_ros.errors import ConfigError, StackError
+from roboreward_ros.evaluation.arm_trials.book import TrialBook
+from roboreward_ros.evaluation.arm_trials.plan import TrialPlan, assign, load_plan, save_plan
+from roboreward_ros.evaluation.arm_trials.report import make_report, report_json, report_lines
+from roboreward_ros.files import write_atomic
+from roboreward_ros.robot.task_profile import find_task
+from roboreward_ros.stack import Stack, parse_assignments
+
+PARTS = ("robot_node", "camera_node", "recorder_node", "policy_node")
+TRIALS_PER_ARM = 20
+STOP_S = 40.0
+_ACTOR = re.compile(r"actor_(\d+)\.safetensors")
+_OURS = {"sim", "run_dir", "reward", "console", "policy", "task", "episodes", "max_steps"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What only an evaluation on the arm takes."""
+    group = parser.add_argument_group("on the arm (--robot)")
+    group.add_argument("--robot", action="store_true", help="on the real arm, blinded")
+    group.add_argument("--actor", type=Path, help="steering actor: its file, or the run it is of")
+    group.add_argument("--out", type=Path, help="folder of the comparison; an existing one goes on")
+    group.add_argument(
+        "--scenes", type=Path, help="scenes to lay out, one a line (default: task's)"
+    )
+    group.add_argument("--judge", default="", help="name in the judgements (default: your login)")
+    group.add_argument(
+        "--unblind", action="store_true", help="end the comparison now and say what is known"
+    )
+    group.add_argument(
+        "launch", nargs="*", default=[], metavar="name:=value", help="launch arguments of the arm"
+    )
+
+
+def run_robot_eval(args: argparse.Namespace) -> int:
+    """Run, resume or unblind a comparison; returns 3 when the person left before its end."""
+    if args.out is None:
+        raise ConfigError("a comparison needs a folder", next_step="Give --out FOLDER.")
+    folder: Path = args.out.expanduser().absolute()
+    given = parse_assignments(args.launch)
+    if taken := sorted(_OURS & set(given)):
+        raise ConfigError("launch arguments that the evaluation sets itself", got=taken)
+    plan = load_plan(folder)
+    if plan is not None and (args.unblind or _closed(folder, plan)):
+        return _report(folder, plan, unblind=args.unblind, as_json=args.json)
+    if args.unblind:
+        raise ConfigError("there is no comparison to unblind", got=str(folder))
+    if plan is None:
+        plan, actor = _compose(args)
+        stack = _stack(folder, plan, given, args)  # what is missing is said before anything is kept
+        write_atomic(folder / "policies" / f"actor_{plan.actor_version}.safetensors", actor)
+        save_plan(folder, plan)
+    else:
+        _require_same(args, plan)
+        stack = _stack(folder, plan, given, args)
+    code = run_trials(stack, args.judge or getpass.getuser())
+    if code == 0:
+        return _report(folder, plan, unblind=True, as_json=args.json)
+    return code
+
+
+def _compose(args: argparse.Namespace) -> tuple[TrialPlan, bytes]:
+    """The plan of a new comparison and its actor's file."""
+    if args.actor is None or not args.task or len(args.task) != 1:
+        raise ConfigError(
+            "a comparison needs one task and a steering actor",
+            got=f"--task {args.task}, --actor {args.actor}",
+            next_step="Give --task (a sentence or a name in config/tasks) and --actor RUN.",
+        )
+    profile = find_task(args.task[0])
+    scenes = profile.scenes if profile is not None else ()
+    if args.scenes is not None:
+        lines = args.scenes.read_text().splitlines()
+        scenes = tuple(line.strip() for line in lines if line.strip() and line[0] != "#")
+    if not scenes:
+        raise ConfigError(
+            "the task has no list of scenes",
+            got=args.task[0],
+            next_step="Give --scenes FILE, one line a scene, or a task of config/tasks.",
+        )
+    steps = args.max_steps or (profile.max_steps if profile is not None else 0)
+    if not steps:
+        raise ConfigError("the task has no time limit", next_step="Give --max-steps N.")
+    policy_id, _ = described_policy(policy_folder(args.policy))
+    version, actor = _read_actor(args.actor, policy_id)
+    seed = secrets.randbelow(2**16) if args.seed is None else args.seed
+    return TrialPlan(
+        task=profile.task if profile is not None else args.task[0],
+        max_steps=steps,
+        policy_id=policy_id,
+        actor_version=version,
+        actor_sha256=hashlib.sha256(actor).hexdigest(),
+        scenes=scenes,
+        trials=assign(scenes, args.episodes or TRIALS_PER_ARM, seed),
+        seed=seed,
+    ), actor
+
+
+def _read_actor(given: Path, policy_id: str) -> tuple[int, bytes]:
+    """Version and bytes of a trained actor that fits the policy."""
+    path = given.expanduser()
+    if path.is_dir():
+        files = (path / "policies").glob("*")
+        found = [(int(m[1]), p) for p in files if (m := _ACTOR.fullmatch(p.name))]
+        if not found:
+            raise ConfigError("there is no steering actor in this run", got=str(path / "policies"))
+        path = max(found)[1]
+    actor = load_actor(path, None, policy_id)
+    if actor.version < 1:
+        raise ConfigError("that actor was never trained", got=f"{path}, version {actor.version}")
+    return actor.version, path.read_bytes()
+
+
+def _closed(folder: Path, plan: TrialPlan) -> bool:
+    book = TrialBook(folder, plan, write=False)
+    return book.complete or book.unblinded
+
+
+def _require_same(args: argparse.Namespace, plan: TrialPlan) -> None:
+    """What is given again must be what the comparison began with."""
+    differs = []
+    if args.task:
+        profile = find_task(args.task[0])
+        task = profile.task if profile is not None else args.task[0]
+        differs += [f"task '{plan.task}'"] if task != plan.task else []
+    if args.episodes is not None and 2 * args.episodes != len(plan.trials):
+        differs.append(f"--episodes {len(plan.trials) // 2}")
+    if described_policy(policy_folder(args.policy))[0] != plan.policy_id:
+        differs.append(f"the policy {plan.policy_id[:12]}")
+    if differs:
+        raise ConfigError(
+            "this folder holds another comparison",
+            allowed="; ".join(differs),
+            next_step="Repeat what it began with, or give another --out.",
+        )
+
+
+def _stack(
+    folder: Path, plan: TrialPlan, given: Mapping[str, str], args: argparse.Namespace
+) -> Stack:
+    fixed = {
+        "run_dir": str(folder),
+        "task": plan.task,
+        "policy": args.policy,
+        "reward": "human",
+        "console": "false",
+        "max_steps": str(plan.max_steps),
+    }
+    stack = preflight({**given, **fixed})
+    nodes = tuple(node for node in stack.nodes if node.name in PARTS)
+    return dataclasses.replace(stack, nodes=nodes)
+
+
+def run_trials(stack: Stack, judge: str) -> int:
+    """Start the arm's nodes behind, the dialogue in front; returns the dialogue's exit code.
+
+    Raises:
+        StackError: the nodes could not be kept running.
+    """
+    run_dir = Path(stack.arguments.run_dir)
+    logs = run_dir / "logs"
+    environment = {**LOG_FORMAT, **stack.environment, **os.environ}
+    with run_dir_lock(run_dir):
+        behind = Supervisor(
+            [child_of(node, write_parameters(node, logs)) for node in stack.nodes],
+            environment=environment,
+            log_dir=logs,
+            sink=_keep_quiet,
+            restart=stack.restart,
+            stop_on_give_up=True,
+        )
+        ended: list[int | BaseException] = []
+
+        def serve() -> None:
+            try:
+                ended.append(behind.run())
+            except Exception as error:
+                ended.append(error)
+
+        thread = threading.Thread(target=serve, name="arm's nodes")
+        thread.start()
+        try:
+            code = _dialogue(stack, judge, environment, ended)
+        finally:
+            behind.ask_stop()
+            thread.join(STOP_S)
+    if code != 0 and ended and ended[0] != 0:
+        raise StackError(
+            "the arm's nodes could not be kept running",
+            got=str(ended[0]),
+            next_step=f"Look at {logs}; the same command goes on.",
+        )
+    return code
+
+
+def _keep_quiet(name: str, line: str) -> None:
+    """The nodes' lines are in their log files; the terminal is the person's."""
+
+
+def _dialogue(
+    stack: Stack, judge: str, environment: Mapping[str, str], ended: list[int | BaseException]
+) -> int:
+    """trial_node at this terminal; a Ctrl-C reaches it, too, and it ends by itself."""
+    command = [sys.executable, "-m", "roboreward_ros.nodes.trial_node", "--ros-args"]
+    if stack.nodes[0].namespace:
+        command += ["-r", f"__ns:={stack.nodes[0].namespace}"]
+    command += ["--disable-stdout-logs", "--params-file", str(config_dir() / "trial_node.yaml")]
+    command += ["-p", f"run_dir:={stack.arguments.run_dir}", "-p", f"judge:={judge}"]
+    command += ["-p", "exit_with_launcher:=true"]
+    process = subprocess.Popen(command, env=dict(environment))
+
+    def end() -> None:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+
+    with signals_to(end):
+        while True:
+            try:
+                return process.wait(0.2)
+            except subprocess.TimeoutExpired:
+                if ended:  # the arm is gone: nothing can be run any more
+                    end()
+
+
+def _report(folder: Path, plan: TrialPlan, *, unblind: bool, as_json: bool) -> int:
+    book = TrialBook(folder, plan, write=unblind)
+    try:
+        if unblind:
+            book.unblind()
+        report = make_report(book)
+    finally:
+        book.close()
+    text = json.dumps(report_json(report), indent=2)
+    write_atomic(folder / "report.json", text)
+    print(text if as_json else "\n".join(report_lines(report)))
+    return 0
