@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from roboreward_ros.cli import study_states
 from roboreward_ros.cli.demo import EPISODES, HELD_OUT, DemoOptions, run_demo
 from roboreward_ros.cli.progress import make_display
 from roboreward_ros.evaluation.summary import RunSummary
@@ -17,16 +18,41 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser("study", help="the studies on the twin, as tables")
     studies = parser.add_subparsers(dest="study", required=True, metavar="STUDY")
     demo = studies.add_parser("demo", help="the demo over several seeds")
-    demo.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    demo.add_argument("--episodes", type=int, default=EPISODES)
-    demo.add_argument("--held-out", type=int, default=HELD_OUT)
-    demo.add_argument("--task", default="")
-    demo.add_argument("--reward", default="", help="source; default: the demo's own")
-    demo.add_argument("--reward-options", default="", metavar="JSON", help="over its file")
-    demo.add_argument("--name", default="demo_seeds", help="of the tables")
-    demo.add_argument("--runs", type=Path, default=Path("runs/demo_seeds"), help="of the runs")
-    demo.add_argument("--trials", type=Path, help="of baselines that runs share (RUNS/trials)")
-    demo.add_argument("--out", type=Path, default=Path("bench/results"), help="of the tables")
+    demo.add_argument(
+        "--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="one demo for each"
+    )
+    demo.add_argument(
+        "--episodes", type=int, default=EPISODES, help=f"of training, each seed ({EPISODES})"
+    )
+    demo.add_argument(
+        "--held-out", type=int, default=HELD_OUT, help=f"layouts to judge by ({HELD_OUT})"
+    )
+    demo.add_argument("--task", default="", help="sentence or key of a twin's task (the demo's)")
+    demo.add_argument("--reward", default="", help="reward source (the demo's own)")
+    demo.add_argument(
+        "--reward-options",
+        default="",
+        metavar="JSON",
+        help="settings of the source, over those of its file in config/rewards",
+    )
+    demo.add_argument(
+        "--name", default="demo_seeds", help="of the tables: OUT/NAME.md and OUT/NAME.json"
+    )
+    demo.add_argument(
+        "--runs",
+        type=Path,
+        default=Path("runs/demo_seeds"),
+        help="folder with a run folder a seed; what is there is resumed, not repeated",
+    )
+    demo.add_argument(
+        "--trials",
+        type=Path,
+        help="folder with the evaluation of the baselines, which do not depend on the seed; give "
+        "several studies the same one to evaluate them once (RUNS/trials)",
+    )
+    demo.add_argument(
+        "--out", type=Path, default=Path("bench/results"), help="folder of the tables"
+    )
     demo.set_defaults(run=run_demo_study)
     noise = studies.add_parser("noise", help="base success under each noise form, before learning")
     noise.add_argument("--task", default="open the drawer")
@@ -37,6 +63,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     efficiency = studies.add_parser("efficiency", help="episodes that each learner needs")
     efficiency.add_argument("--task", default="open the drawer")
     efficiency.add_argument("--policy", default="demo", help="folder of the frozen policy")
+    efficiency.add_argument(
+        "--states",
+        action="store_true",
+        help="a policy over states instead, without pictures: an episode costs a tenth",
+    )
     efficiency.add_argument(
         "--profiles",
         nargs="+",
@@ -53,9 +84,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     efficiency.add_argument(
         "--false-positives", type=float, nargs="*", default=[], help="share of failures called 5"
     )
-    efficiency.add_argument("--runs", type=Path, default=Path("runs/efficiency"))
-    efficiency.add_argument("--out", type=Path, default=Path("bench/results"))
+    efficiency.add_argument(
+        "--runs",
+        type=Path,
+        help="folder of the runs; what is there is resumed (runs/efficiency, with --states "
+        f"{study_states.RUNS})",
+    )
+    efficiency.add_argument(
+        "--out", type=Path, default=Path("bench/results"), help="folder of the tables"
+    )
     efficiency.set_defaults(run=run_efficiency_study)
+    study_states.add_parsers(studies)
 
 
 def run_demo_study(args: argparse.Namespace) -> int:
@@ -95,6 +134,7 @@ def run_noise_study(args: argparse.Namespace) -> int:
     from roboreward_ros.studies.baselines import Setting, open_twin_rollout
     from roboreward_ros.studies.noise_gate import FormNoise, measure_forms, require_form
 
+    profile = load_profile(args.profile) if args.profile else None
     task, policy_id = find_task(args.task), load_policy(args.policy).spec.policy_id
     rollout = open_twin_rollout(Setting(task.sentence, args.policy, policy_id, task.max_steps))
     seeds = [demo_seed(k) for k in range(args.episodes)]
@@ -103,17 +143,19 @@ def run_noise_study(args: argparse.Namespace) -> int:
     for result in results:
         verdict = "refused: it kills the base policy" if result.refused else ""
         print(f"{result.form:>7} {result.successes:4d}/{result.episodes} {verdict}".rstrip())
-    if args.profile:
-        require_form(load_profile(args.profile), results)
+    if profile is not None:
+        require_form(profile, results)
     return 0
 
 
 def run_efficiency_study(args: argparse.Namespace) -> int:
     """Run or resume the sample-efficiency study and write its tables."""
+    from roboreward_ros.dsrl.config import load_profile
     from roboreward_ros.policies.diffusion import load_policy
     from roboreward_ros.sim.tasks import find_task
     from roboreward_ros.studies.baselines import open_twin_rollout
     from roboreward_ros.studies.efficiency_report import write_report
+    from roboreward_ros.studies.efficiency_states import run_states
     from roboreward_ros.studies.sample_efficiency import (
         EfficiencyConfig,
         EfficiencyStudy,
@@ -121,12 +163,14 @@ def run_efficiency_study(args: argparse.Namespace) -> int:
     )
 
     task = find_task(args.task)
+    for name in args.profiles:
+        load_profile(name)
     noises = [RewardNoise(mae=mae) for mae in args.mae]
     noises += [RewardNoise(false_positives=share) for share in args.false_positives]
     config = EfficiencyConfig(
         task=task.sentence,
         policy=args.policy,
-        policy_id=load_policy(args.policy).spec.policy_id,
+        policy_id="states" if args.states else load_policy(args.policy).spec.policy_id,
         max_steps=task.max_steps,
         profiles=tuple(args.profiles),
         noises=tuple(noises),
@@ -137,13 +181,18 @@ def run_efficiency_study(args: argparse.Namespace) -> int:
     )
     display = make_display()
     try:
-        study = EfficiencyStudy(config, args.runs / task.key, open_twin_rollout, display.say)
-        result = study.run()
+        if args.states:
+            result = run_states(config, args.runs or study_states.RUNS, display.say)
+        else:
+            runs = args.runs or Path("runs/efficiency")
+            study = EfficiencyStudy(config, runs / task.key, open_twin_rollout, display.say)
+            result = study.run()
     finally:
         display.close()
-    stem = f"efficiency_{task.key}"
+    stem = f"study_efficiency_{task.key}{'_states' if args.states else ''}"
     command = (
-        f"roboreward study efficiency --task '{task.sentence}' --policy {args.policy} "
+        f"roboreward study efficiency --task '{task.sentence}' "
+        f"{'--states' if args.states else f'--policy {args.policy}'} "
         f"--profiles {' '.join(args.profiles)} --seeds {' '.join(map(str, args.seeds))} "
         f"--episodes {args.episodes} --every {args.every} --held-out {args.held_out} "
         f"--mae {' '.join(map(str, args.mae))}"

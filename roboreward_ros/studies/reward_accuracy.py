@@ -9,13 +9,13 @@ success. Every seed trains its own judge on its own labels.
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from roboreward_ros.studies.lowdim.figures import GREY, new_figure, png
 from roboreward_ros.studies.lowdim.judges import (
     Judge,
     RewardType,
@@ -133,11 +133,7 @@ def _by_arm(arms: Sequence[Sequence[RunRecord]], what: str) -> Correlation:
 
 def picture(result: TaskResult) -> bytes:
     """Success over error and over false positives, a point a run."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9.0, 3.6), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(9.0, 3.6)
     left, right = figure.subplots(1, 2, sharey=True)
     for axes, what, label in (
         (left, "mae", "mean absolute error of the labels, levels"),
@@ -149,12 +145,10 @@ def picture(result: TaskResult) -> bytes:
             (dots,) = axes.plot(x, _rates(runs), "o", ms=4, alpha=0.45)
             mean = float(np.nanmean(x)), float(np.mean(_rates(runs)))
             axes.plot(*mean, "o", ms=9, color=dots.get_color(), label=arm)
-        axes.axhline(result.base_rate, color="#64748b", ls="--", lw=1.0)
+        axes.axhline(result.base_rate, color=GREY, ls="--", lw=1.0)
         axes.set_xlabel(label)
         axes.set_ylim(0, 1.02)
         axes.grid(color="#e5e7eb", lw=0.8)
     left.set_ylabel("held-out success")
     right.legend(frameon=False, fontsize=8)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", facecolor="white")
-    return buffer.getvalue()
+    return png(figure)

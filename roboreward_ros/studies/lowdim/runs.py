@@ -20,6 +20,7 @@ from roboreward_ros.dsrl.learner import Learner
 from roboreward_ros.errors import CheckpointError
 from roboreward_ros.files import write_atomic
 from roboreward_ros.sim.seeds import held_out_seed, training_seed
+from roboreward_ros.studies.baselines import candidate_latents
 from roboreward_ros.studies.lowdim.fleet import Fleet, fits_fleet
 from roboreward_ros.studies.lowdim.judges import SUCCESS, Judge
 from roboreward_ros.studies.lowdim.lanes import Episode, LaneResult, Lanes
@@ -27,6 +28,7 @@ from roboreward_ros.studies.online import chooser_of
 from roboreward_ros.studies.rollout import ConstantNoise, NoiseChooser, PriorNoise, SteeredNoise
 
 FORMAT = 1
+_TRIES = 12
 OnLine = Callable[[str], None]
 
 
@@ -101,6 +103,12 @@ class RunRecord:
         called = np.asarray(self.labels) >= SUCCESS
         return float(called[failed].mean()) if failed.any() else float("nan")
 
+    @property
+    def told(self) -> float:
+        """Share of the run's episodes whose outcome, success or failure, the label tells."""
+        called = np.asarray(self.labels) >= SUCCESS
+        return float((called == np.asarray(self.success)).mean())
+
 
 def baselines(lanes: Lanes, folder: Path, count: int) -> dict[str, tuple[bool, ...]]:
     """Held-out success of noise that does not learn, kept in ``folder``."""
@@ -110,12 +118,25 @@ def baselines(lanes: Lanes, folder: Path, count: int) -> dict[str, tuple[bool, .
         if known["policy_id"] == lanes.policy.spec.policy_id:
             return {name: tuple(map(bool, rates)) for name, rates in known["success"].items()}
     choosers: dict[str, NoiseChooser] = {
-        "w ~ N(0, I)": PriorNoise(), "w = 0": ConstantNoise(), "w ~ N(0, I/4)": PriorNoise(0.5),
-    }  # fmt: skip
+        "w ~ N(0, I)": PriorNoise(),
+        "w = 0": ConstantNoise(),
+        "w ~ N(0, I/4)": PriorNoise(0.5),
+        "best constant w": _best_constant(lanes),
+    }
     found = {name: evaluate(lanes, chooser, count) for name, chooser in choosers.items()}
     content = {"policy_id": lanes.policy.spec.policy_id, "success": found}
     write_atomic(path, json.dumps(content) + "\n")
     return found
+
+
+def _best_constant(lanes: Lanes) -> ConstantNoise:
+    """The best of 16 constant latents on ``_TRIES`` training layouts each, the same for all."""
+    latents = candidate_latents(0, lanes.policy.spec.prediction_horizon)
+    layouts = [training_seed(0, k) for k in range(_TRIES)]
+    episodes = [Episode(layout, ConstantNoise(w)) for w in latents for layout in layouts]
+    won = [result.success for result in lanes.run(episodes)]
+    rates = np.asarray(won).reshape(len(latents), _TRIES).mean(axis=1)
+    return ConstantNoise(latents[int(np.argmax(rates))])
 
 
 def evaluate(lanes: Lanes, chooser: NoiseChooser, count: int) -> tuple[bool, ...]:

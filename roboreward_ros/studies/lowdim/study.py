@@ -148,12 +148,13 @@ def write_study(
     write_atomic(folder / f"{stem}.md", f"{page}\n![plot]({stem}.png)\n\n    {command}\n")
 
 
+def bits(won: Sequence[bool]) -> str:
+    """Outcomes as a string of 0 and 1."""
+    return "".join("1" if one else "0" for one in won)
+
+
 def plain(result: TaskResult) -> dict[str, object]:
     """Everything measured, as JSON: success by episode as a string of 0 and 1."""
-
-    def bits(won: Sequence[bool]) -> str:
-        return "".join("1" if one else "0" for one in won)
-
     runs = []
     for run in result.runs:
         values = asdict(run)

@@ -1,0 +1,179 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``roboreward study accuracy | reward-types | sources | no-dip``: studies over states."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from roboreward_ros.cli.progress import make_display
+
+if TYPE_CHECKING:
+    from roboreward_ros.studies.lowdim.runs import RunPlan
+
+RUNS = Path("runs/states")
+TASKS = ("drawer", "mushroom")
+QUARTER = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Sizes:
+    """Defaults of a study: tasks, seeds, episodes of a run, held-out layouts."""
+
+    tasks: tuple[str, ...]
+    seeds: int
+    episodes: int
+    held_out: int
+
+
+def add_parsers(studies: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the studies; all of them share policies and demonstrations in RUNS."""
+    for name, sizes, run, text in (
+        ("accuracy", _Sizes(("drawer",), 5, 200, 100), run_accuracy,
+         "success after learning against the error of the judge"),
+        ("reward-types", _Sizes(("drawer",), 5, 120, 100), run_types,
+         "success, five levels or progress as the reward, learned and true"),
+        ("sources", _Sizes(TASKS, 5, 120, 100), run_sources,
+         "no learning, bad judges, a good one, a person, the truth"),
+        ("no-dip", _Sizes(TASKS, 10, 200, 0), run_no_dip,
+         "the first quarter of training against the base policy"),
+    ):  # fmt: skip
+        parser = studies.add_parser(name, help=text)
+        parser.add_argument("--tasks", nargs="+", default=list(sizes.tasks), help="of the twin")
+        parser.add_argument(
+            "--seeds", type=int, nargs="+", default=list(range(sizes.seeds)), help="of the runs"
+        )
+        parser.add_argument("--episodes", type=int, default=sizes.episodes, help="of a whole run")
+        if sizes.held_out:
+            parser.add_argument(
+                "--held-out", type=int, default=sizes.held_out, help="layouts to judge by"
+            )
+        parser.add_argument(
+            "--runs", type=Path, default=RUNS, help="folder of the runs; what is there is kept"
+        )
+        parser.add_argument(
+            "--out", type=Path, default=Path("bench/results"), help="folder of the tables"
+        )
+        parser.set_defaults(run=run)
+
+
+def run_accuracy(args: argparse.Namespace) -> int:
+    """Checkpoints of a judge as the reward."""
+    from roboreward_ros.studies import reward_accuracy
+    from roboreward_ros.studies.lowdim.study import plain, run_task
+
+    plan = _plan(args)
+    for task in _tasks(args):
+        with closing(make_display()) as display:
+            result = run_task(
+                task, args.seeds, plan, reward_accuracy.judges_of, args.runs, "accuracy",
+                display.say,
+            )  # fmt: skip
+        page = reward_accuracy.markdown(result, plan)
+        picture = reward_accuracy.picture(result)
+        _write(args, f"study_accuracy_{task}", "accuracy", [task], [plain(result)], page, picture)
+    return 0
+
+
+def run_types(args: argparse.Namespace) -> int:
+    """Types of reward."""
+    from roboreward_ros.studies import reward_type
+    from roboreward_ros.studies.lowdim.figures import arms_picture
+    from roboreward_ros.studies.lowdim.study import plain, run_task
+
+    plan = _plan(args)
+    for task in _tasks(args):
+        with closing(make_display()) as display:
+            result = run_task(
+                task, args.seeds, plan, reward_type.judges_of, args.runs, "types", display.say
+            )
+        page, picture = reward_type.markdown(result, plan), arms_picture([result])
+        stem = f"study_reward_types_{task}"
+        _write(args, stem, "reward-types", [task], [plain(result)], page, picture)
+    return 0
+
+
+def run_sources(args: argparse.Namespace) -> int:
+    """Sources of reward."""
+    from roboreward_ros.studies import reward_sources
+    from roboreward_ros.studies.lowdim.figures import arms_picture
+    from roboreward_ros.studies.lowdim.study import plain, run_task
+
+    plan, tasks = _plan(args), _tasks(args)
+    with closing(make_display()) as display:
+        results = [
+            run_task(
+                task, args.seeds, plan, reward_sources.judges_of, args.runs, "sources", display.say
+            )
+            for task in tasks
+        ]
+    page, picture = reward_sources.markdown(results, plan), arms_picture(results)
+    content = [plain(result) for result in results]
+    _write(args, "study_sources", "sources", tasks, content, page, picture)
+    return 0
+
+
+def run_no_dip(args: argparse.Namespace) -> int:
+    """The first quarter; 1 when a lower bound is further under the base than it may be."""
+    from roboreward_ros.dsrl.config import load_profile
+    from roboreward_ros.errors import ConfigError
+    from roboreward_ros.studies import no_dip
+    from roboreward_ros.studies.lowdim.runs import RunPlan
+
+    if args.episodes < QUARTER:
+        raise ConfigError("a run without a first quarter", got=args.episodes, allowed=">= 4")
+    plan, tasks = RunPlan(load_profile("widowx"), args.episodes // QUARTER, 0), _tasks(args)
+    with closing(make_display()) as display:
+        results = [
+            no_dip.run_task(task, args.seeds, plan, args.episodes, args.runs, display.say)
+            for task in tasks
+        ]
+    page, picture = no_dip.markdown(results, "profile widowx"), no_dip.picture(results)
+    content = [no_dip.plain(result) for result in results]
+    _write(args, "study_no_dip", "no-dip", tasks, content, page, picture)
+    return int(any(result.gain.low < no_dip.ALLOWED for result in results))
+
+
+def _plan(args: argparse.Namespace) -> RunPlan:
+    from roboreward_ros.studies.lowdim.runs import RunPlan
+    from roboreward_ros.studies.lowdim.setup import study_learner
+
+    return RunPlan(study_learner(), args.episodes, args.held_out)
+
+
+def _tasks(args: argparse.Namespace) -> list[str]:
+    """Keys of the tasks, checked before anything is run."""
+    from roboreward_ros.sim.tasks import find_task
+    from roboreward_ros.studies.lowdim.view import view_dim
+
+    found = [find_task(task) for task in args.tasks]
+    for task in found:
+        view_dim(task)
+    return [task.key for task in found]
+
+
+def _write(
+    args: argparse.Namespace,
+    stem: str,
+    study: str,
+    tasks: Sequence[str],
+    content: object,
+    page: str,
+    picture: bytes,
+) -> None:
+    from roboreward_ros.studies.lowdim.study import write_study
+
+    command = (
+        f"roboreward study {study} --tasks {' '.join(tasks)} "
+        f"--seeds {' '.join(map(str, args.seeds))} --episodes {args.episodes}"
+    )
+    if "held_out" in args:
+        command += f" --held-out {args.held_out}"
+    write_study(args.out, stem, command, content, page, picture)
+    print(page)
+    print(f"tables: {args.out / stem}.md, .json, .png")
