@@ -76,6 +76,8 @@ def vitals(state: DutyState) -> dict[str, str | float | int]:
         "policy_version": status.actor.version if status.actor else 0,
         "steering": state.watch.report.message,
         "audits_wanted": len(state.watch.audits),
+        "claims_audited": state.watch.claims.n,
+        "claims_false": state.watch.claims.false,
     }
 
 
@@ -100,6 +102,9 @@ def scalars(state: DutyState) -> dict[str, float]:
         "steering/held": float(bool(watch.alarm)),
         "steering/base_acts": float(watch.base_acts),
         "steering/audits_wanted": len(watch.audits),
+        "steering/claims_audited": watch.claims.n,
+        "steering/claims_false": watch.claims.false,
+        "steering/false_success_evidence": watch.claims.evidence,
     }
     values |= {f"steering/{name}": value for name, value in watch.report.figures.items()}
     return {name: value for name, value in values.items() if math.isfinite(value)}

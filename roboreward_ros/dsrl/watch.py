@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads off a run's stores whether new weights may act: abstentions, canaries, audits, latents.
 
-Training never stops for it. Two things hold publishing back: a reward source that declines too
-often (``session.brakes``), and steering that auditors find worse than the base policy
-(``session.monitor``), on which the base policy acts again. The second one stays until a person
-lets go of it (``release``), which is remembered in ``run_dir/brakes.json``.
+Training never stops for it. Three things hold publishing back: a reward source that declines too
+often or whose successes auditors find to be none (``session.brakes``), and steering that auditors
+find worse than the base policy (``session.monitor``), on which the base policy acts again. What
+auditors found stays until a person lets go of it (``release``), which is remembered in
+``run_dir/brakes.json``.
 """
 
 from __future__ import annotations
@@ -19,13 +20,19 @@ from pathlib import Path
 from roboreward_ros.dsrl.config import DsrlConfig
 from roboreward_ros.dsrl.follow import FollowStatus
 from roboreward_ros.dsrl.shaping import value_bounds
+from roboreward_ros.episodes.ledger import SCORES, Ledger
 from roboreward_ros.episodes.promoted import read_promoted
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.episodes.tally import claims_success
 from roboreward_ros.episodes.views import Label, LabelStatus, RewardView, ViewConfig
 from roboreward_ros.errors import FormatError, StoreError
 from roboreward_ros.files import write_atomic
-from roboreward_ros.session.brakes import AbstainBrake, AbstainBrakeConfig
+from roboreward_ros.session.brakes import (
+    AbstainBrake,
+    AbstainBrakeConfig,
+    FalseSuccesses,
+    judge_claims,
+)
 from roboreward_ros.session.monitor import (
     Judged,
     MonitorConfig,
@@ -49,12 +56,14 @@ class WatchState:
         alarm: why weights are held back; "" while they are not.
         base_acts: let the base policy act.
         audits: episodes that a person should judge, oldest first.
+        claims: what audits say of the successes that the run's source claims.
     """
 
     report: SteeringReport
     alarm: str
     base_acts: bool
     audits: tuple[str, ...]
+    claims: FalseSuccesses
 
 
 class SteeringWatch:
@@ -81,8 +90,9 @@ class SteeringWatch:
     ) -> None:
         self._run_dir = Path(run_dir)
         self._brake = AbstainBrake(brake)
+        self._limits = monitor or MonitorConfig()
         self._monitor = SteeringMonitor(
-            monitor or MonitorConfig(),
+            self._limits,
             seed,
             config.latent_bound,
             value_bounds(config),
@@ -90,6 +100,7 @@ class SteeringWatch:
         )
         self._store = EpisodeStore(self._run_dir, "r")
         self._view: RewardView | None = None
+        self._source: RewardView | None = None  # what the run's source said, without people
         self._auditors = RewardView.of_run(self._run_dir, AUDITORS)
         self._cursors = [0, 0]
         self._known: dict[str, Judged] = {}
@@ -119,8 +130,10 @@ class SteeringWatch:
         report = self._monitor.report(
             q_mean=last.q_mean, finite=all(math.isfinite(x) for x in numbers)
         )
-        alarm = report.message if report.fall_back else self._brake.message
-        return WatchState(report, alarm, report.fall_back, tuple(self._monitor.wanted()))
+        claims = judge_claims(self._monitor.claims(), self._limits.false_share, self._limits.error)
+        alarm = report.message if report.fall_back else claims.message or self._brake.message
+        wanted = tuple(self._monitor.wanted())
+        return WatchState(report, alarm, report.fall_back, wanted, claims)
 
     def release(self) -> None:
         """A person lets weights pass: what was counted against the steering counts no more."""
@@ -131,17 +144,19 @@ class SteeringWatch:
 
     def _touched(self) -> set[str]:
         """Episodes whose labels changed since the last look."""
-        config = read_promoted(self._run_dir)
+        config, again = read_promoted(self._run_dir), set[str]()
         if config is not None and (self._view is None or config != self._view.config):
             self._view = RewardView.of_run(self._run_dir, config)
+            self._source = RewardView([Ledger(self._run_dir, "r", SCORES)], config)
             self._cursors[0] = 0
+            again = set(self._known)  # another source claims other successes
         self._cursors[1], audited = self._auditors.changes(self._cursors[1])
         if self._view is None:
             return set(audited)
         self._cursors[0], labelled = self._view.changes(self._cursors[0])
         for episode_id in labelled:
             self._labels[episode_id] = self._view.status(episode_id)
-        return {*audited, *labelled}
+        return {*audited, *labelled, *again}
 
     def _try_see(self, episode_id: str) -> None:
         """Take an episode in; a damaged one judges nothing and does not stop the learner."""
@@ -155,7 +170,7 @@ class SteeringWatch:
     def _see(self, episode_id: str, fresh: bool) -> None:
         episode = self._store.open(episode_id)
         summary = episode.summary
-        label = self._labels.get(episode_id, Label(LabelStatus.UNSCORED))
+        claim = None if self._source is None else self._source.label(episode_id)
         verdict = self._auditors.status(episode_id)
         audit = None if verdict.score is None else claims_success(verdict.score)
         if verdict.status is LabelStatus.ASK:
@@ -165,7 +180,7 @@ class SteeringWatch:
             summary.meta,
             sound and summary.policy_version > 0 and not summary.meta.canary,
             audit if sound else None,
-            None if label.score is None or not sound else claims_success(label.score),
+            None if claim is None or not sound else claims_success(claim),
         )
         self._monitor.see(judged, episode.chunks() if fresh and judged.steered else ())
         self._known[episode_id] = judged

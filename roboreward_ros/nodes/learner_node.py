@@ -61,6 +61,7 @@ class LearnerNodeConfig(HostConfig):
     adapt_updates: bool = option(False, "realtime: more updates while the robot stands still")
     audit_share: float = option(0.3, "share of steered episodes drawn to be judged by a person")
     steering_error: float = option(0.05, "error of the test of base against steered")
+    false_share: float = option(0.2, "hold weights above this share of false successes in audits")
     abstain_share: float = option(0.2, "hold weights above this share of abstained episodes")
     demonstrations: str = option("", "run folder of demonstrations to learn from, too")
     tensorboard: bool = option(True, "write every figure to run_dir/logs/tensorboard")
@@ -74,7 +75,7 @@ class LearnerNodeConfig(HostConfig):
                 got=f"{self.seed}, {self.poll_s}, {self.checkpoint_s}, {self.keep_actors}",
                 allowed=f"0 or more, times above 0, checkpoint_s at most {MOST_LOST_S:g}",
             )
-        MonitorConfig(audit_share=self.audit_share, error=self.steering_error)
+        MonitorConfig(self.audit_share, self.steering_error, self.false_share)
         AbstainBrakeConfig(share=self.abstain_share)
 
 
@@ -111,7 +112,7 @@ class LearnerNode(HostNode[LearnerNodeConfig]):
                 config.exact_resume,
                 config.keep_actors,
                 config.adapt_updates,
-                MonitorConfig(audit_share=config.audit_share, error=config.steering_error),
+                MonitorConfig(config.audit_share, config.steering_error, config.false_share),
                 AbstainBrakeConfig(share=config.abstain_share),
                 config.tensorboard,
                 config.demonstrations,
@@ -140,10 +141,7 @@ class LearnerNode(HostNode[LearnerNodeConfig]):
             self._thread.join(JOIN_S)
 
     def _teardown(self) -> None:
-        self._ending.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(JOIN_S)
+        self._stop("")
         self._thread = self._duty = None
 
     def _on_save(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:

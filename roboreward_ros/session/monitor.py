@@ -31,7 +31,8 @@ class MonitorConfig:
 
     Attributes:
         audit_share: probability that a steered episode is drawn to be judged.
-        error: of each verdict of the sequential test, over the whole run.
+        error: of each verdict of a sequential test, over the whole run.
+        false_share: share of claimed successes that may be none.
         saturation: share of latents at their bound above which steering is at its limits.
         seam: largest jump between two chunks, in the median step within a chunk, before a warning.
         q_excess: how far the mean value may lie outside what returns can be, as share of the range.
@@ -40,6 +41,7 @@ class MonitorConfig:
 
     audit_share: float = 0.3
     error: float = 0.05
+    false_share: float = 0.2
     saturation: float = 0.05
     seam: float = 8.0
     q_excess: float = 0.1
@@ -49,6 +51,7 @@ class MonitorConfig:
         for name, fits, allowed in (
             ("audit_share", 0 < self.audit_share <= 1, "in (0, 1]"),
             ("error", 0 < self.error < 0.5, "in (0, 0.5)"),
+            ("false_share", 0 < self.false_share < 1, "in (0, 1)"),
             ("saturation", 0 < self.saturation <= 1, "in (0, 1]"),
             ("seam", self.seam > 1, "above 1"),
             ("q_excess", self.q_excess >= 0, "0 or more"),
@@ -71,7 +74,8 @@ class Judged:
         meta: its header.
         steered: an actor chose its noise (version above 0); False for canaries and the warm-up.
         audit: success as a person or ground truth saw it; None where nobody did.
-        claimed: success by the run's own reward source; None while unlabelled.
+        claimed: success by the run's own reward source, whatever people said; None while it has
+            not scored.
     """
 
     meta: EpisodeMeta
@@ -184,16 +188,27 @@ class SteeringMonitor:
         """Episodes that were drawn for an audit and have none yet, oldest first."""
         return [
             e.meta.episode_id for _, e in sorted(self._judged.items())
-            if self._counts(e) and e.audit is None
+            if (self._counts(e) or (e.claimed and self._drawn(e.meta))) and e.audit is None
+        ]  # fmt: skip
+
+    def claims(self) -> list[bool]:
+        """Of every audited claim of a success, in order: whether it was none.
+
+        Episodes of the warm-up count too: the source is judged here, not the policy.
+        """
+        return [
+            not e.audit for _, e in sorted(self._judged.items())
+            if e.claimed and e.audit is not None and self._drawn(e.meta)
         ]  # fmt: skip
 
     def _counts(self, episode: Judged) -> bool:
-        meta = episode.meta
+        return (episode.meta.canary or episode.steered) and self._drawn(episode.meta)
+
+    def _drawn(self, meta: EpisodeMeta) -> bool:
+        """Whether an episode was drawn for an audit, before it had an end."""
         if meta.index < self.since:
             return False
-        if meta.canary:
-            return True
-        return episode.steered and drawn(self._seed, meta.index, self.config.audit_share)
+        return meta.canary or drawn(self._seed, meta.index, self.config.audit_share)
 
     def report(self, *, q_mean: float = 0.0, finite: bool = True) -> SteeringReport:
         """Where steering stands.

@@ -155,6 +155,50 @@ def test_steering_that_ground_truth_calls_worse_gives_way_to_the_base_until_rele
     assert not work(duty(run)).watch.base_acts, "the release is remembered"
 
 
+def test_a_source_whose_successes_are_none_holds_the_weights_until_another_takes_over(run):
+    for index in range(9):
+        run.commit(index, claimed=True, truth=index == 0)
+    learner = duty(run)
+    state = work(learner)
+    assert "8 of 9 audited successes of the reward source are none" in state.watch.alarm
+    assert state.watch.claims.evidence > 20
+    assert not state.watch.base_acts
+    assert state.status.metrics.grad_steps > 0, "training goes on"
+    assert state.status.actor is None, "nothing is published"
+    for index in range(9):
+        run.score(f"ep_{index:06d}", "other", index == 0)
+    promote(run.path, "other", ScoreScale.RUBRIC)
+    state = work(learner)
+    assert state.watch.alarm == ""
+    assert (state.watch.claims.n, state.watch.claims.false) == (1, 0)
+    assert state.status.actor is not None
+
+
+def test_a_person_who_releases_false_successes_starts_their_count_anew(run):
+    for index in range(9):
+        run.commit(index, claimed=True, truth=False)
+    learner = duty(run)
+    assert "audited successes" in work(learner).watch.alarm
+    learner.release()
+    assert work(learner).watch.claims.n == 0
+    assert learner.state.watch.alarm == ""
+
+
+def test_a_claim_outside_of_the_draw_counts_for_nobody(run):
+    limits = MonitorConfig(audit_share=0.5)
+    for index in range(20):
+        run.commit(index, claimed=True)
+    watch = SteeringWatch(run.path, CONFIG, monitor=limits)
+    wanted = watch.look(FollowStatus()).audits
+    assert 3 <= len(wanted) <= 17
+    others = {f"ep_{index:06d}" for index in range(20)} - set(wanted)
+    for name in others:
+        run.score(name, "ground_truth", False, shadow=True)
+    assert watch.look(FollowStatus()).claims.n == 0
+    run.score(wanted[0], "ground_truth", False, shadow=True)
+    assert watch.look(FollowStatus()).claims.n == 1
+
+
 def test_without_auditors_a_source_cannot_decide(run):
     for index in range(18):
         canary = index % 2 == 0

@@ -1,11 +1,18 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Weights are held back while the reward source declines too often."""
+"""Weights are held back while the reward source declines too often, and when it is fooled."""
 
+import numpy as np
 import pytest
 
 from roboreward_ros.errors import ConfigError
-from roboreward_ros.session.brakes import AbstainBrake, AbstainBrakeConfig, BrakeChange
+from roboreward_ros.session.brakes import (
+    AbstainBrake,
+    AbstainBrakeConfig,
+    BrakeChange,
+    judge_claims,
+)
+from roboreward_ros.session.monitor import MonitorConfig
 
 SCORED, DECLINED = False, True
 
@@ -59,3 +66,36 @@ def test_the_operator_is_obeyed_until_the_rate_has_fallen_and_risen_again():
 def test_limits_that_mean_nothing_are_refused(bad):
     with pytest.raises(ConfigError):
         AbstainBrakeConfig(**bad)
+
+
+def held_at(share_false, seed, n=300, limit=0.2):
+    """After how many audited claims the brake holds; None: never."""
+    draw = np.random.default_rng(seed).random(n) < share_false
+    for k in range(1, n + 1):
+        if judge_claims(draw[:k].tolist(), limit, 0.05).holds:
+            return k
+    return None
+
+
+def test_a_source_within_the_limit_is_hardly_ever_held():
+    held = [held_at(0.2, seed, n=120) for seed in range(100)]
+    assert sum(k is not None for k in held) <= 11  # 5 expected at most, for ever
+
+
+def test_a_source_whose_successes_are_mostly_none_is_held_soon():
+    held = [held_at(0.7, seed) for seed in range(20)]
+    assert all(k is not None and k <= 40 for k in held)
+    assert sorted(held)[10] <= 12
+
+
+def test_a_held_source_stays_held_whatever_comes_and_says_why():
+    found = judge_claims([True] * 6 + [False] * 100, 0.2, 0.05)
+    assert found.holds
+    assert "6 of 106 audited successes" in found.message
+    assert judge_claims([True], 0.2, 0.05).message == ""
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.1])
+def test_a_share_that_can_never_be_tested_is_refused(share):
+    with pytest.raises(ConfigError, match="false_share"):
+        MonitorConfig(false_share=share)
