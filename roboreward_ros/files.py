@@ -5,13 +5,45 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
+
+
+@contextmanager
+def open_atomic(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write beside ``path``; synced and renamed at the end, gone after an error.
+
+    A reader finds the old file or the new one. One writer at a time. The folder is made and synced
+    too: after a power cut the name is there.
+
+    Args:
+        path: what to write.
+
+    Raises:
+        OSError: no space or no right to write.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    part.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:
-    """Write beside ``path``, sync and rename, so that a reader finds the old file or the new one.
-
-    One writer at a time. The folder is made and synced too: after a power cut the name is there.
+    """Write a whole file as ``open_atomic`` does.
 
     Args:
         path: what to write.
@@ -20,18 +52,8 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     Raises:
         OSError: no space or no right to write.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
+    with open_atomic(path) as file:
         file.write(data.encode("utf-8") if isinstance(data, str) else data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def config_folders(kind: str) -> list[Path]:

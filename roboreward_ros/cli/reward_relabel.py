@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,8 @@ from roboreward_ros.cli.progress import Display, make_display
 from roboreward_ros.errors import ConfigError
 
 if TYPE_CHECKING:
-    from roboreward_ros.reward_training.relabel.examples import SourceVideo
-    from roboreward_ros.reward_training.relabel.pipeline import Outcome, Progress, Shard
+    from roboreward_ros.reward_training.relabel.catalogue import Catalogue, Shard
+    from roboreward_ros.reward_training.relabel.pipeline import Outcome, Progress, Relabelled
     from roboreward_ros.reward_training.relabel.provider import Provider
 
 HELP = """\
@@ -48,7 +48,12 @@ def add_relabel(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument("--attempts", type=int, default=3, help="drafts of an instruction")
     parser.add_argument("--paraphrases", type=int, default=2, help="further wordings an example")
     parser.add_argument(
-        "--clip-ends", type=float, nargs="*", default=[0.25, 0.5, 0.75], metavar="SHARE"
+        "--clip-ends",
+        type=float,
+        nargs="*",
+        default=[0.25, 0.5, 0.75],
+        metavar="SHARE",
+        help="where a success is cut, as shares of its length (default: 0.25 0.5 0.75)",
     )
     parser.add_argument("--shard", default="0/1", help="part of the videos: index/count")
     parser.add_argument("--seed", type=int, default=0, help="of the twin's videos")
@@ -57,58 +62,67 @@ def add_relabel(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def run_relabel(args: argparse.Namespace) -> int:
-    """Relabel, write manifest and layout, say what came out; 1 when rows were left out."""
+    """Ask, write manifest and layout, say what came out; 1 when rows were left out."""
+    from roboreward_ros.reward_training.relabel.catalogue import Catalogue
     from roboreward_ros.reward_training.relabel.episode import RelabelConfig
     from roboreward_ros.reward_training.relabel.output import write_layout
     from roboreward_ros.reward_training.relabel.pipeline import (
         most_questions,
+        relabelled,
         run,
         write_manifest,
     )
 
     config = RelabelConfig(args.attempts, tuple(args.clip_ends), args.paraphrases)
     shard = _shard(args.shard)
+    _require_both(args)
     display = make_display()
-    try:
-        videos, problems = _videos(args, display)
-        provider = _provider(args)
-        display.say(
-            f"{len(videos)} videos, at most {most_questions(videos, config)} questions to "
-            f"{provider.identity}; clips end at {', '.join(f'{end:g}' for end in config.clip_ends)}"
-        )
-        display.stage("relabel", sum(map(shard.holds, videos)))
-        outcome = run(
-            videos,
-            provider,
-            args.out / "journal",
-            config,
-            shard,
-            keep_going=args.keep_going,
-            on_progress=lambda progress: display.update(progress.done, _left(progress)),
-        )
-        whole = shard.count == 1
-        name = "manifest.jsonl" if whole else f"manifest-{shard.index}-of-{shard.count}.jsonl"
-        digest = write_manifest(outcome.examples, args.out / name)
-        display.say(f"{args.out / name}: {len(outcome.examples)} examples, sha256 {digest[:12]}")
-        by_id = {video.id: video for video in videos}
-        display.stage("write", len(outcome.examples))
-        rows = write_layout(
-            outcome.examples,
-            by_id,
-            args.out / ("dataset" if whole else f"dataset-{shard.index}-of-{shard.count}"),
-            provider.identity,
-            on_example=display.update,
-        )
-    finally:
-        display.close()
-    _report(outcome, rows, [*problems, *outcome.failed])
-    if args.sim:
-        _errors(outcome, by_id)
+    problems: list[str] = []
+    with Catalogue() as videos:
+        try:
+            _fill(videos, args, display, problems)
+            provider = _provider(args)
+            display.say(
+                f"{len(videos)} videos, at most {most_questions(videos, config)} questions to "
+                f"{provider.identity}; clips end at "
+                f"{', '.join(f'{end:g}' for end in config.clip_ends) or 'no share'}"
+            )
+            display.stage("relabel", videos.count(shard))
+            outcome = run(
+                videos,
+                provider,
+                args.out / "journal",
+                config,
+                shard,
+                keep_going=args.keep_going,
+                on_progress=lambda progress: display.update(progress.done, _left(progress)),
+            )
+
+            def found(part: Shard = shard) -> Iterator[Relabelled]:
+                return relabelled(videos, provider, args.out / "journal", config, part)
+
+            whole = shard.count == 1
+            name = "manifest.jsonl" if whole else f"manifest-{shard.index}-of-{shard.count}.jsonl"
+            digest = write_manifest(found(), args.out / name)
+            display.say(f"{args.out / name}: {outcome.examples} examples, sha256 {digest[:12]}")
+            rows: dict[str, int] = {}
+            if whole:
+                display.stage("write", outcome.examples)
+                rows = write_layout(
+                    found(), args.out / "dataset", provider.identity, on_example=display.update
+                )
+        finally:
+            display.close()
+        _report(outcome, rows, [*problems, *outcome.failed])
+        if not whole:
+            print("when every shard is done, run this once without --shard: it asks nothing new")
+        if args.sim:
+            _errors(found())
     return int(bool(problems or outcome.failed))
 
 
 def _shard(text: str) -> Shard:
-    from roboreward_ros.reward_training.relabel.pipeline import Shard
+    from roboreward_ros.reward_training.relabel.catalogue import Shard
 
     index, _, count = text.partition("/")
     if not (index.isdigit() and count.isdigit()):
@@ -116,31 +130,14 @@ def _shard(text: str) -> Shard:
     return Shard(int(index), int(count))
 
 
-def _videos(args: argparse.Namespace, display: Display) -> tuple[list[SourceVideo], list[str]]:
-    """The videos, and rows that were left out."""
+def _require_both(args: argparse.Namespace) -> None:
+    """Raise ConfigError unless it is said what shall be relabelled, and by whom."""
     if bool(args.sim) == bool(args.folder):
         raise ConfigError(
             "what shall be relabelled?",
             got="both" if args.sim else "neither",
             allowed="a folder of labelled videos, or --sim N",
         )
-    if args.sim:
-        from roboreward_ros.studies.relabel_rules import make_videos
-
-        display.stage("twin", args.sim)
-        return make_videos(args.out / "videos", args.sim, args.seed, display.update), []
-    from roboreward_ros.evaluation.benchmark.dataset import file_sha256, read_folder
-    from roboreward_ros.reward_training.relabel.examples import SourceVideo
-
-    found = read_folder(args.folder, args.split, keep_going=args.keep_going)
-    videos = [
-        SourceVideo(row.id, row.subset, row.path, file_sha256(row.path), row.task, row.reward)
-        for row in found.rows
-    ]
-    return videos, list(found.problems)
-
-
-def _provider(args: argparse.Namespace) -> Provider:
     chosen = [name for name in ("sim", "endpoint", "local") if getattr(args, name)]
     if len(chosen) != 1:
         raise ConfigError(
@@ -148,6 +145,41 @@ def _provider(args: argparse.Namespace) -> Provider:
             got=[f"--{name}" for name in chosen] or "nobody",
             allowed="--endpoint URL --model NAME, --local FOLDER, or --sim N (rules)",
         )
+
+
+def _fill(
+    videos: Catalogue, args: argparse.Namespace, display: Display, problems: list[str]
+) -> None:
+    """The videos; rows that were left out go to ``problems``."""
+    if args.sim:
+        from roboreward_ros.studies.relabel_rules import make_videos
+
+        display.stage("twin", args.sim)
+        for video in make_videos(args.out / "videos", args.sim, args.seed, display.update):
+            videos.add(video)
+        return
+    from roboreward_ros.episodes.exchange.labelled_layout import (
+        Fault,
+        Problem,
+        find_table,
+        read_table,
+        stop,
+    )
+    from roboreward_ros.reward_training.relabel.examples import SourceVideo
+
+    def note(problem: Problem) -> None:
+        if not args.keep_going:
+            stop(problem)
+        problems.append(str(problem))
+
+    for row in read_table(find_table(args.folder, args.split), note):
+        known = row.video_sha256  # a clip goes where its video goes; else hashed when it is due
+        video = SourceVideo(row.id, row.subset, row.path, known, row.task, row.reward)
+        if not videos.add(video):
+            note(Problem(Fault.DUPLICATE, row.place, row.id))
+
+
+def _provider(args: argparse.Namespace) -> Provider:
     if args.sim:
         from roboreward_ros.studies.relabel_rules import RuleProvider
 
@@ -184,13 +216,12 @@ def _left(progress: Progress) -> str:
 
 
 def _report(outcome: Outcome, rows: dict[str, int], problems: Sequence[str]) -> None:
-    levels = [sum(e.reward == level for e in outcome.examples) for level in range(1, 6)]
-    kinds: dict[str, int] = {}
-    for example in outcome.examples:
-        kinds[example.kind] = kinds.get(example.kind, 0) + 1
-    print("examples: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
+    levels = [outcome.rewards[level] for level in range(1, 6)]
+    kinds = sorted(outcome.kinds.items())
+    print("examples: " + ", ".join(f"{count} {kind}" for kind, count in kinds))
     print("rewards 1..5: " + ", ".join(map(str, levels)))
-    print("splits: " + ", ".join(f"{count} {split}" for split, count in rows.items()))
+    if rows:
+        print("splits: " + ", ".join(f"{count} {split}" for split, count in rows.items()))
     print(f"questions asked now: {outcome.asked}")
     for reason, count in outcome.refused.most_common(8):
         print(f"refused {count} times: {reason}")
@@ -198,11 +229,11 @@ def _report(outcome: Outcome, rows: dict[str, int], problems: Sequence[str]) -> 
         print(f"left out: {problem}")
 
 
-def _errors(outcome: Outcome, videos: dict[str, SourceVideo]) -> None:
+def _errors(found: Iterator[Relabelled]) -> None:
     from roboreward_ros.studies.relabel_rules import label_errors
 
     print("label error against the twin's own judgement:")
-    for row in label_errors(outcome.examples, videos):
+    for row in label_errors(found):
         print(
             f"  {row.kind:<15} n {row.n:4d}  MAE {row.mae:.3f}  exact {100 * row.exact:5.1f} %  "
             f"worst {row.worst}"

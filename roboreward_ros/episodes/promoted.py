@@ -9,14 +9,13 @@ Sources that were promoted before stay as fallbacks: their labels hold until the
 from __future__ import annotations
 
 import dataclasses
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from roboreward_ros.episodes.codec import Fields, JsonObject, from_text, to_text
-from roboreward_ros.episodes.locks import sync_directory
 from roboreward_ros.episodes.views import ViewConfig
 from roboreward_ros.errors import FormatError, StoreError
+from roboreward_ros.files import write_atomic
 from roboreward_ros.types import ScoreScale
 
 PROMOTED_FORMAT = 1
@@ -114,15 +113,8 @@ def promote(
             for change in changes
         ],
     }
-    part = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("w", encoding="utf-8") as file:
-            file.write(to_text(values))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        sync_directory(path.parent)
+        write_atomic(path, to_text(values))
     except OSError as error:
         raise StoreError(
             "the promoted reward source could not be noted",

@@ -9,6 +9,7 @@ import math
 import shutil
 from pathlib import Path
 
+from roboreward_ros.episodes.locks import sync_directory, sync_tree
 from roboreward_ros.errors import ConfigError
 
 WEIGHTS, PROVENANCE = "model.safetensors", "training.json"
@@ -57,4 +58,6 @@ def degrade(model: Path, out: Path, noise: float, seed: int = 0) -> None:
         f"A deliberately degraded copy: noise {noise:g} of each matrix's spread, seed {seed}.\n",
         encoding="utf-8",
     )
+    sync_tree(part)
     part.rename(out)
+    sync_directory(out.parent)

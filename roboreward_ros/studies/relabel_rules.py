@@ -10,7 +10,7 @@ that the error which such labels carry is a number.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,8 +20,10 @@ import numpy as np
 
 from roboreward_ros.episodes.exchange.video import write_video
 from roboreward_ros.errors import FormatError
-from roboreward_ros.evaluation.benchmark.dataset import file_sha256
-from roboreward_ros.reward_training.relabel.examples import Example, Kind, SourceVideo
+from roboreward_ros.files import write_atomic
+from roboreward_ros.reward_training.data.content import file_sha256
+from roboreward_ros.reward_training.relabel.examples import Kind, SourceVideo
+from roboreward_ros.reward_training.relabel.pipeline import Relabelled
 from roboreward_ros.reward_training.relabel.provider import Analysis, Verdict
 from roboreward_ros.sim.demo_style import DemoStyle
 from roboreward_ros.sim.demonstrators import demonstrate
@@ -99,9 +101,7 @@ def _make(twin: WatchedTwin, spec: TaskSpec, stem: Path, seed: int, index: int) 
             for number, sentence in enumerate(SENTENCES)
         },
     }
-    part = stem.with_suffix(".part")
-    part.write_text(json.dumps(known), encoding="utf-8")
-    part.replace(stem.with_suffix(".json"))
+    write_atomic(stem.with_suffix(".json"), json.dumps(known))
 
 
 def source_video(path: Path) -> SourceVideo:
@@ -258,17 +258,17 @@ class LabelError:
     worst: int
 
 
-def label_errors(
-    examples: Sequence[Example], videos: Mapping[str, SourceVideo]
-) -> list[LabelError]:
+def label_errors(found: Iterable[Relabelled]) -> list[LabelError]:
     """Errors by kind; a paraphrase is judged by the sentence that it says in other words."""
-    by_id = {example.id: example for example in examples}
     gaps: dict[Kind, list[int]] = {}
-    for example in examples:
-        meant = by_id.get(example.parent, example) if example.kind == Kind.PARAPHRASE else example
-        record = read_record(videos[example.video].path)
-        truth = record.scores[meant.task][frame_at(record, example.end)]
-        gaps.setdefault(example.kind, []).append(abs(example.reward - truth))
+    for item in found:
+        by_id = {example.id: example for example in item.examples}
+        record = read_record(item.video.path)
+        for example in item.examples:
+            worded = example.kind == Kind.PARAPHRASE
+            meant = by_id.get(example.parent, example) if worded else example
+            truth = record.scores[meant.task][frame_at(record, example.end)]
+            gaps.setdefault(example.kind, []).append(abs(example.reward - truth))
     return [
         LabelError(
             kind,

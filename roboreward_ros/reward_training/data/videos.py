@@ -35,7 +35,7 @@ class Made:
 
 def write_clip(clip: Clip, source: str, out: Path, max_pixels: int) -> Made:
     """Write a clip's video beside the splits; a file that fits is copied as it is."""
-    folder = out / SPLITS[0] / _slug(source)
+    folder = out / SPLITS[0] / slug(source)
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / ".part.mp4"
     frames = iter(clip.frames())
@@ -56,7 +56,7 @@ def write_clip(clip: Clip, source: str, out: Path, max_pixels: int) -> Made:
                 content.add(image)
                 video.write(_fitted(image, max_pixels))
         made = Made("", content.sha256, content.frames, clip.fps)
-    name = f"{_slug(source)}/{made.sha256[:20]}.mp4"
+    name = f"{slug(source)}/{made.sha256[:20]}.mp4"
     with part.open("rb") as file:
         os.fsync(file.fileno())
     part.replace(out / SPLITS[0] / name)
@@ -191,5 +191,6 @@ class Journal:
         os.fsync(self._file.fileno())
 
 
-def _slug(text: str) -> str:
+def slug(text: str) -> str:
+    """A folder's name for a source."""
     return re.sub(r"[^A-Za-z0-9_-]+", "_", text).strip("_")[:80] or "source"

@@ -9,7 +9,7 @@ are written anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -84,7 +84,7 @@ def relabel(
     Args:
         video: with its label.
         provider: answers.
-        journal: keeps the answers.
+        journal: keeps the answers about it.
         config: what to make.
         verbs: further first words that are verbs.
 
@@ -108,7 +108,7 @@ class _Episode:
         self.found = Relabelled()
 
     def ask(self, question: str, ask: Callable[[], JsonValue]) -> JsonValue:
-        return self._journal.answer(f"{self.video.id}/{question}", ask)
+        return self._journal.answer(question, ask)
 
     def run(self) -> Relabelled:
         video, provider = self.video, self.provider
@@ -242,10 +242,10 @@ class _Episode:
         return Verdict(bool(answer["fits"]), str(answer["reason"]))
 
 
-def first_words(tasks: Sequence[str]) -> frozenset[str]:
-    """First words that at least two tasks of a data set share: taken for verbs."""
+def first_words(tasks: Iterable[str]) -> frozenset[str]:
+    """First words that at least two of a data set's different tasks share: taken for verbs."""
     counts: dict[str, int] = {}
-    for task in set(tasks):
+    for task in tasks:
         for word in words(task)[:1]:
             counts[word] = counts.get(word, 0) + 1
     return frozenset(word for word, count in counts.items() if count > 1)

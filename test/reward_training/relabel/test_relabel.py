@@ -10,13 +10,13 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
 from scripted_provider import ScriptedProvider
 
-from roboreward_ros.errors import ConfigError, FormatError, RewardSourceError
+from roboreward_ros.errors import ConfigError, FormatError, RewardSourceError, StoreError
+from roboreward_ros.reward_training.relabel.catalogue import Catalogue, Shard
 from roboreward_ros.reward_training.relabel.constraints import (
     Situation,
     paraphrase_violations,
@@ -24,17 +24,16 @@ from roboreward_ros.reward_training.relabel.constraints import (
 )
 from roboreward_ros.reward_training.relabel.episode import RelabelConfig, relabel
 from roboreward_ros.reward_training.relabel.examples import Kind, SourceVideo
-from roboreward_ros.reward_training.relabel.journal import Journal
+from roboreward_ros.reward_training.relabel.journal import Journals
 from roboreward_ros.reward_training.relabel.output import write_layout
 from roboreward_ros.reward_training.relabel.pipeline import (
-    Shard,
-    contamination,
     most_questions,
+    relabelled,
     run,
-    split_of,
     write_manifest,
 )
 from roboreward_ros.reward_training.relabel.prompted import PromptedProvider
+from roboreward_ros.reward_training.relabel.provider import Verdict
 from roboreward_ros.testing.grey_video import write_video
 
 CONFIG = RelabelConfig(paraphrases=1)
@@ -46,8 +45,9 @@ def video(number=0, reward=5, path="v.mp4"):
 
 
 def one(tmp_path, provider, config=CONFIG, source=None):
-    with Journal(tmp_path / "journal", 0, provider.identity) as journal:
-        return relabel(source or video(), provider, journal, config)
+    source = source or video()
+    with Journals(tmp_path / "journal", provider.identity).open(source.id) as journal:
+        return relabel(source, provider, journal, config)
 
 
 def test_a_success_gives_a_ladder_clips_and_other_wordings(tmp_path):
@@ -114,8 +114,10 @@ def test_a_paraphrase_keeps_numbers_and_sides():
 
 
 def manifest(tmp_path, name, provider, videos, **more):
-    outcome = run(videos, provider, tmp_path / name, CONFIG, **more)
-    return write_manifest(outcome.examples, tmp_path / f"{name}.jsonl"), outcome
+    with Catalogue(videos) as catalogue:
+        outcome = run(catalogue, provider, tmp_path / name, CONFIG, **more)
+        found = relabelled(catalogue, provider, tmp_path / name, CONFIG)
+        return write_manifest(found, tmp_path / f"{name}.jsonl"), outcome
 
 
 def test_stopping_at_any_question_changes_nothing_in_the_end(tmp_path):
@@ -137,63 +139,85 @@ def test_stopping_at_any_question_changes_nothing_in_the_end(tmp_path):
     full = ScriptedProvider()
     manifest(tmp_path, "counted", full, videos)
     assert questions + len(last.asked) <= len(full.asked)  # nothing was asked twice
-    assert len(full.asked) <= most_questions(videos, CONFIG)
+    with Catalogue(videos) as catalogue:
+        assert len(full.asked) <= most_questions(catalogue, CONFIG)
 
 
-def test_two_workers_give_the_same_examples_as_one(tmp_path):
-    videos = [video(k) for k in range(6)]
-    _, whole = manifest(tmp_path, "one", ScriptedProvider(), videos)
-    parts = [
-        run(videos, ScriptedProvider(), tmp_path / "two", CONFIG, Shard(k, 2)) for k in range(2)
-    ]
-    assert all(part.examples for part in parts)
-    both = [example for part in parts for example in part.examples]
-    assert {e.id for e in both} == {e.id for e in whole.examples}
-    assert len(both) == len(whole.examples)
+WORKER = """
+import sys
+from pathlib import Path
+sys.path[:0] = sys.argv[4:]
+from test_relabel import CONFIG, Catalogue, ScriptedProvider, Shard, run, video
+shard = Shard(int(sys.argv[2]), int(sys.argv[3]))
+print("begun", flush=True)
+with Catalogue([video(k) for k in range(5)]) as videos:
+    run(videos, ScriptedProvider(), Path(sys.argv[1]), CONFIG, shard)
+"""
+
+
+def worker(folder, shard="0", count="1"):
+    """A process that relabels five videos; it has begun when this returns."""
+    words = [sys.executable, "-c", WORKER, str(folder), shard, count, str(Path(__file__).parent)]
+    child = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "begun\n"
+    return child
+
+
+def test_two_workers_at_once_give_the_same_manifest_as_one(tmp_path):
+    videos = [video(k) for k in range(5)]
+    whole, _ = manifest(tmp_path, "one", ScriptedProvider(), videos)
+    children = [worker(tmp_path / "two", str(k), "2") for k in range(2)]
+    assert [child.wait() for child in children] == [0, 0]
     # One run over the whole now finds every answer there.
-    assert run(videos, ScriptedProvider(), tmp_path / "two", CONFIG).asked == 0
+    both, outcome = manifest(tmp_path, "two", ScriptedProvider(), videos)
+    assert (both, outcome.asked) == (whole, 0)
+
+
+def test_shards_part_the_videos_and_one_worker_has_a_shard(tmp_path):
+    with Catalogue([video(k) for k in range(9)]) as videos:
+        parts = [[v.id for v in videos.videos(Shard(k, 3))] for k in range(3)]
+        assert sorted(key for part in parts for key in part) == [f"v{k}" for k in range(9)]
+        assert [videos.count(Shard(k, 3)) for k in range(3)] == [len(part) for part in parts]
+        with pytest.raises(ConfigError, match="shard"):
+            Shard(3, 3)
+
+        class Second(ScriptedProvider):
+            def rewrite(self, task):
+                with pytest.raises(StoreError, match="another process"):
+                    run(videos, ScriptedProvider(), tmp_path / "j", CONFIG)
+                return task
+
+        run(videos, Second(), tmp_path / "j", CONFIG)
 
 
 def test_a_kill_in_the_middle_of_a_line_loses_that_answer_only(tmp_path):
     videos = [video()]
     whole, _ = manifest(tmp_path, "j", ScriptedProvider(), videos)
-    file = next((tmp_path / "j").glob("*.jsonl"))
+    file = next((tmp_path / "j").glob("*/*.jsonl"))
     file.write_bytes(file.read_bytes()[:-15])
     again, outcome = manifest(tmp_path, "j", ScriptedProvider(), videos)
     assert (again, outcome.asked) == (whole, 1)
 
 
 def test_a_real_kill_and_a_second_run_give_the_same_manifest(tmp_path):
-    whole, _ = manifest(tmp_path, "whole", ScriptedProvider(), [video(k) for k in range(10)])
-    script = textwrap.dedent(
-        """
-        import sys
-        from pathlib import Path
-        sys.path[:0] = sys.argv[2:]
-        from test_relabel import CONFIG, ScriptedProvider, run, video
-        print("begun", flush=True)
-        run([video(k) for k in range(10)], ScriptedProvider(), Path(sys.argv[1]), CONFIG)
-        """
-    )
-    place = [str(tmp_path / "killed"), str(Path(__file__).parent)]
-    child = subprocess.Popen(
-        [sys.executable, "-c", script, *place], stdout=subprocess.PIPE, text=True
-    )
-    assert child.stdout is not None
-    assert child.stdout.readline() == "begun\n"
-    journal = tmp_path / "killed" / "answers-000.jsonl"
-    while child.poll() is None and (not journal.exists() or journal.stat().st_size < 2000):
+    whole, _ = manifest(tmp_path, "whole", ScriptedProvider(), [video(k) for k in range(5)])
+    child = worker(tmp_path / "killed")
+    while child.poll() is None and len(list((tmp_path / "killed").glob("*/*.jsonl"))) < 2:
         os.sched_yield()
     child.send_signal(signal.SIGKILL)
     child.wait()
-    again, _ = manifest(tmp_path, "killed", ScriptedProvider(), [video(k) for k in range(10)])
+    again, _ = manifest(tmp_path, "killed", ScriptedProvider(), [video(k) for k in range(5)])
     assert again == whole
 
 
 def test_another_providers_answers_are_not_mixed_in(tmp_path):
     one(tmp_path, ScriptedProvider())
     with pytest.raises(FormatError, match="another provider"):
-        Journal(tmp_path / "journal", 0, "somebody else")
+        Journals(tmp_path / "journal", "somebody else").open("v0")
+    (tmp_path / "journal" / "answers-000.jsonl").write_text("")
+    with pytest.raises(FormatError, match="format 1"):
+        Journals(tmp_path / "journal", "scripted")
 
 
 def test_failed_videos_are_named_when_asked_for(tmp_path):
@@ -201,23 +225,25 @@ def test_failed_videos_are_named_when_asked_for(tmp_path):
         def rewrite(self, task):
             raise RewardSourceError("down")
 
-    outcome = run([video()], Never(), tmp_path / "j", CONFIG, keep_going=True)
-    assert (outcome.examples, len(outcome.failed)) == ((), 1)
+    again, outcome = manifest(tmp_path, "j", Never(), [video()], keep_going=True)
+    assert (outcome.examples, len(outcome.failed)) == (0, 1)
     assert "v0" in outcome.failed[0]
+    assert again == hashlib.sha256(b"").hexdigest()
     with pytest.raises(ConfigError, match="share an id"):
-        run([video(), video()], Never(), tmp_path / "j", CONFIG)
+        Catalogue([video(), video()])
 
 
 def test_the_layout_keeps_a_video_on_one_side_and_cuts_clips(tmp_path):
     path = write_video(tmp_path / "v.mp4", 12, fps=5)
-    videos = [video(k, path=path) for k in range(6)]
-    outcome = run(videos, ScriptedProvider(), tmp_path / "j", CONFIG)
-    by_id = {item.id: item for item in videos}
-    for _ in range(2):
-        rows = write_layout(outcome.examples, by_id, tmp_path / "out", "scripted")
-    assert sum(rows.values()) == len(outcome.examples)
+    videos = [video(k, path=path) for k in range(3)]
+    with Catalogue(videos) as catalogue:
+        outcome = run(catalogue, ScriptedProvider(), tmp_path / "j", CONFIG)
+        for _ in range(2):
+            found = relabelled(catalogue, ScriptedProvider(), tmp_path / "j", CONFIG)
+            rows = write_layout(found, tmp_path / "out", "scripted")
+    assert sum(rows.values()) == outcome.examples
     sides = {}
-    for split in (name for name, count in rows.items() if count):
+    for split in rows:
         for line in (tmp_path / "out" / split / "metadata.jsonl").read_text().splitlines():
             row = json.loads(line)
             assert (tmp_path / "out" / split / row["file_name"]).is_file()
@@ -231,12 +257,20 @@ def test_the_layout_keeps_a_video_on_one_side_and_cuts_clips(tmp_path):
     assert "scripted" in (tmp_path / "out" / "README.md").read_text()
 
 
-def test_splits_depend_on_content_alone_and_contamination_is_counted(tmp_path):
-    assert split_of("0" * 64) == "train"
-    assert split_of("f" * 64) == "test"
-    examples = one(tmp_path, ScriptedProvider()).examples
-    found = contamination(examples[:1], examples)
-    assert found["same_video"] == found["rows"] == len(examples)
+def test_only_one_answer_a_video_is_in_memory_and_reasons_are_bounded(tmp_path, monkeypatch):
+    """Refusals that a model words anew each time are counted by their stage in the end."""
+    from roboreward_ros.reward_training.relabel import pipeline
+
+    monkeypatch.setattr(pipeline, "_REASONS", 2)
+
+    class Wordy(ScriptedProvider):
+        def validate(self, video, task, score, end):
+            return Verdict(False, f"{video.id} does not show {task} at {end}")
+
+    _, outcome = manifest(tmp_path, "j", Wordy(), [video(k) for k in range(4)])
+    assert sum(outcome.refused.values()) > 20
+    assert len(outcome.refused) < 12
+    assert any(reason.endswith(": other reasons") for reason in outcome.refused)
 
 
 def test_a_model_that_babbles_is_an_error_and_a_fenced_object_is_not():
