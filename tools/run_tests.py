@@ -26,6 +26,7 @@ TIERS: dict[str, list[str]] = {
     "learning": ["dsrl", "sim", "studies", "reward_training"],
     "console": ["console"],
     "launch": ["launch"],
+    "faults": ["faults"],
 }
 
 

@@ -35,7 +35,8 @@ from roboreward_ros.types import PolicySpec
 
 PROBE_S = 2.0
 """How long the domain is listened to, s: discovery on one host takes up to 1.7 s."""
-PROBE_LIMIT_S = 10.0
+PROBE_LIMIT_S = 60.0
+"""Only a bound: on a starved machine the libraries alone take 15 s to load."""
 TORCH_LIMIT_S = 60.0
 LOCK_FILE = ".launch.lock"
 POLICY_FILES = ("policy.json", "policy.safetensors")

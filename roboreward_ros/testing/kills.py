@@ -1,0 +1,265 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Kills parts of a running stack at seeded random moments and sees what comes back.
+
+The stack is a process of its own (``roboreward launch``); nothing here talks to ROS.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from roboreward_ros.clock import SystemClock
+from roboreward_ros.errors import StackError
+from roboreward_ros.testing.witness import Witness
+
+NODES = (
+    "sim_node",
+    "recorder_node",
+    "policy_node",
+    "reward_node",
+    "learner_node",
+    "session_node",
+)
+SUPERVISOR = "supervisor"
+ALL = "all"
+TARGETS = (*NODES, SUPERVISOR, ALL)
+COMMAND = (sys.executable, "-m", "roboreward_ros.cli.main", "launch", "dsrl_widowx")
+_PHASE = re.compile(r"^\[session_node\] .* ([A-Z_]{4,}): ")
+_CLOCK = SystemClock()
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """One kill and what came of it.
+
+    Attributes:
+        number: counts from 0, over all sittings.
+        victim: of ``TARGETS``; ``all`` is the supervisor and every node at once.
+        phase: what the session was doing.
+        wait_s: from the last recovery to the kill, drawn at random.
+        gone_s: from the supervisor's death until the last node had left; 0 for other victims.
+        recovery_s: from the kill, or from the next launch, to the next committed episode.
+        episodes: committed when it was looked at.
+        wrong: what must not be; empty where all is well.
+    """
+
+    number: int
+    victim: str
+    phase: str
+    wait_s: float
+    gone_s: float
+    recovery_s: float
+    episodes: int
+    wrong: tuple[str, ...] = ()
+
+
+def schedule(seed: int, number: int, targets: Sequence[str] = TARGETS) -> tuple[str, float]:
+    """Victim of kill ``number`` and where in a stretch of time it falls, 0..1.
+
+    All have their turn before one comes again, so that no node uses up its restarts.
+    """
+    turn, place = divmod(number, len(targets))
+    order = random.Random(f"{seed}/{turn}").sample(list(targets), len(targets))
+    return order[place], random.Random(f"{seed}/moment/{number}").random()
+
+
+def processes_of(run_dir: Path) -> list[int]:
+    """Process ids whose command line names the run's folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if str(run_dir) in words and int(path.parent.name) != os.getpid():
+            found.append(int(path.parent.name))
+    return found
+
+
+def wait_until(fits: Callable[[], bool], limit_s: float) -> float:
+    """Seconds until ``fits``; raises StackError after ``limit_s``."""
+    start_ns = _CLOCK.steady_ns()
+    while not fits():
+        passed_s = (_CLOCK.steady_ns() - start_ns) / 1e9
+        if passed_s > limit_s:
+            raise StackError("it did not come back", got=f"nothing in {limit_s:g} s")
+        _CLOCK.sleep(0.05)
+    return (_CLOCK.steady_ns() - start_ns) / 1e9
+
+
+class StackProcess:
+    """The supervisor with its nodes, started again at will.
+
+    Args:
+        run_dir: of the run; absolute.
+        arguments: launch arguments besides.
+        environment: of the process.
+    """
+
+    def __init__(
+        self, run_dir: Path, arguments: Sequence[str], environment: Mapping[str, str]
+    ) -> None:
+        self.run_dir = run_dir
+        self._words = [*COMMAND, f"run_dir:={run_dir}", *arguments]
+        self._environment = dict(environment)
+        self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
+        self.lines: list[str] = []
+
+    def launch(self, *more: str) -> None:
+        """Start it, with ``more`` arguments."""
+        self.lines = []
+        self._process = subprocess.Popen(
+            [*self._words, *more],
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            process_group=0,
+        )
+        assert self._process.stdout is not None
+        self._reader = threading.Thread(target=self._read, args=(self._process.stdout,))
+        self._reader.daemon = True
+        self._reader.start()
+
+    def _read(self, stream: IO[str]) -> None:
+        for line in stream:
+            self.lines.append(line.rstrip())
+
+    @property
+    def alive(self) -> bool:
+        """Whether the supervisor runs."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def phase(self) -> str:
+        """What the session does; "STARTING" before it has said so."""
+        for line in reversed(self.lines):
+            if line.startswith("[launch] session_node started"):
+                break
+            if match := _PHASE.match(line):
+                return match.group(1)
+        return "STARTING"
+
+    def pid_of(self, victim: str) -> int:
+        """Newest process id of a node, or the supervisor's; 0 where it never ran."""
+        assert self._process is not None
+        if victim in (SUPERVISOR, ALL):
+            return self._process.pid
+        for line in reversed(self.lines):
+            if match := re.match(rf"\[launch\] {victim} started, pid (\d+)", line):
+                return int(match.group(1))
+        return 0
+
+    def kill(self, victim: str) -> None:
+        """SIGKILL, without a warning."""
+        pids = [self.pid_of(victim)] if victim != ALL else []
+        if victim == ALL:
+            pids = [self.pid_of(SUPERVISOR), *processes_of(self.run_dir)]
+        for pid in filter(None, pids):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if victim in (SUPERVISOR, ALL):
+            self.wait(10.0)
+
+    def wait(self, limit_s: float) -> int:
+        """Exit code; raises StackError when it does not end."""
+        assert self._process is not None
+        assert self._reader is not None
+        try:
+            code = self._process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            raise StackError("the stack does not end", got=f"{limit_s:g} s") from None
+        self._reader.join(5.0)
+        return code
+
+    def stop(self, limit_s: float = 90.0) -> int:
+        """SIGINT to the supervisor, as Ctrl-C does; its exit code."""
+        if self._process is None:
+            return 0
+        if self.alive:
+            self._process.send_signal(signal.SIGINT)
+        return self.wait(limit_s)
+
+    def end(self) -> None:
+        """Leave nothing behind, whatever it takes."""
+        if self._process is not None and self.alive:
+            self._process.kill()
+            self._process.wait()
+        for pid in processes_of(self.run_dir):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def kills(
+    stack: StackProcess,
+    witness: Witness,
+    numbers: Iterator[int],
+    *,
+    seed: int,
+    targets: Sequence[str] = TARGETS,
+    spread_s: float = 8.0,
+    patience_s: float = 120.0,
+) -> Iterator[Kill]:
+    """Kill and look, once for each of ``numbers``; ends early where nothing comes back.
+
+    Args:
+        stack: launched here where it does not run.
+        witness: of its run.
+        numbers: of the kills, see ``schedule``.
+        seed: of victims and moments.
+        targets: who may be killed.
+        spread_s: the moment falls into so many seconds after the last recovery.
+        patience_s: limit of each recovery.
+    """
+
+    def another_episode() -> float:
+        if not stack.alive:
+            stack.launch()
+        before = witness.episodes
+        took_s = wait_until(lambda: witness.episodes > before or not stack.alive, patience_s)
+        if not stack.alive:
+            raise StackError("the stack ended", got="; ".join(stack.lines[-5:]))
+        return took_s
+
+    another_episode()
+    for number in numbers:
+        victim, where = schedule(seed, number, targets)
+        wait_s = where * spread_s
+        _CLOCK.sleep(wait_s)
+        phase, gone_s, recovery_s, wrong = stack.phase, 0.0, math.nan, []
+        pid = stack.pid_of(victim)
+        stack.kill(victim)
+        try:
+            if victim in (SUPERVISOR, ALL):
+                gone_s = wait_until(lambda: not processes_of(stack.run_dir), patience_s)
+                wrong += witness.look()
+                recovery_s = another_episode()
+            else:
+                again_s = wait_until(
+                    lambda old=pid, name=victim: stack.pid_of(name) != old or not stack.alive,  # type: ignore[misc]
+                    patience_s,
+                )
+                recovery_s = again_s + another_episode()
+        except StackError as error:
+            wrong.append(str(error))
+        wrong += witness.look()
+        yield Kill(
+            number, victim, phase, wait_s, gone_s, recovery_s, witness.episodes, tuple(wrong)
+        )
+        if math.isnan(recovery_s):
+            return
