@@ -41,11 +41,12 @@ from roboreward_ros.session.account import Account
 from roboreward_ros.session.director import Director
 from roboreward_ros.session.machine import MachineConfig, SessionMachine
 from roboreward_ros.session.memory import load_memory
+from roboreward_ros.session.pager import Pager, PagerConfig
 from roboreward_ros.session.plan import PlanConfig, episode_id
 from roboreward_ros.sim.tasks import default_max_steps
 
 TICK_S = 0.2
-_ANSWERED = (LabelStatus.LABELLED, LabelStatus.ABSTAINED, LabelStatus.FAILED)
+_CODES = {LabelStatus.LABELLED: 0, LabelStatus.ABSTAINED: 1, LabelStatus.FAILED: 2}  # of Reward
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +68,16 @@ class SessionConfig(HostConfig):
     stop_when_done: bool = option(True, "leave with exit code 0 when the episodes are committed")
     exit_on_fault: bool = option(False, "leave with exit code 1 when no tries are left")
     max_retries: int = option(3, "failures in a row that are tried again without a person")
+    page_command: str = option("", "program that calls a person; the words are on its input")
+    page_url: str = option("", "web hook that calls a person, a POST of JSON with a text")
+    page_every_s: float = option(300.0, "shortest time between two pages, s")
 
     def __post_init__(self) -> None:
         HostConfig.__post_init__(self)
         if self.max_steps < 0:
             raise ConfigError("max_steps", got=self.max_steps, allowed="0 or more")
         self.plan()
+        PagerConfig(self.page_command, self.page_url, self.page_every_s)
 
     def plan(self, task: str = "-") -> PlanConfig:
         """The run's plan; a ROS parameter cannot be an empty list, so "" stands for none."""
@@ -100,11 +105,8 @@ class SessionNode(HostNode[SessionConfig]):
         owner = "sim_node" if config.auto_reset else "robot_node"
         self._machine = SessionMachine(
             MachineConfig(
-                auto_reset=config.auto_reset,
-                wait_for_reward=config.wait_for_reward,
-                wait_for_learner=config.wait_for_learner,
-                ask_operator=config.ask_operator,
-                max_retries=config.max_retries,
+                *(config.auto_reset, config.wait_for_reward, config.wait_for_learner),
+                *(config.ask_operator, config.max_retries),
                 motion_peers=frozenset({owner, "policy_node", "recorder_node"}),
             ),
             config.plan(task=""),
@@ -112,10 +114,14 @@ class SessionNode(HostNode[SessionConfig]):
         )
         self._machine.adopt(self._store.ids(), self._tally.answered)
         self._machine.missing = UNKNOWN
-        self._director = Director(
-            self._machine, Account(self.clock, memory.idle), config.run_dir, self
+        whom = PagerConfig(
+            config.page_command, config.page_url, config.page_every_s, config.run_dir
         )
-        self._waits, self._policy_version, self._notice = memory.waits, 0, ""
+        pager = Pager(whom, self.clock, self.get_logger().warning)
+        self._director = Director(
+            self._machine, Account(self.clock, memory.idle), config.run_dir, self, pager
+        )
+        self._waits, self._policy_version = memory.waits, 0
         self._board = SessionBoard(self)
         self._loop = Loop("session worker", self._broken, self.clock)
         self._driver = EpisodeDriver(self, self._loop, self._director, self)
@@ -196,12 +202,9 @@ class SessionNode(HostNode[SessionConfig]):
         self.stop.set(str(error), code=1)
 
     def _report(self) -> EpisodeReport:
-        label = self._tally.label(self._machine.last_id)
-        last = self._director.last
-        reward = msg.Reward
-        codes = dict(zip(_ANSWERED, (reward.SCORE, reward.ABSTAIN, reward.ERROR), strict=True))
+        label, last = self._tally.label(self._machine.last_id), self._director.last
         value = label.score.value if label.score is not None else math.nan
-        outcome = codes.get(label.status)
+        outcome = _CODES.get(label.status)
         return EpisodeReport(last.part, last.message, last.end_cause, last.uri, outcome, value)
 
     # On the loop: the other nodes, the first start, the state.
@@ -216,7 +219,7 @@ class SessionNode(HostNode[SessionConfig]):
 
     def _on_learner(self, status: msg.LearnerStatus) -> None:
         def heard() -> None:
-            self._policy_version, self._notice = int(status.policy_version), status.alarm
+            self._policy_version, self._director.notice = int(status.policy_version), status.alarm
             self._director.feed(ev.LearnerProgress(int(status.episodes_done)))
 
         if self._loop:
@@ -237,7 +240,6 @@ class SessionNode(HostNode[SessionConfig]):
                 reward_source=counts.source,
                 last_reward=None if last is None else last.value,
                 policy_version=self._policy_version,
-                notice=self._notice,
             )
         )
 

@@ -19,6 +19,7 @@ from roboreward_ros.session.account import Account
 from roboreward_ros.session.events import Phase
 from roboreward_ros.session.machine import SessionMachine
 from roboreward_ros.session.memory import SessionMemory, save_memory
+from roboreward_ros.session.pager import Pager
 from roboreward_ros.session.phases import cause_of
 from roboreward_ros.session.plan import PlannedEpisode
 from roboreward_ros.session.requests import require_current, verb_of
@@ -85,6 +86,7 @@ class Director:
         begun: whether the first start has been given.
         step: newest control step of the running episode.
         last: how the last episode ended.
+        notice: alarm of another node, such as the learner's; "" where all is well.
     """
 
     driver: Driver
@@ -95,6 +97,7 @@ class Director:
         account: Account,
         run_dir: Path | str,
         surroundings: Surroundings,
+        pager: Pager | None = None,
     ) -> None:
         self.machine = machine
         self.run_dir = run_dir
@@ -102,7 +105,9 @@ class Director:
         self.begun = False
         self.step_now = 0
         self.last = LastEpisode()
+        self.notice = ""
         self._around = surroundings
+        self._pager = pager
         self._label_seq = 0
         self._waits = False
 
@@ -121,7 +126,16 @@ class Director:
             self.remember()  # a crash must not start what a person had stopped
         for command in commands:
             self._carry_out(command)
+        if self._pager is not None:
+            self._pager.look(self._trouble())
         self._around.changed()
+
+    def _trouble(self) -> str:
+        """Why a person is needed: nothing is tried any more, or another node's alarm."""
+        machine = self.machine
+        if machine.phase is Phase.FAULT and machine.failures > machine.config.max_retries:
+            return machine.message
+        return self.notice
 
     def _carry_out(self, command: ev.Command) -> None:
         match command:
@@ -165,6 +179,8 @@ class Director:
             self.driver.abort(self.machine.episode.episode_id)
         self._waits = False
         self.remember()
+        if self._pager is not None:
+            self._pager.close()
 
     def view(self, labelled: int = 0, abstained: int = 0, errors: int = 0) -> SessionView:
         """The session as consoles see it, with counts that only the ledger knows."""
@@ -187,6 +203,7 @@ class Director:
             missing=tuple(sorted(machine.missing)),
             canary=planned.canary,
             index=planned.index,
+            notice=self.notice,
         )
 
     # What the driver tells.
