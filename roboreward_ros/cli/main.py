@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reward": ("roboreward_ros.cli.reward", "train and evaluate reward models"),
     "bench": ("roboreward_ros.cli.bench", "benchmarks of reward models"),
     "study": ("roboreward_ros.cli.study", "the studies on the twin, as tables"),
+    "calibrate": ("roboreward_ros.cli.calibrate", "set up a real arm's camera and workspace"),
     "doctor": ("roboreward_ros.cli.doctor", "what is missing here and what to do"),
 }
 """Subcommand -> (module with ``add_parser``, help line)."""

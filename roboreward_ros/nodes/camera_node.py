@@ -16,10 +16,10 @@ from __future__ import annotations
 import dataclasses
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 
 from sensor_msgs.msg import CompressedImage, Image
 
+from roboreward_ros.cameras.choose import CameraChoice, choose_camera
 from roboreward_ros.cameras.images import decode, fit_image, jpeg_round_trip
 from roboreward_ros.cameras.watch import FrameWatch
 from roboreward_ros.errors import CameraError, ConfigError
@@ -95,28 +95,17 @@ class CameraNodeConfig(HostConfig):
 
 def make_camera(config: CameraNodeConfig) -> Camera:
     """The camera that the configuration names; raises ConfigError. Nothing is opened."""
-    exposure, white_balance = config.exposure or None, config.white_balance or None
-    if config.file:
-        from roboreward_ros.cameras.video_file import VideoFileCamera, VideoFileCameraConfig
-
-        return VideoFileCamera(VideoFileCameraConfig(Path(config.file), config.fps))
-    if config.realsense:
-        from roboreward_ros.cameras.realsense import RealSenseCamera, RealSenseConfig
-
-        serial = "" if config.realsense == "any" else config.realsense
-        size = (config.width, config.height, int(config.fps))
-        settings = RealSenseConfig(serial, *size, exposure, white_balance, config.topic)
-        return RealSenseCamera(settings)
-    from roboreward_ros.cameras.opencv import OpenCvCamera, OpenCvCameraConfig
-
-    return OpenCvCamera(
-        OpenCvCameraConfig(
-            device=int(config.device) if config.device.isdigit() else config.device,
+    return choose_camera(
+        CameraChoice(
+            device=config.device,
+            file=config.file,
+            realsense=config.realsense,
             width=config.width,
             height=config.height,
             fps=config.fps,
-            exposure=exposure,
-            white_balance=white_balance,
+            exposure=config.exposure,
+            white_balance=config.white_balance,
+            name=config.topic,
         )
     )
 
