@@ -114,10 +114,8 @@ class SessionNode(HostNode[SessionConfig]):
         )
         self._machine.adopt(self._store.ids(), self._tally.answered)
         self._machine.missing = UNKNOWN
-        whom = PagerConfig(
-            config.page_command, config.page_url, config.page_every_s, config.run_dir
-        )
-        pager = Pager(whom, self.clock, self.get_logger().warning)
+        who = PagerConfig(config.page_command, config.page_url, config.page_every_s, config.run_dir)
+        pager = Pager(who, self.clock, self.get_logger().warning)
         self._director = Director(
             self._machine, Account(self.clock, memory.idle), config.run_dir, self, pager
         )
