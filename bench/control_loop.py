@@ -311,11 +311,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--camera", nargs=2, metavar=("NAME", "FRAMES"), help=argparse.SUPPRESS)
     parser.add_argument("--quick", action="store_true", help="a few episodes only")
+    parser.add_argument(
+        "--cameras", type=int, help="a real arm's loop instead, with so many cameras"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     parser.add_argument("--policy", default="demo", help="checkpoint folder, or demo")
-    parser.add_argument("--out", type=Path, default=ROOT / "bench/results/control_loop.json")
+    parser.add_argument("--out", type=Path, help="where the figures are kept")
     options = parser.parse_args()
     if options.camera:
         return camera(options.camera[0], int(options.camera[1]))
+    if options.cameras:
+        import arm_loop
+
+        kept = options.out or ROOT / "bench/results/arm_loop.json"
+        return arm_loop.run(options.cameras, options.quick, options.json, kept)
     from domain_coordinator import domain_id
 
     episodes, seconds = (1, 3.0) if options.quick else (4, 20.0)
@@ -334,9 +343,10 @@ def main() -> int:
         if isinstance(figures, dict)
         for name, value in figures.items()
     ]
-    print(table(rows))
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(results, indent=2) + "\n")
+    print(json.dumps(results, indent=2) if options.json else table(rows))
+    out = options.out or ROOT / "bench/results/control_loop.json"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(results, indent=2) + "\n")
     return 0
 
 
