@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""``roboreward policy train`` and ``roboreward policy eval``."""
+"""``roboreward policy train | eval | finetune``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roboreward_ros.cli import policy_robot
+from roboreward_ros.cli import policy_finetune, policy_robot
 from roboreward_ros.cli.preflight import config_dir
 from roboreward_ros.errors import ConfigError
 
@@ -76,6 +76,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     evaluate.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     policy_robot.add_arguments(evaluate)
     evaluate.set_defaults(run=run_eval)
+    policy_finetune.add_verb(commands)
 
 
 def run_train(args: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from roboreward_ros.cli import study_states
+from roboreward_ros.cli import study_lrm, study_states
 from roboreward_ros.cli.demo import EPISODES, HELD_OUT, DemoOptions, run_demo
 from roboreward_ros.cli.progress import make_display
 from roboreward_ros.evaluation.summary import RunSummary
@@ -95,6 +95,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     efficiency.set_defaults(run=run_efficiency_study)
     study_states.add_parsers(studies)
+    study_lrm.add_parser(studies)
 
 
 def run_demo_study(args: argparse.Namespace) -> int:

@@ -48,6 +48,10 @@ class Actor(Protocol):
     def steps(self) -> int:
         """S of a decision."""
 
+    @property
+    def learning_rate(self) -> float:
+        """Of its optimiser."""
+
     def walk(self, states: Tensor, rng: torch.Generator) -> Walk:
         """Explore."""
 
@@ -68,6 +72,7 @@ class ChainActor:
 
     def __init__(self, base: BasePolicy, config: PpoConfig) -> None:
         self._base = base
+        self.learning_rate = config.learning_rate
         self._network: Denoiser = copy.deepcopy(base.network).requires_grad_(True)
         sampler = base.sampler
         powers = [float(sampler.alpha_bar[step]) for step in sampler.steps] + [1.0]
@@ -113,7 +118,7 @@ class ChainActor:
         """Where step ``index`` leads on average ``[B, D]``."""
         signal, sigma = self._signal[index], self._sigma[index]
         times = self._base.times(self._base.sampler.steps[index], len(x))
-        v = network(x, times, states)
+        v: Tensor = network(x, times, states)
         clean, eps = signal * x - sigma * v, sigma * x + signal * v
         left = math.sqrt(max(self._sigma[index + 1] ** 2 - self._std[index] ** 2, 0.0))
         return self._signal[index + 1] * clean + left * eps
@@ -136,6 +141,7 @@ class NoiseActor:
 
     def __init__(self, base: BasePolicy, config: PpoConfig) -> None:
         self._base = base
+        self.learning_rate = config.noise_learning_rate
         self._network = _NoiseNetwork(base.chunk_dim, config.noise_std)
 
     @property

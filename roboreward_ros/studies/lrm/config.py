@@ -51,6 +51,7 @@ class PpoConfig:
         kl_beta: weight of KL(actor || base), per denoising step.
         min_std: least standard deviation of a denoising step while exploring, normalised units.
         noise_std: initial standard deviation of the actor over the noise.
+        noise_learning_rate: of that actor, which starts from nothing.
         max_grad_norm: of the actor's gradient.
     """
 
@@ -65,6 +66,7 @@ class PpoConfig:
     kl_beta: float = 0.01
     min_std: float = 0.1
     noise_std: float = 1.0
+    noise_learning_rate: float = 3e-4
     max_grad_norm: float = 1.0
 
     def __post_init__(self) -> None:
@@ -73,7 +75,7 @@ class PpoConfig:
             raise ConfigError("a discount of PPO is out of range", got=shares, allowed="(0, 1]")
         positive = (
             self.clip, self.learning_rate, self.value_learning_rate, self.min_std,
-            self.noise_std, self.max_grad_norm,
+            self.noise_std, self.noise_learning_rate, self.max_grad_norm,
         )  # fmt: skip
         if min(positive) <= 0 or self.kl_beta < 0 or min(self.epochs, self.minibatch) < 1:
             raise ConfigError("a number of PPO is not positive", got=self)

@@ -82,7 +82,8 @@ class ArmBatch:
         off |= share > 1.0
         target[off] = reached[off]
         self._q, self._target = q, target
-        return q.copy()
+        commands: FloatArray = q.copy()
+        return commands
 
     def forward(self, q: FloatArray) -> FloatArray:
         """Gripper poses ``[N, 4, 4]`` at joints ``[N, 6]`` rad."""

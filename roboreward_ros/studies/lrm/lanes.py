@@ -11,56 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from roboreward_ros.errors import SimulationError
-from roboreward_ros.robot.frames import rpy_from_rotation
-from roboreward_ros.sim.tasks import DRAWER, TaskSpec
-from roboreward_ros.sim.twin import Twin
+from roboreward_ros.sim.tasks import DRAWER
+from roboreward_ros.studies.lowdim.view import ViewTwin, view_dim
 from roboreward_ros.studies.lrm.control import ArmBatch
-from roboreward_ros.types import PROPRIO_DIM, Float32Array, FloatArray
-
-if TYPE_CHECKING:
-    from roboreward_ros.sim.engine import TaskEngine
+from roboreward_ros.types import Float32Array, FloatArray
 
 TASK = DRAWER
-STATE_DIM = PROPRIO_DIM + 4
-_UNTOUCHED = ("cup", "cube")
+STATE_DIM = view_dim(TASK)
 
 Decide = Callable[[Float32Array, FloatArray], Float32Array]
 """States ``[N, STATE_DIM]`` and the share of time left ``[N]`` to chunks ``[N, P, 7]``."""
-
-
-class Lane(Twin):
-    """A twin that tells what a camera would show as numbers."""
-
-    def state_vector(self) -> FloatArray:
-        """``[STATE_DIM]``: BridgeData state, then the handle's place (m) and yaw (rad)."""
-        handle = self.object_state()["handle"]
-        yaw = rpy_from_rotation(handle[:3, :3])[2]
-        return np.concatenate([self.state().proprio, handle[:3, 3], [yaw]])
-
-    def joints(self) -> FloatArray:
-        """Measured arm joints ``[6]`` rad."""
-        return self._running().q
-
-    def drive(self, q: FloatArray, gripper: float) -> None:
-        """Simulate one control period towards joints ``[6]`` rad and an opening 0..1."""
-        period = 1.0 / self.config.control_hz
-        self._running().advance(q, gripper, period, period * self.config.ramp)
-
-    def _build(self, spec: TaskSpec) -> TaskEngine:
-        engine = super()._build(spec)
-        model = engine.model
-        for name in _UNTOUCHED:
-            body = model.body(name).id
-            mine = model.geom_bodyid == body
-            model.geom_contype[mine] = model.geom_conaffinity[mine] = 0
-            model.body_gravcomp[body] = 1.0  # nothing holds it any more
-        return engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +60,7 @@ class Lanes:
     """
 
     def __init__(self, lanes: int, chunk_size: int, max_steps: int) -> None:
-        self._twins = [Lane() for _ in range(lanes)]
+        self._twins = [ViewTwin() for _ in range(lanes)]
         twin = self._twins[0]
         self._arms = ArmBatch(twin.profile, twin.config.control_hz, lanes)
         self._chunk_size = chunk_size
@@ -146,14 +111,14 @@ class Lanes:
         return Batch(states, progress, success, live)
 
     def _step(
-        self, twins: Sequence[Lane], running: npt.NDArray[np.bool_], actions: Float32Array
+        self, twins: Sequence[ViewTwin], running: npt.NDArray[np.bool_], actions: Float32Array
     ) -> None:
         padded = np.zeros((len(self._twins), actions.shape[1]))
         padded[: len(twins)] = actions
         measured = np.stack([twin.joints() for twin in twins])
         spare = np.zeros((len(self._twins) - len(twins), measured.shape[1]))
         q = self._arms.plan(padded, np.concatenate([measured, spare]))
-        for lane in np.flatnonzero(running):
+        for lane in np.flatnonzero(running).tolist():
             gripper = float(np.clip(actions[lane, 6], 0.0, 1.0))
             try:
                 twins[lane].drive(q[lane], gripper)
@@ -162,13 +127,13 @@ class Lanes:
 
     @staticmethod
     def _look(
-        twins: Sequence[Lane],
+        twins: Sequence[ViewTwin],
         running: npt.NDArray[np.bool_],
         states: Float32Array,
         progress: FloatArray,
         success: npt.NDArray[np.bool_],
     ) -> None:
-        for lane in np.flatnonzero(running):
+        for lane in np.flatnonzero(running).tolist():
             truth = twins[lane].truth()
-            states[lane] = twins[lane].state_vector()
+            states[lane] = twins[lane].look()
             progress[lane], success[lane] = truth.progress, truth.success

@@ -27,9 +27,10 @@ from roboreward_ros.policies.normalise import Statistics
 from roboreward_ros.policies.sampler import DdimSampler
 from roboreward_ros.sim.demonstrators import demonstrate
 from roboreward_ros.sim.seeds import demo_seed
+from roboreward_ros.studies.lowdim.view import ViewTwin
 from roboreward_ros.studies.lrm.config import BaseConfig
-from roboreward_ros.studies.lrm.lanes import STATE_DIM, TASK, Lane
-from roboreward_ros.types import ACTION_DIM, Float32Array, FloatArray, GroundTruth
+from roboreward_ros.studies.lrm.lanes import STATE_DIM, TASK
+from roboreward_ros.types import ACTION_DIM, Float32Array
 
 _TIMES = 32
 
@@ -40,18 +41,6 @@ class Clones:
 
     states: Float32Array
     chunks: Float32Array
-
-
-class _NotingLane(Lane):
-    """Notes its state whenever it is judged, which a demonstration does at every state."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.noted: list[FloatArray] = []
-
-    def truth(self) -> GroundTruth:
-        self.noted.append(self.state_vector())
-        return super().truth()
 
 
 class Denoiser(nn.Module):
@@ -120,16 +109,15 @@ class BasePolicy:
 
 def collect(config: BaseConfig) -> Clones:
     """Demonstrate with the twin's default style, successes and failures alike."""
-    lane = _NotingLane()
+    twin = ViewTwin()
     states, chunks = [], []
     for index in range(config.demonstrations):
-        lane.noted.clear()
         rng = np.random.default_rng((config.seed, index))
         seed = demo_seed(config.seed * 100_000 + index)
-        episode = demonstrate(lane, TASK.sentence, seed, rng)
-        states.append(np.stack(lane.noted[:-1]).astype(np.float32))
+        episode = demonstrate(twin, TASK.sentence, seed, rng)
+        states.append(np.stack(twin.seen).astype(np.float32))
         chunks.append(chunks_of(episode.actions, config.chunk_size))
-    lane.close()
+    twin.close()
     return Clones(np.concatenate(states), np.concatenate(chunks))
 
 

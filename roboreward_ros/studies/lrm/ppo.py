@@ -83,7 +83,7 @@ class Ppo:
             self.critic = Critic()
         self._rng = torch.Generator().manual_seed(seed)
         self._actor_optimiser = torch.optim.Adam(
-            actor.module.parameters(), config.learning_rate, fused=True
+            actor.module.parameters(), actor.learning_rate, fused=True
         )
         self._critic_optimiser = torch.optim.Adam(
             self.critic.parameters(), config.value_learning_rate, fused=True
@@ -107,7 +107,7 @@ class Ppo:
         figures = []
         for _ in range(config.epochs):
             order = torch.randperm(len(rows), generator=self._rng)
-            for part in order.split(config.minibatch):
+            for part in torch.split(order, config.minibatch):
                 log_prob, kl = self.actor.judge(states[part], points[part])
                 ratio = (log_prob - old[part]).exp()
                 gain = A[part, None] * weight
