@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from roboreward_ros.types import (
+    AskCard,
     Chunk,
     EndCause,
     EpisodeMeta,
@@ -218,6 +219,12 @@ class RunWatch(Protocol):
 
     def facts(self) -> RunFacts:
         """Everything that is drawn, up to date."""
+
+    def audits(self, episode_ids: Sequence[str]) -> tuple[AskCard, ...]:
+        """Cards of episodes that were drawn to be judged; unknown and discarded ones are left out.
+
+        What the source said of them is not on the cards.
+        """
 
     def frame(self, episode_id: str, index: int) -> bytes:
         """JPEG bytes of one stored picture; raises StoreError where there is none."""

@@ -94,6 +94,8 @@ class Controls:
         self._banner = (
             ui.label("").classes("rr-banner rr-none").props("role=alert data-testid=banner")
         )
+        self._notice = ui.label("").classes("rr-banner rr-notice rr-none")
+        self._notice.props("role=alert data-testid=notice")
         self._seen = ui.element("div").classes("rr-seen rr-none")
         with ui.dialog() as self.help, ui.card():
             ui.label("Keys").classes("rr-title")
@@ -154,6 +156,8 @@ class Controls:
         show(self._banner, fault)
         if fault:
             self._banner.set_text(view.message)
+        show(self._notice, bool(view.notice))
+        self._notice.set_text(view.notice)
         attribute(
             self._seen,
             data_phase=phase,

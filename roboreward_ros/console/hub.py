@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from roboreward_ros.clock import Clock
 from roboreward_ros.console.hands import Hand, HandMap
@@ -97,8 +97,12 @@ class Hub:
     def refresh(self) -> None:
         """Read what is new in the stores; blocks on the disk, called about twice a second."""
         try:
+            learner = self._state.learner
             with self._watching:
                 facts = self._watch.facts()
+                asked = {card.episode_id for card in facts.queue}
+                drawn = [e for e in (learner.audits if learner else ()) if e not in asked]
+                facts = replace(facts, queue=facts.queue + self._watch.audits(drawn))
         except Exception as error:
             if str(error) != self._state.problem:
                 self._state.problem = str(error)

@@ -113,9 +113,10 @@ class Queue:
         self._shown, self._marked = cards, self._screen.card
         show(self._section, bool(cards))
         more = len(cards) - MAX_CARDS
+        drawn = sum(item.audit for item in cards)
         self._note.set_text(
-            f"{len(cards)} without a score; key a selects the next"
-            + (f", {more} more after these" if more > 0 else "")
+            f"{len(cards) - drawn} without a score, {drawn} drawn for an audit; key a selects the "
+            "next" + (f", {more} more after these" if more > 0 else "")
         )
         self._box.clear()
         with self._box:
@@ -124,9 +125,11 @@ class Queue:
 
     def _draw(self, item: AskCard) -> None:
         on = "true" if item.episode_id == self._screen.card else "false"
-        with ui.element("article").classes("rr-ask").props(f"data-on={on}"):
+        with ui.element("article").classes("rr-ask").props(f"data-on={on}") as article:
+            attribute(article, data_audit=str(item.audit).lower())
             ui.label(f"{item.episode_id} · “{item.task}”").classes("rr-task")
-            ui.label(f"no score: {item.detail}").classes("rr-soft")
+            why = "an audit: did it succeed?" if item.audit else f"no score: {item.detail}"
+            ui.label(why).classes("rr-soft")
             with ui.element("div").classes("rr-strip"):
                 for index in item.frames:
                     picture = ui.element("img").props('loading=lazy alt=""')

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from roboreward_ros.episodes.ledger import OPERATOR, SCORES, Ledger
@@ -35,6 +36,8 @@ from roboreward_ros.types import (
 )
 
 HUMAN = "human"
+TAKEOVER = "takeover"
+AUDIT = Label(LabelStatus.UNSCORED, detail="drawn for an audit")
 STRIP = 6
 HISTORY = 40
 ASKED = (LabelStatus.ABSTAINED, LabelStatus.ASK)
@@ -70,23 +73,33 @@ class StoreWatch:
             raise StoreError("no such picture", got=index, allowed=f"0..{len(frames) - 1}")
         return frames[index]
 
+    def audits(self, episode_ids: Sequence[str]) -> tuple[AskCard, ...]:
+        """See the protocol."""
+        known = (self._summaries.get(name) for name in episode_ids)
+        drawn = [s for s in known if s is not None and not self._discarded(s.meta.episode_id)]
+        return tuple(replace(_card(s, AUDIT), audit=True) for s in drawn)
+
+    def _discarded(self, episode_id: str) -> bool:
+        return self._store.marks.discarded(episode_id)
+
     def facts(self) -> RunFacts:
         """See the protocol."""
         config = read_promoted(self._run_dir)
         if config is not None and (self._view is None or self._view.config != config):
             self._view = RewardView.of_run(self._run_dir, config)
         summaries = self._follow()
-        discarded = {name for name in summaries if self._store.marks.discarded(name)}
+        discarded = {name for name in summaries if self._discarded(name)}
         labels = {name: self._label(name) for name in summaries}
         counted = [s for name, s in summaries.items() if name not in discarded]
+        own = [s for s in counted if TAKEOVER not in s.taint]  # the policy's, not a person's
         return RunFacts(
             episodes=len(summaries),
             discarded=len(discarded),
             source=config.source if config is not None else "",
             points=self._points(summaries, labels),
-            success=_rate(counted, labels),
-            steered=_rate([s for s in counted if not s.meta.canary], labels),
-            base=_rate([s for s in counted if s.meta.canary], labels),
+            success=_rate(own, labels),
+            steered=_rate([s for s in own if not s.meta.canary], labels),
+            base=_rate([s for s in own if s.meta.canary], labels),
             labels=history(self._keys.records()),
             queue=tuple(
                 _card(s, labels[s.meta.episode_id])

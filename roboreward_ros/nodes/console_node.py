@@ -107,6 +107,7 @@ class ConsoleNode(HostNode[ConsoleConfig]):
                 entropy=float(status.entropy),
                 updates_per_s=float(status.updates_per_s),
                 message=str(status.message),
+                audits=tuple(str(name) for name in status.audits_wanted),
             )
         )
 

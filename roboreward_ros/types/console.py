@@ -75,6 +75,7 @@ class AskCard:
         needs_level: failure is known; only how far it got (1-4) is asked.
         detail: why the source did not say.
         frames: pictures of the filmstrip, indices into the stored frames.
+        audit: it was drawn to be judged, whatever the source said; that is not shown to the judge.
     """
 
     episode_id: str
@@ -83,6 +84,7 @@ class AskCard:
     needs_level: bool
     detail: str
     frames: tuple[int, ...]
+    audit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,11 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class LearnerView:
-    """The learner's newest word; figures as in LearnerStatus."""
+    """The learner's newest word; figures as in LearnerStatus.
+
+    Attributes:
+        audits: episodes that were drawn to be judged by a person, oldest first.
+    """
 
     episodes_done: int = 0
     episodes_trainable: int = 0
@@ -156,6 +162,7 @@ class LearnerView:
     entropy: float = 0.0
     updates_per_s: float = 0.0
     message: str = ""
+    audits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,9 @@ class Watch:
     def facts(self):
         return RunFacts()
 
+    def audits(self, episode_ids):
+        return ()
+
 
 class Node:
     def create_subscription(self, *_):

@@ -7,7 +7,15 @@ from roboreward_ros.console.chart import MEAN, reward_chart, running_mean
 from roboreward_ros.console.hub import LOG_LINES, Hub
 from roboreward_ros.console.seat import LEASE_S, Seat
 from roboreward_ros.errors import SessionError, StoreError
-from roboreward_ros.types import PartHealth, RewardPoint, RunFacts, SessionView, VerbRequest
+from roboreward_ros.types import (
+    AskCard,
+    LearnerView,
+    PartHealth,
+    RewardPoint,
+    RunFacts,
+    SessionView,
+    VerbRequest,
+)
 from roboreward_ros.types import VerbAnswer as Answer
 
 
@@ -29,7 +37,14 @@ class Watch:
     def facts(self):
         if self.error:
             raise self.error
-        return RunFacts(episodes=3)
+        return RunFacts(episodes=3, queue=(card("ep_000001"),))
+
+    def audits(self, episode_ids):
+        return tuple(card(name, audit=True) for name in episode_ids)
+
+
+def card(name, *, audit=False):
+    return AskCard(name, 0, "t", False, "", (0,), audit)
 
 
 @pytest.fixture
@@ -40,6 +55,17 @@ def clock():
 @pytest.fixture
 def hub(clock):
     return Hub(Session(), Watch(), None, clock)
+
+
+def test_audits_follow_the_questions_and_nothing_is_asked_twice(hub):
+    hub.refresh()
+    assert [c.audit for c in hub.facts().queue] == [False]
+    hub.heard_learner(LearnerView(audits=("ep_000000", "ep_000001")))
+    hub.refresh()
+    assert [(c.episode_id, c.audit) for c in hub.facts().queue] == [
+        ("ep_000001", False),
+        ("ep_000000", True),
+    ]
 
 
 def test_a_free_seat_is_taken_by_whoever_presses_first(clock):

@@ -30,19 +30,23 @@ def said(value, source="vlm"):
 
 @pytest.fixture
 def run(tmp_path):
-    """Four episodes, the last a canary: 5, abstained, 2 and 1 by ``vlm``; a shadow says 5."""
+    """Five episodes: 5, abstained, 2, 1 and 5 by ``vlm``; a shadow says 5 of the first.
+
+    The fourth is a canary, in the last a person took the arm over: it is nobody's success.
+    """
     store, ledger = EpisodeStore(tmp_path, "w"), Ledger(tmp_path, "w")
-    for index in range(4):
+    for index in range(5):
         name = f"ep_{index:06d}"
         writer = store.create(make_meta(index, episode_id=name, canary=index == 3))
         record(writer)
-        writer.commit(EndCause.TIME)
+        writer.commit(EndCause.TIME, ("takeover",) if index == 4 else ())
     promote(tmp_path, "vlm", ScoreScale.RUBRIC)
     answers = (
         said(5.0),
         Abstain(AbstainReason.ENTROPY, Provenance("vlm"), detail="1.4 nats"),
         said(2.0),
         said(1.0),
+        said(5.0),
     )
     for index, answer in enumerate(answers):
         ledger.append(LabelRecord(-1, f"ep_{index:06d}", answer, index))
@@ -61,12 +65,13 @@ def desk(run):
 
 def test_scores_rates_and_questions_come_from_the_stores(run):
     facts = StoreWatch(run).facts()
-    assert (facts.episodes, facts.source) == (4, "vlm")
+    assert (facts.episodes, facts.source) == (5, "vlm")
     assert [(p.index, p.value, p.source, p.shadow, p.counts) for p in facts.points] == [
         (0, 5.0, "vlm", False, True),
         (0, 5.0, "new", True, False),
         (2, 2.0, "vlm", False, True),
         (3, 1.0, "vlm", False, True),
+        (4, 5.0, "vlm", False, True),
     ]
     assert (facts.success.successes, facts.success.n) == (1, 3)
     assert (facts.steered.successes, facts.steered.n) == (1, 2)
@@ -98,7 +103,7 @@ def test_two_keys_answer_a_question_and_undo_asks_it_again(run, desk):
 def test_a_discarded_episode_is_counted_as_such_and_asked_no_more(run, desk):
     desk.discard("ep_000001", "bumped")
     facts = StoreWatch(run).facts()
-    assert (facts.episodes, facts.discarded, facts.queue) == (4, 1, ())
+    assert (facts.episodes, facts.discarded, facts.queue) == (5, 1, ())
 
 
 def test_pictures_are_those_of_committed_episodes_only(run):
@@ -113,3 +118,13 @@ def test_a_run_without_episodes_is_empty(tmp_path):
     assert StoreWatch(tmp_path).facts().episodes == 0
     with pytest.raises(StoreError):
         StoreWatch(tmp_path / "none")
+
+
+def test_audits_are_cards_that_say_nothing_of_the_score(run, desk):
+    watch = StoreWatch(run)
+    watch.facts()
+    desk.discard("ep_000002", "bumped")
+    cards = watch.audits(["ep_000000", "ep_000002", "ep_000009"])
+    assert [(c.episode_id, c.audit, c.needs_level) for c in cards] == [("ep_000000", True, False)]
+    assert "5" not in cards[0].detail
+    assert len(cards[0].frames) == 6
