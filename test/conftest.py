@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rclpy.executors import SingleThreadedExecutor
     from rclpy.node import Node
 
-DEADLINE_S = 15.0
+DEADLINE_S = 45.0
 """Bound of every wait; nothing should come near it."""
 
 

@@ -25,6 +25,7 @@ from std_srvs.srv import Trigger
 import roboreward_ros.msg as msg
 from roboreward_ros.dsrl.config import load_profile
 from roboreward_ros.dsrl.figures import DutyState, figures, vitals
+from roboreward_ros.episodes.locks import WriterLock
 from roboreward_ros.errors import ConfigError, RoboRewardError
 from roboreward_ros.ros.convert import header
 from roboreward_ros.ros.diagnostics import Diagnostics, Health, Level
@@ -86,19 +87,18 @@ class LearnerNode(HostNode[LearnerNodeConfig]):
         super().__init__("learner_node", LearnerNodeConfig, **arguments)  # type: ignore[arg-type]
         self._duty: LearnerDuty | None = None
         self._thread: threading.Thread | None = None
-        self._wake = threading.Event()
-        self._ending = threading.Event()
-        self._save_wanted = threading.Event()
-        self._release_wanted = threading.Event()
+        self._wake, self._ending = threading.Event(), threading.Event()
+        self._lock: WriterLock | None = None
+        self._save_wanted, self._release_wanted = threading.Event(), threading.Event()
         self._session = (0.0, 0)  # idle seconds and committed episodes
-        self._saved_ns = self.clock.steady_ns()
-        self._problem = ""
+        self._saved_ns, self._problem = self.clock.steady_ns(), ""
 
     def _setup(self) -> None:
         from roboreward_ros.dsrl.compute import Compute, Precision  # these load torch
         from roboreward_ros.dsrl.duty import DutyConfig, LearnerDuty
 
         config = self.config
+        self._lock = WriterLock(Path(config.run_dir, "checkpoints", ".lock"), "the learner's state")
         self._ending.clear()
         self._problem = ""
         self._duty = LearnerDuty(
@@ -141,8 +141,10 @@ class LearnerNode(HostNode[LearnerNodeConfig]):
             self._thread.join(JOIN_S)
 
     def _teardown(self) -> None:
-        self._stop("")
+        self._stop("teardown")
         self._thread = self._duty = None
+        if self._lock is not None:
+            self._lock.release()
 
     def _on_save(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         del request
@@ -236,8 +238,8 @@ class LearnerNode(HostNode[LearnerNodeConfig]):
             return Health(Level.STALE, "not active")
         stopped = self._problem or duty.trouble
         level = Level.ERROR if stopped else Level.WARN if duty.warning else Level.OK
-        text = stopped or duty.warning or duty.state.status.message
-        return Health(level, text, vitals(duty.state))
+        text = duty.warning or duty.state.status.message
+        return Health(level, stopped or text, vitals(duty.state))
 
 
 def main() -> int:

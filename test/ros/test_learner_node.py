@@ -15,7 +15,7 @@ from roboreward_ros.dsrl.follow import actor_path
 from roboreward_ros.episodes.ledger import Ledger
 from roboreward_ros.episodes.promoted import promote
 from roboreward_ros.episodes.store import EpisodeStore
-from roboreward_ros.errors import ConfigError
+from roboreward_ros.errors import ConfigError, StoreError
 from roboreward_ros.nodes.learner_node import LearnerNode
 from roboreward_ros.ros.qos import LATCHED
 from roboreward_ros.types import (
@@ -88,6 +88,17 @@ def start(ros, run):
 
 def done(heard, count):
     return lambda: heard.status and heard.status[-1].episodes_done == count
+
+
+def test_a_second_learner_is_refused_by_the_lock(ros, run, start):
+    first = start()
+    second = LearnerNode(context=ros.context, parameters={"run_dir": str(run.path)})
+    ros.add(second)
+    assert not second.bring_up()
+    assert isinstance(second.failure, StoreError)
+    assert "another process" in str(second.failure)
+    first.node.wind_down("done")
+    assert second.bring_up(), second.failure
 
 
 def test_it_catches_up_from_the_stores_at_its_start(ros, run, start):
