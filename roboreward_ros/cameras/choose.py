@@ -9,6 +9,7 @@ from pathlib import Path
 
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.protocols import Camera
+from roboreward_ros.stack import camera_parameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,26 @@ class CameraChoice:
                 got=", ".join(given) or "none of them",
                 allowed="exactly one of them",
             )
+
+
+def choice_of(camera: str) -> CameraChoice:
+    """The choice that the launch argument ``camera`` stands for.
+
+    Raises:
+        ConfigError: a topic, which only a node can listen to.
+    """
+    kind, source = camera_parameter(camera)
+    if kind == "ros_topic":
+        raise ConfigError(
+            "a topic cannot be opened without a node",
+            got=camera,
+            allowed="a device, realsense[:SERIAL] or a video file",
+        )
+    return CameraChoice(
+        device=source if kind == "device" else "",
+        realsense=source if kind == "realsense" else "",
+        file=source if kind == "file" else "",
+    )
 
 
 def choose_camera(choice: CameraChoice) -> Camera:

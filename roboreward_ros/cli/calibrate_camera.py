@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import sys
 import threading
@@ -19,12 +20,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from roboreward_ros.cameras.choose import CameraChoice, choose_camera
+from roboreward_ros.cameras.choose import choice_of, choose_camera
 from roboreward_ros.cameras.ghost import Misalignment, Tolerance, ghost, misalignment
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.errors import CameraError, ConfigError
 from roboreward_ros.protocols import Camera
-from roboreward_ros.stack import camera_parameter
 from roboreward_ros.types import ImageU8
 
 FIRST_FRAMES = 15
@@ -63,15 +63,15 @@ def run(args: argparse.Namespace) -> int:
     """Measure, write, show; returns 1 where the camera is off."""
     if args.reference is None and args.save is None:
         raise ConfigError("nothing to do", got="neither --reference nor --save")
-    kind, source = camera_parameter(args.camera)
-    if kind == "ros_topic":
-        raise ConfigError(
-            "a topic cannot be calibrated here", got=args.camera, allowed="device, realsense, film"
-        )
+    choice = dataclasses.replace(
+        choice_of(args.camera),
+        width=args.width,
+        height=args.height,
+        exposure=args.exposure,
+        white_balance=args.white_balance,
+    )
     reference = None if args.reference is None else read_reference(args.reference)
-    values = {kind: source, "width": args.width, "height": args.height}
-    locked = {"exposure": args.exposure, "white_balance": args.white_balance}
-    camera = choose_camera(CameraChoice(**values, **locked))
+    camera = choose_camera(choice)
     with _open(camera):
         frames = [camera.read(READ_S).image for _ in range(FIRST_FRAMES)]
         live = frames[-1]

@@ -12,37 +12,18 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from roboreward_ros.cli.domain import own_domain
+from roboreward_ros.cli.findings import Finding, Verdict
 from roboreward_ros.cli.preflight import config_dir, nodes_in_domain
 from roboreward_ros.errors import RoboRewardError, StackError
 from roboreward_ros.sim.gl import APT, choose_backend
+from roboreward_ros.stack import StackArguments, parse_assignments
 
 RMEM_WANTED = 4 * 2**20  # whole camera frames in one socket buffer
 SHM_WANTED = 64 * 2**20  # the 16 MB segment of a few participants
-
-
-class Verdict(StrEnum):
-    """How serious a finding is."""
-
-    GOOD = "ok"
-    NOTE = "note"  # works, but something is worth knowing
-    MISSING = "missing"  # some command of the package cannot run
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the report."""
-
-    name: str
-    verdict: Verdict
-    text: str
-    remedy: str = ""
-
 
 Check = Callable[[], Finding]
 
@@ -50,12 +31,23 @@ Check = Callable[[], Finding]
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser("doctor", help="what is missing here and what to do")
     parser.add_argument("--json", action="store_true", help="a json list instead of lines")
+    parser.add_argument(
+        "--robot", action="store_true", help="look at the real arm, its cable and camera, too"
+    )
+    parser.add_argument(
+        "launch", nargs="*", default=[], metavar="name:=value", help="launch arguments of the arm"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings; 1 when something is missing."""
-    findings = list(examine())
+    arm: Mapping[str, Check] = {}
+    if args.robot:
+        from roboreward_ros.cli.doctor_arm import checks
+
+        arm = checks(StackArguments.from_strings(parse_assignments(args.launch)))
+    findings = list(examine({**CHECKS, **arm}))
     if args.json:
         import json
         from dataclasses import asdict
@@ -69,9 +61,9 @@ def run(args: argparse.Namespace) -> int:
     return int(any(finding.verdict is Verdict.MISSING for finding in findings))
 
 
-def examine() -> Iterator[Finding]:
+def examine(checks: Mapping[str, Check] | None = None) -> Iterator[Finding]:
     """All findings, in the order in which they build on each other."""
-    for name, check in CHECKS.items():
+    for name, check in (CHECKS if checks is None else checks).items():
         try:
             yield check()
         except (RoboRewardError, OSError) as error:

@@ -90,7 +90,7 @@ class FakeXsArm:
         self.falls = 0
         self.modes = {ARM: ("position", "time"), GRIPPER: (mode, "time")}
         start = {"Profile_Velocity": 2000, "Profile_Acceleration": 300, "Torque_Enable": 1}
-        rest = {"Hardware_Error_Status": 0, "Present_Temperature": 34}
+        rest = {"Hardware_Error_Status": 0, "Present_Temperature": 34, "Present_Input_Voltage": 121}
         self.registers: dict[str, dict[str, int]] = {m: {**start, **rest} for m in self.motors}
         self._goal, self._from = self.q.copy(), self.q.copy()
         self._began_s = self._span_s = 0.0
