@@ -9,7 +9,7 @@ Sources that were promoted before stay as fallbacks: their labels hold until the
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from roboreward_ros.episodes.codec import Fields, JsonObject, from_text, to_text
@@ -52,12 +52,35 @@ def read_promoted(run_dir: Path | str) -> ViewConfig | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """How a source was asked for while a session ran, so that a restart can ask for it again.
+
+    Attributes:
+        source: registry name.
+        options: JSON object over the source's configuration file; "" for none.
+        launch: which launch it was asked of; "" where nobody starts the process again.
+    """
+
+    source: str = ""
+    options: str = ""
+    launch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SourceChange:
-    """One line of the run's history of sources: which, since when (ns since the epoch), why."""
+    """One line of the run's history of sources.
+
+    Attributes:
+        source: which.
+        stamp_ns: since when, ns since the epoch.
+        why: in a word.
+        asked: see ``Asked``; empty for the source that the process was started with.
+    """
 
     source: str
     stamp_ns: int
     why: str
+    asked: Asked = field(default_factory=Asked)
 
 
 def read_changes(run_dir: Path | str) -> tuple[SourceChange, ...]:
@@ -73,13 +96,37 @@ def read_changes(run_dir: Path | str) -> tuple[SourceChange, ...]:
     if fields.missing("changes"):
         return ()
     return tuple(
-        SourceChange(item.text("source"), item.integer("stamp_ns"), item.text("why"))
+        SourceChange(
+            item.text("source"),
+            item.integer("stamp_ns"),
+            item.text("why"),
+            Asked()
+            if item.missing("asked")
+            else Asked(item.text("asked"), item.text("options"), item.text("launch")),
+        )
         for item in fields.objects("changes")
     )
 
 
+def asked_last(run_dir: Path | str, launch: str) -> Asked | None:
+    """What a launch was asked to swap to last, for a process that it starts again; None for none.
+
+    Raises:
+        FormatError: damaged.
+    """
+    changes = read_changes(run_dir)
+    if not (launch and changes and changes[-1].asked.launch == launch):
+        return None
+    return changes[-1].asked
+
+
 def promote(
-    run_dir: Path | str, source: str, scale: ScoreScale, why: str = "", stamp_ns: int = 0
+    run_dir: Path | str,
+    source: str,
+    scale: ScoreScale,
+    why: str = "",
+    stamp_ns: int = 0,
+    asked: Asked | None = None,
 ) -> ViewConfig:
     """Make ``source`` the one the run goes by; atomic. Returns the run's new view.
 
@@ -89,6 +136,7 @@ def promote(
         scale: of its scores.
         why: for the run's history.
         stamp_ns: when, ns since the epoch.
+        asked: how it was asked for; None for the source that the process was started with.
 
     Raises:
         StoreError: the file cannot be written.
@@ -99,19 +147,17 @@ def promote(
         older = dict.fromkeys((before.source, *before.fallbacks))
         older.pop(source, None)
         view = dataclasses.replace(view, fallbacks=tuple(older))
-    if view == before:
+    changes = list(read_changes(run_dir))
+    if view == before and (asked is None or (changes and changes[-1].asked == asked)):
         return view
     path = promoted_path(run_dir)
-    changes = [*read_changes(run_dir), SourceChange(source, stamp_ns, why)]
+    changes.append(SourceChange(source, stamp_ns, why, asked or Asked()))
     values: JsonObject = {
         "format": PROMOTED_FORMAT,
         "source": view.source,
         "scale": view.scale.value,
         "before": list(view.fallbacks),
-        "changes": [
-            {"source": change.source, "stamp_ns": change.stamp_ns, "why": change.why}
-            for change in changes
-        ],
+        "changes": [_to_json(change) for change in changes],
     }
     try:
         write_atomic(path, to_text(values))
@@ -122,3 +168,11 @@ def promote(
             next_step="Check free space and rights of run_dir.",
         ) from None
     return view
+
+
+def _to_json(change: SourceChange) -> JsonObject:
+    values: JsonObject = {"source": change.source, "stamp_ns": change.stamp_ns, "why": change.why}
+    asked = change.asked
+    if asked != Asked():
+        values |= {"asked": asked.source, "options": asked.options, "launch": asked.launch}
+    return values

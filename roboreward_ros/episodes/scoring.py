@@ -10,7 +10,7 @@ from pathlib import Path
 
 from roboreward_ros.clock import Clock, SystemClock
 from roboreward_ros.episodes.ledger import OPERATOR, SCORES, Ledger
-from roboreward_ros.episodes.promoted import promote
+from roboreward_ros.episodes.promoted import Asked, promote
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.episodes.views import RewardView
 from roboreward_ros.types import LabelRecord, RewardFailure, RewardOutcome, ScoreScale
@@ -45,9 +45,11 @@ class Scorebook:
         self._answers: dict[tuple[str, str], LabelRecord] = {}  # by episode and source
         self._failed: set[tuple[str, str]] = set()
 
-    def promote(self, source: str, scale: ScoreScale, why: str = "") -> None:
+    def promote(
+        self, source: str, scale: ScoreScale, why: str = "", asked: Asked | None = None
+    ) -> None:
         """The run goes by ``source`` from now on; the change stays in the run's history."""
-        config = promote(self._run_dir, source, scale, why, self._clock.now_ns())
+        config = promote(self._run_dir, source, scale, why, self._clock.now_ns(), asked)
         ledgers = [self._ledger, Ledger(self._run_dir, "r", OPERATOR)]
         self._view = RewardView(ledgers, config)
 

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from roboreward_ros.clock import Clock, SystemClock
 from roboreward_ros.episodes.frame_feed import FeedFrame, FrameFeed
+from roboreward_ros.episodes.promoted import Asked, asked_last
 from roboreward_ros.episodes.requests import reward_request
 from roboreward_ros.episodes.scoring import Scorebook
 from roboreward_ros.episodes.scoring_jobs import RetryConfig
@@ -21,7 +22,7 @@ from roboreward_ros.episodes.store import open_uri
 from roboreward_ros.errors import FormatError, StoreError
 from roboreward_ros.evaluation.agreement import AgreementBook, SourceReport
 from roboreward_ros.protocols import EpisodeReader
-from roboreward_ros.rewards.config import Options
+from roboreward_ros.rewards.config import Options, options_from_json
 from roboreward_ros.rewards.host import RewardHost
 from roboreward_ros.rewards.live import LiveFrame
 from roboreward_ros.rewards.switch import switch
@@ -67,6 +68,8 @@ class DeskConfig:
         control_hz: rate that the recorder notes in each episode, Hz.
         max_skew_s: oldest image that the recorder pairs with a state, s.
         retry: pauses of unlabelled episodes.
+        launch: which launch starts this process again when it dies; "" for none. A source that
+            was swapped in before is then in force again.
     """
 
     source: str
@@ -76,10 +79,15 @@ class DeskConfig:
     control_hz: float = 5.0
     max_skew_s: float = 0.15
     retry: RetryConfig = field(default_factory=RetryConfig)
+    launch: str = ""
 
 
 class ScoringDesk:
     """Everything of a run's rewards, behind one face. Safe to use from threads.
+
+    Attributes:
+        asked: how the source in force was asked for.
+        host: of the sources.
 
     Args:
         run_dir: the run.
@@ -107,10 +115,15 @@ class ScoringDesk:
         self._run_dir = Path(run_dir).resolve()
         clock = clock or SystemClock()
         self._book = Scorebook(run_dir, listener.recorded, clock)
+        self._shadow_asked = Asked()
         try:
+            swapped = asked_last(run_dir, config.launch)
+            if swapped is not None:
+                listener.note(f"reward source: {swapped.source} again, as it was swapped to")
+            self.asked = swapped or Asked(config.source)
             self.host = RewardHost(
-                config.source,
-                config.options,
+                self.asked.source,
+                config.options if swapped is None else options_from_json(swapped.options),
                 config.deadline_s,
                 config.warm_up_s,
                 on_shadow=self._on_shadow,
@@ -191,8 +204,18 @@ class ScoringDesk:
     def swap(self, source: str, options_json: str, shadow: bool) -> None:
         """Warm a source up and let it take over, or run beside; raises SwitchError."""
         with self._swapping:
-            switch(self.host, source, options_json, shadow, lambda spec: self._note(spec, "swap"))
-            if not shadow:
+            asked = Asked(source, options_json, self._config.launch)
+            switch(
+                self.host,
+                source,
+                options_json,
+                shadow,
+                lambda spec: self._note(spec, "swap", asked),
+            )
+            if shadow:
+                self._shadow_asked = asked
+            else:
+                self.asked = asked
                 self._queue.source_changed()
         self._listener.note(f"{'shadow' if shadow else 'reward source'}: {source or 'none'}")
 
@@ -205,13 +228,15 @@ class ScoringDesk:
         """
         why = "promoted from the shadow"
         with self._swapping:
-            spec = self.host.promote_shadow(lambda spec: self._note(spec, why))
+            asked = self._shadow_asked
+            spec = self.host.promote_shadow(lambda spec: self._note(spec, why, asked))
+            self.asked = asked
             self._queue.source_changed()
         self._listener.note(f"reward source: {spec.name}, promoted from the shadow")
 
-    def _note(self, spec: RewardSpec, why: str) -> None:
+    def _note(self, spec: RewardSpec, why: str, asked: Asked | None = None) -> None:
         """On disk before it is in force: a view never goes by a source that a crash forgot."""
-        self._book.promote(spec.name, spec.scale, why)
+        self._book.promote(spec.name, spec.scale, why, asked)
 
     def close(self, timeout_s: float = 5.0) -> None:
         """End threads and sources; idempotent. A source that hangs may outlive the call."""

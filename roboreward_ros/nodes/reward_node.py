@@ -35,6 +35,7 @@ from roboreward_ros.ros.rates import Samples
 from roboreward_ros.ros.score_server import ScoreServer
 from roboreward_ros.ros.source_services import SourceServices
 from roboreward_ros.ros.spin import run
+from roboreward_ros.ros.stop import launch_id
 from roboreward_ros.srv import SetRewardSource
 from roboreward_ros.types import ImageU8, LabelRecord, RewardFailure, RewardSpec, Score
 
@@ -84,6 +85,7 @@ class RewardConfig(HostConfig):
             self.control_hz,
             self.max_skew_s,
             RetryConfig(self.retry_s, self.retry_max_s, max(600.0, self.retry_max_s)),
+            launch_id() if self.exit_with_launcher else "",
         )
 
 
@@ -107,6 +109,7 @@ class RewardNode(HostNode[RewardConfig]):
         self._stream = FrameStream(self, self._desk.feed, reliable_images=config.reliable_images)
         self._server = ScoreServer(self, self._desk)
         self._swaps = SourceServices(self, self, self._look)
+        self.post(self._show_source)
         self._look()
         Diagnostics(self, {"reward": self._health})
 
@@ -134,6 +137,10 @@ class RewardNode(HostNode[RewardConfig]):
         """Images are asked for only while the source in force can use them."""
         if self._stream is not None and self._desk is not None:
             self._stream.follow(self.config.live and self._desk.host.follows)
+
+    def _show_source(self) -> None:
+        if self._swaps is not None and self._desk is not None:
+            self._swaps.show(self._desk.asked.source)
 
     def _encode(self, image: ImageU8) -> bytes:
         return bytes(image_to_compressed(image, 0, quality=self.config.jpeg_quality).data)

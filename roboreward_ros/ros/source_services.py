@@ -73,7 +73,7 @@ class SourceServices:
             if response.error_code == 0 and request.shadow:
                 self._shadow = request.source
             elif response.error_code == 0:
-                self._node.post(lambda: self._show(request.source))
+                self._node.post(lambda: self.show(request.source))
 
         await self._in_thread(work)
         response.active = self._desk.source
@@ -96,7 +96,7 @@ class SourceServices:
         response.success = not why
         response.message = why or f"{self._desk.source} is in force"
         if not why:
-            self._show(self._shadow)
+            self.show(self._shadow)
         return response
 
     def _swap(self, source: str, options_json: str, *, shadow: bool) -> tuple[int, str]:
@@ -120,11 +120,11 @@ class SourceServices:
 
         def work() -> None:
             failed = self._swap(new, "", shadow=False)[0]
-            self._node.post(lambda: self._show(old if failed else new))
+            self._node.post(lambda: self.show(old if failed else new))
 
         threading.Thread(target=work, name="swap worker", daemon=True).start()
 
-    def _show(self, source: str) -> None:
+    def show(self, source: str) -> None:
         """Let the parameter say what is in force."""
         self._changed()
         if self._node.config.source != source:

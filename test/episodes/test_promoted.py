@@ -1,8 +1,17 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
+import dataclasses
+
 import pytest
 
-from roboreward_ros.episodes.promoted import promote, promoted_path, read_promoted
+from roboreward_ros.episodes.promoted import (
+    Asked,
+    asked_last,
+    promote,
+    promoted_path,
+    read_changes,
+    read_promoted,
+)
 from roboreward_ros.episodes.views import ViewConfig
 from roboreward_ros.errors import FormatError
 from roboreward_ros.types import ScoreScale
@@ -39,3 +48,18 @@ def test_a_newer_format_is_refused_by_name(tmp_path):
     )
     with pytest.raises(FormatError, match="newer version"):
         read_promoted(tmp_path)
+
+
+def test_what_a_launch_was_asked_for_is_found_by_that_launch_only(tmp_path):
+    asked = Asked("package:Source", '{"value": 1}', "17-4")
+    promote(tmp_path, "human", ScoreScale.RUBRIC)
+    assert asked_last(tmp_path, "17-4") is None
+    promote(tmp_path, "Source", ScoreScale.RUBRIC, "swap", 5, asked)
+    promote(tmp_path, "Source", ScoreScale.RUBRIC, "start")
+    assert asked_last(tmp_path, "17-4") == asked
+    assert asked_last(tmp_path, "17-5") is None
+    assert asked_last(tmp_path, "") is None
+    other = dataclasses.replace(asked, options="")
+    promote(tmp_path, "Source", ScoreScale.RUBRIC, "swap", 6, other)
+    assert asked_last(tmp_path, "17-4") == other
+    assert [change.why for change in read_changes(tmp_path)] == ["", "swap", "swap"]

@@ -245,6 +245,25 @@ def test_a_change_that_breaks_is_no_success(ros, run, start, monkeypatch):
     assert (promoted.success, promoted.message) == (False, "RuntimeError: out of memory")
 
 
+@pytest.mark.parametrize("again", [True, False])
+def test_a_node_that_its_launch_starts_again_keeps_the_source_it_was_swapped_to(
+    ros, run, start, again
+):
+    first = start(exit_with_launcher=again)
+    asked = Request(source=f"{FAKES}:FakeSource", options_json='{"value": 5.0}')
+    assert ros.call(first.swap, asked).error_code == 0
+    first.node.wind_down("killed")
+    uri = run.add(0, success=False)
+    second = start(exit_with_launcher=again)
+    record = score(ros, second, uri).result.reward
+    assert (record.source, record.value) == (
+        ("FakeSource", 5.0) if again else ("ground_truth", 2.0)
+    )
+    shown = asked.source if again else "ground_truth"
+    ros.spin_until(lambda: second.node.config.source == shown, "parameter")
+    assert len(run.records()) == 1
+
+
 def test_setting_the_parameter_is_the_same_swap(ros, run, start):
     reward = start()
     assert reward.node.set_parameters([Parameter("source", value="human")])[0].successful
