@@ -21,7 +21,14 @@ from roboreward_ros.cli.run_files import (
 from roboreward_ros.episodes.views import LabelStatus
 from roboreward_ros.errors import FormatError, StoreError
 from roboreward_ros.evaluation.agreement import AgreementBook, SourceReport
-from roboreward_ros.evaluation.html import Picture, Section, render_page
+from roboreward_ros.evaluation.comparison import (
+    NamedRun,
+    comparison_sections,
+    runs_section,
+    succeeded,
+)
+from roboreward_ros.evaluation.gallery import confusion_section, gallery_section
+from roboreward_ros.evaluation.html import Picture, Section, render_page, render_sections
 from roboreward_ros.evaluation.run_view import EpisodeRow, RunView, reward_mae
 from roboreward_ros.evaluation.source_table import source_section
 from roboreward_ros.evaluation.success import Arm, ArmResult
@@ -33,25 +40,77 @@ from roboreward_ros.evaluation.summary import (
     read_summary,
     write_summary,
 )
+from roboreward_ros.files import write_atomic
 from roboreward_ros.session.memory import load_memory
 from roboreward_ros.stack import StackArguments
 
 PAGE_FILE = "report.html"
+LIST_FILE = "index.html"
+RUN_FILE = "run.json"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = subparsers.add_parser("report", help="page and plots of a run")
-    parser.add_argument("run_dir", type=Path, metavar="RUN", help="folder of a run")
+    parser = subparsers.add_parser(
+        "report",
+        help="page and plots of a run",
+        description="Writes RUN/report.html; with a second run also a page that compares them. A "
+        "folder of runs gets a page with all of them.",
+    )
+    parser.add_argument("run_dir", type=Path, metavar="RUN", help="folder of a run, or of runs")
+    parser.add_argument("other", type=Path, metavar="RUN2", nargs="?", help="a run to compare with")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Write summary and page; prints where they are."""
+    if args.other is None and (runs := runs_in(args.run_dir)):
+        print(f"{len(runs)} runs: {write_list(args.run_dir, runs)}")
+        return 0
     summary = write_report(args.run_dir)
     for line in headline(summary):
         print(line)
     print(f"report: {args.run_dir / PAGE_FILE}")
+    if args.other is not None:
+        print(f"comparison: {write_comparison(args.run_dir, args.other)}")
     return 0
+
+
+def runs_in(folder: Path) -> list[Path]:
+    """The runs directly below a folder that is none itself."""
+    if (folder / RUN_FILE).is_file():
+        return []
+    return sorted(path.parent for path in folder.glob(f"*/{RUN_FILE}"))
+
+
+def write_list(folder: Path, runs: Sequence[Path]) -> Path:
+    """A page with all runs of a folder; their numbers are those of their last reports."""
+    rows = []
+    for path in runs:
+        summary = None
+        with contextlib.suppress(FormatError):
+            summary = read_summary(path)
+        rows.append((path.name, summary, RunView(path).count()))
+    section = runs_section(rows)
+    return _write(folder / LIST_FILE, render_sections(f"Runs in {folder.name}", "", [section]))
+
+
+def write_comparison(first: Path, second: Path) -> Path:
+    """A page in the first run's folder with both; raises as ``write_report``."""
+    from roboreward_ros.evaluation.figures import compare_curves
+
+    runs = [NamedRun(p.name, write_report(p), RunView(p).rows()) for p in (first, second)]
+    if runs[0].name == runs[1].name:
+        runs = [dataclasses.replace(run, name=f"{run.name} ({k})") for k, run in enumerate(runs, 1)]
+    curve = compare_curves({run.name: run.rows for run in runs})
+    page = render_sections(
+        f"{runs[0].name} and {runs[1].name}", "", comparison_sections(runs[0], runs[1], curve)
+    )
+    return _write(first / f"compare_{second.name}.html", page)
+
+
+def _write(path: Path, page: str) -> Path:
+    write_atomic(path, page)
+    return path
 
 
 def headline(summary: RunSummary) -> list[str]:
@@ -80,7 +139,7 @@ def write_report(run_dir: Path) -> RunSummary:
         StoreError: there is no run.
         FormatError: something of it is damaged.
     """
-    if not (run_dir / "run.json").is_file():
+    if not (run_dir / RUN_FILE).is_file():
         raise StoreError(
             "there is no run",
             got=str(run_dir),
@@ -90,7 +149,8 @@ def write_report(run_dir: Path) -> RunSummary:
     rows = view.rows()
     results = read_arms(run_dir)
     stages = read_stages(run_dir)
-    sources = AgreementBook(run_dir).reports()
+    book = AgreementBook(run_dir)
+    sources = book.reports()
     summary = with_sources(summarise(run_dir, view.source, rows, results, stages), sources)
     # A page may be written again by later code; the provenance of the numbers stays.
     with contextlib.suppress(FormatError):  # no summary yet, or a damaged one: replaced here
@@ -100,10 +160,14 @@ def write_report(run_dir: Path) -> RunSummary:
     sections = _sections(run_dir, view, rows, results, summary, stages)
     if sources:
         sections.append(source_section(sources))
-    page = run_dir / PAGE_FILE
-    fresh = page.with_name(f".{PAGE_FILE}.new")
-    fresh.write_text(render_page(summary, results, sections), encoding="utf-8")
-    fresh.replace(page)
+    known = book.known()
+    said, declined = book.answers(summary.reward_source)
+    more = (
+        confusion_section(said, declined, known, summary.reward_source),
+        gallery_section(view, rows, said, known),
+    )
+    sections += [section for section in more if section is not None]
+    _write(run_dir / PAGE_FILE, render_page(summary, results, sections))
     return summary
 
 
@@ -185,12 +249,13 @@ def _sections(
             "Success at the end of the episode by the simulator's truth, at the fixed final actor.",
         )  # fmt: skip
         sections.append(Section("Held-out success", "", [bars]))
-    if any(row.success is not None for row in rows):
+    if any(succeeded(row) is not None for row in rows):
         baselines = [result for result in results if result.arm in (Arm.BASE, Arm.ZERO)]
         curve = picture(
             "learning_curve", "learning curve", figures.learning_curve(rows, baselines),
-            "Ticks are single episodes: success above, failure below. The learner sees rewards, "
-            "never this truth.",
+            "Ticks are single episodes: success above, failure below, by the simulator's truth "
+            "where there is one, which the learner never sees, else as the labels claim. The band "
+            "is the 95 % Wilson interval of the mean.",
         )  # fmt: skip
         sections.append(Section("Learning curve", "", [curve]))
     if rows:
@@ -219,11 +284,6 @@ def _sections(
 def _strips(run_dir: Path, view: RunView, rows: Sequence[EpisodeRow]) -> list[Picture]:
     """The first failure and the last success, by truth where there is one, else by reward."""
     from roboreward_ros.evaluation.filmstrip import filmstrip, png_bytes
-
-    def succeeded(row: EpisodeRow) -> bool | None:
-        if row.success is not None or row.reward is None:
-            return row.success
-        return row.reward >= 5
 
     failure = next((row for row in rows if succeeded(row) is False), None)
     success = next((row for row in reversed(rows) if succeeded(row)), None)

@@ -192,6 +192,17 @@ class AgreementBook:
             for name in order
         )
 
+    def known(self) -> dict[str, float]:
+        """Results 1..5 by episode: as people said, else by the twin's truth."""
+        answers, people = self._collect()
+        return self._known_truth(answers.values()) | people
+
+    def answers(self, source: str) -> tuple[dict[str, float], tuple[str, ...]]:
+        """Scores 1..5 of a source by episode, and the episodes that it declined."""
+        found = self._collect()[0].get(source, _Answers())
+        declined = [k for k, outcome in found.outcomes.items() if isinstance(outcome, Abstain)]
+        return found.scores(), tuple(declined)
+
     def _collect(self) -> tuple[dict[str, _Answers], dict[str, float]]:
         answers: dict[str, _Answers] = defaultdict(_Answers)
         people: dict[str, float] = {}

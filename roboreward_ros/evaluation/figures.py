@@ -12,6 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from roboreward_ros.evaluation.comparison import succeeded
+from roboreward_ros.evaluation.intervals import wilson
 from roboreward_ros.evaluation.run_view import EpisodeRow
 from roboreward_ros.evaluation.success import Arm, ArmResult
 from roboreward_ros.types import FloatArray, IdleAccount
@@ -36,34 +38,64 @@ DPI = 144
 
 
 def learning_curve(rows: Sequence[EpisodeRow], baselines: Sequence[ArmResult] = ()) -> bytes:
-    """Success of the training episodes over their number, by the twin's truth.
+    """Success of the training episodes over their number, with the mean's 95 % interval.
 
     Args:
-        rows: training episodes; those without truth are left out.
+        rows: training episodes; those without a known end are left out.
         baselines: drawn as horizontal lines with their interval.
     """
     figure, axes = _axes((8.4, 3.7))
-    known = [row for row in rows if row.success is not None]
-    x = np.array([row.index + 1 for row in known], np.float64)
-    y = np.array([float(bool(row.success)) for row in known])
+    x, y = _ends(rows)
     styles = ("--", ":")
     for arm, style in zip(baselines, styles, strict=False):
         rate = arm.rate
         axes.axhspan(rate.low, rate.high, color=BASELINE, alpha=0.13, lw=0)
         axes.axhline(rate.value, color=MUTED, ls=style, lw=1.2, label=f"{arm.label} (held-out)")
-    if len(known):
+    if len(x):
         colours = [STEERED if value else BASELINE for value in y]
         axes.scatter(x, np.where(y > 0, 1.04, -0.04), s=10, c=colours, marker="|", lw=1.1)
         label = f"training, mean of the last {WINDOW}"
-        settled = slice(min(4, len(y) - 1), None)  # a mean of less than five says nothing
-        axes.plot(x[settled], rolling_mean(y, WINDOW)[settled], color=STEERED, lw=2.4, label=label)
-        axes.set_xlim(0, x[-1] + 1)
+        _success_line(axes, x, y, STEERED, label)
+    _success_axes(axes)
+    return _png(figure)
+
+
+def compare_curves(runs: Mapping[str, Sequence[EpisodeRow]]) -> bytes:
+    """Success of several runs over their episodes, each with its interval."""
+    figure, axes = _axes((8.4, 3.7))
+    for (name, rows), colour in zip(runs.items(), (BASELINE, STEERED, ACCENT), strict=False):
+        x, y = _ends(rows)
+        if len(x):
+            _success_line(axes, x, y, colour, name)
+    _success_axes(axes)
+    return _png(figure)
+
+
+def _ends(rows: Sequence[EpisodeRow]) -> tuple[FloatArray, FloatArray]:
+    """Number and success of the episodes with a known end, ``[n]`` each."""
+    known = [(row.index + 1, end) for row in rows if (end := succeeded(row)) is not None]
+    x, y = np.array(known, np.float64).reshape(-1, 2).T
+    return x, y
+
+
+def _success_line(axes: Axes, x: FloatArray, y: FloatArray, colour: str, label: str) -> None:
+    """The mean of the last episodes and its 95 % Wilson interval."""
+    settled = slice(min(4, len(y) - 1), None)  # a mean of less than five says nothing
+    mean = rolling_mean(y, WINDOW)
+    counts = np.minimum(np.arange(1, len(y) + 1), WINDOW)
+    bands = [wilson(round(m * n), int(n)) for m, n in zip(mean, counts, strict=True)]
+    low, high = (np.array([getattr(band, side) for band in bands]) for side in ("low", "high"))
+    axes.fill_between(x[settled], low[settled], high[settled], color=colour, alpha=0.15, lw=0)
+    axes.plot(x[settled], mean[settled], color=colour, lw=2.4, label=label)
+    axes.set_xlim(0, max(axes.get_xlim()[1], float(x[-1]) + 1))
+
+
+def _success_axes(axes: Axes) -> None:
     axes.set_ylim(-0.08, 1.08)
     _percent(axes)
     axes.set_xlabel("episode")
     axes.set_ylabel("success")
     _legend(axes)
-    return _png(figure)
 
 
 def success_bars(results: Sequence[ArmResult]) -> bytes:

@@ -80,6 +80,21 @@ class Section:
     table: Sequence[Sequence[str]] = ()
 
 
+def render_sections(title: str, lead: str, sections: Sequence[Section]) -> str:
+    """A page of sections alone."""
+    head = f"<h1>{html.escape(title)}</h1>" + f'<p class="lead">{html.escape(lead)}</p>'
+    return _page(title, [head, *(_section(section) for section in sections)])
+
+
+def _page(title: str, body: Sequence[str]) -> str:
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>roboreward: {html.escape(title)}</title><style>{STYLE}</style></head>\n"
+        f"<body><main>{''.join(body)}</main></body></html>\n"
+    )
+
+
 def render_page(
     summary: RunSummary, results: Sequence[ArmResult], sections: Sequence[Section]
 ) -> str:
@@ -99,12 +114,7 @@ def render_page(
         body.append(_table_section(results))
     body += [_section(section) for section in sections]
     body.append(_numbers(summary))
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>roboreward: {html.escape(summary.task)}</title><style>{STYLE}</style></head>\n"
-        f"<body><main>{''.join(body)}</main></body></html>\n"
-    )
+    return _page(summary.task, body)
 
 
 def _lead(summary: RunSummary) -> str:

@@ -79,3 +79,17 @@ def paired_bootstrap(
     means = difference[rows].mean(axis=1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(difference.mean()), float(low), float(high))
+
+
+def newcombe(first: tuple[int, int], second: tuple[int, int]) -> Interval:
+    """First rate minus second of independent trials (R. G. Newcombe, 1998, method 10).
+
+    Args:
+        first: successes and trials; without trials a rate is unknown.
+        second: the same of what is subtracted.
+    """
+    a, b = wilson(*first), wilson(*second)
+    gap = a.value - b.value
+    down = math.hypot(a.value - a.low, b.high - b.value)
+    up = math.hypot(a.high - a.value, b.value - b.low)
+    return Interval(gap, max(gap - down, -1.0), min(gap + up, 1.0))

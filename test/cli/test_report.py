@@ -3,12 +3,16 @@
 """A report from nothing but the folder of a run, with and without an evaluation."""
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from roboreward_ros.cli import report, run_files
 from roboreward_ros.cli.main import main
+from roboreward_ros.clock import FakeClock
+from roboreward_ros.episodes.desk import OperatorDesk
 from roboreward_ros.episodes.ledger import Ledger
 from roboreward_ros.episodes.promoted import promote
 from roboreward_ros.episodes.run import open_run
@@ -118,7 +122,7 @@ def test_page_and_figures_are_there_and_nothing_half_written(run_dir: Path) -> N
     assert {"report.html", "summary.json", "learning_curve.png", "rewards.png", "time.png"} <= names
     assert {"failure.png", "success_strip.png"} <= names
     assert not [name for name in names if name.endswith((".new", ".part"))]
-    assert (run_dir / "report.html").read_text().count("data:image/png;base64") == 5
+    assert (run_dir / "report.html").read_text().count("data:image/png;base64") == 10
 
 
 def test_a_new_label_changes_the_row(run_dir: Path) -> None:
@@ -168,3 +172,43 @@ def test_a_page_written_again_by_later_code_keeps_where_the_numbers_came_from(
     assert report.write_report(run_dir).git == "first"
     (run_dir / "summary.json").write_text("{")
     assert report.write_report(run_dir).git == "later"  # damaged: nothing to keep
+
+
+def test_rewards_stand_against_results_and_failures_come_first(run_dir: Path) -> None:
+    store = EpisodeStore(run_dir)
+    keys = OperatorDesk(run_dir, FakeClock())
+    keys.label("ep_000001", "2", "ada")  # the source said 5
+    keys.close()
+    report.write_report(run_dir)
+    page = (run_dir / report.PAGE_FILE).read_text()
+    assert "Rewards against results" in page
+    assert "1 of 1 claimed successes are none" in page
+    gallery = page[page.index("Episodes, failures first") :]
+    captions = re.findall(r"<figcaption>(ep_\d+), [^<]*</figcaption>", gallery)
+    assert sorted(captions) == sorted(store.ids())
+    assert captions[0] == "ep_000001", "a success that was none"
+
+
+def test_two_runs_are_compared_on_one_page(
+    run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "second<b>"
+    shutil.copytree(run_dir, other)
+    assert main(["report", str(run_dir), str(other)]) == 0
+    assert "comparison: " in capsys.readouterr().out
+    page = (run_dir / "compare_second<b>.html").read_text()
+    assert "second&lt;b&gt;" in page
+    assert "second<b>" not in page
+    assert "+0 points" in page
+    assert "ground_truth" in page
+
+
+def test_a_folder_of_runs_has_a_list(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report.write_report(run_dir)
+    fresh = run_dir.with_name("fresh")
+    open_run(fresh, {"sim": True, "task": "stack", "seed": 1, "reward": "ground_truth"})
+    assert main(["report", str(run_dir.parent)]) == 0
+    assert "2 runs" in capsys.readouterr().out
+    page = (run_dir.parent / "index.html").read_text()
+    assert "open the drawer" in page
+    assert "no report yet" in page

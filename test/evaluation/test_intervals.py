@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from roboreward_ros.errors import ConfigError
-from roboreward_ros.evaluation.intervals import paired_bootstrap, wilson
+from roboreward_ros.evaluation.intervals import newcombe, paired_bootstrap, wilson
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,11 @@ def test_a_paired_interval_covers_the_truth_about_as_often_as_it_says() -> None:
 def test_unpaired_trials_are_refused(first: list[float], second: list[float]) -> None:
     with pytest.raises(ConfigError, match="same trials"):
         paired_bootstrap(first, second)
+
+
+def test_the_difference_of_two_rates_is_newcombes():
+    # Newcombe (1998), table II, example (a): 56/70 against 48/80.
+    gap = newcombe((56, 70), (48, 80))
+    assert (gap.value, gap.low, gap.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
+    unknown = newcombe((0, 0), (0, 0))
+    assert (unknown.low, unknown.high) == pytest.approx((-0.7071, 0.7071), abs=1e-3)
