@@ -45,7 +45,7 @@ def judges_of(setup: Setup, seed: int) -> Mapping[str, Judge]:
 
 @dataclass(frozen=True, slots=True)
 class Correlation:
-    """Pearson's r with its 95 % interval, and Spearman's rho, over n points."""
+    """Pearson's r with its 95 % interval, and Spearman's rho, over n points; NaN where constant."""
 
     r: float
     low: float
@@ -54,6 +54,8 @@ class Correlation:
     n: int
 
     def __str__(self) -> str:
+        if math.isnan(self.r):
+            return f"not defined, one of the two does not vary (n = {self.n})"
         return (
             f"r = {self.r:.2f} [{self.low:.2f}, {self.high:.2f}], rho = {self.rho:.2f} "
             f"(n = {self.n})"
@@ -65,6 +67,8 @@ def correlation(x: Sequence[float], y: Sequence[float]) -> Correlation:
     from scipy import stats
 
     both = np.array([(a, b) for a, b in zip(x, y, strict=True) if math.isfinite(a + b)])
+    if len(both) < 4 or float(np.ptp(both, axis=0).min()) == 0.0:
+        return Correlation(math.nan, math.nan, math.nan, math.nan, len(both))
     found = stats.pearsonr(both[:, 0], both[:, 1])
     interval = found.confidence_interval(0.95)
     rho = float(stats.spearmanr(both[:, 0], both[:, 1]).statistic)

@@ -1,7 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""``roboreward study efficiency``: what the words become, with the twin replaced by a fake."""
+"""``roboreward study``: what the words become, with the twin replaced by a fake."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,13 @@ import pytest
 from roboreward_ros.cli import main as command
 from roboreward_ros.dsrl.config import load_profile
 from roboreward_ros.errors import ConfigError
-from roboreward_ros.studies import sample_efficiency
+from roboreward_ros.policies import diffusion
+from roboreward_ros.studies import no_dip, reward_sources, reward_type, sample_efficiency
+from roboreward_ros.studies.lowdim import setup
+from roboreward_ros.studies.lowdim import study as study_module
+from roboreward_ros.studies.lowdim.judges import RewardType
+from roboreward_ros.studies.lowdim.runs import RunRecord
+from roboreward_ros.studies.lowdim.study import TaskResult
 from roboreward_ros.studies.sample_efficiency import (
     EfficiencyConfig,
     EfficiencyResult,
@@ -57,3 +64,93 @@ def test_points_that_do_not_fit_are_an_error_in_a_line(tmp_path: Path, capsys):
     words = f"study efficiency --episodes 50 --every 20 --runs {tmp_path} --out {tmp_path}"
     assert command.main(words.split()) != 0
     assert "a multiple" in capsys.readouterr().err
+
+
+@pytest.fixture
+def no_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("something expensive came first")
+
+    monkeypatch.setattr(diffusion, "load_policy", never)
+    monkeypatch.setattr(setup, "prepare", never)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "noise --profile widowx_typo",
+        "efficiency --profiles widowx widowx_typo",
+        "efficiency --states --profiles widowx_typo",
+    ],
+)
+def test_an_unknown_profile_costs_nothing(no_policy: None, words: str, capsys):
+    assert command.main(["study", *words.split()]) != 0
+    assert "widowx_typo" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("study", ["accuracy", "reward-types", "sources", "no-dip"])
+@pytest.mark.parametrize("task", ["juggle", "carrot"])
+def test_an_unknown_task_costs_nothing(no_policy: None, study: str, task: str, capsys):
+    assert command.main(["study", study, "--tasks", "drawer", task]) != 0
+    assert "allowed" in capsys.readouterr().err
+
+
+def test_a_first_quarter_needs_four_episodes(no_policy: None, capsys):
+    assert command.main(["study", "no-dip", "--episodes", "3"]) != 0
+    assert "first quarter" in capsys.readouterr().err
+
+
+def record(arm: str, seed: int, rate: float) -> RunRecord:
+    won = tuple(k < 10 * rate for k in range(10))
+    levels = tuple(5 if one else 2 for one in won)
+    return RunRecord(arm, seed, won, levels, tuple(map(float, levels)), won, (), 3)
+
+
+@pytest.mark.parametrize(
+    ("study", "stem", "arms"),
+    [
+        ("accuracy", "study_accuracy_drawer", ["ground truth", "a", "b", "c"]),
+        ("reward-types", "study_reward_types_drawer",
+         [reward_type.arm_name(RewardType.BINARY, learned=False), "b"]),
+        ("sources", "study_sources", [reward_sources.TRUTH, "b"]),
+    ],
+)  # fmt: skip
+def test_each_study_leaves_its_tables(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, study: str, stem: str, arms: list[str]
+):
+    asked = []
+
+    def run(task, seeds, plan, judges_of, folder, name, say):
+        asked.append((task, tuple(seeds), plan.episodes, plan.held_out, folder))
+        runs = [
+            record(arm, seed, 0.9 - 0.1 * k - 0.2 * seed)
+            for k, arm in enumerate(arms)
+            for seed in seeds
+        ]
+        return TaskResult(task, {"w ~ N(0, I)": (True, False)}, tuple(runs))
+
+    monkeypatch.setattr(study_module, "run_task", run)
+    words = f"--tasks drawer --seeds 0 2 --episodes 60 --held-out 10 --runs {tmp_path}"
+    out = tmp_path / "out"
+    assert command.main(["study", study, *words.split(), "--out", str(out)]) == 0
+    assert asked == [("drawer", (0, 2), 60, 10, tmp_path)]
+    page = (out / f"{stem}.md").read_text()
+    assert f"roboreward study {study} --tasks drawer --seeds 0 2 --episodes 60" in page
+    assert json.loads((out / f"{stem}.json").read_text())["content"][0]["task"] == "drawer"
+    assert (out / f"{stem}.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("base", "code"), [(0.4, 0), (0.9, 1)])
+def test_a_dip_is_an_exit_status(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, base: float, code: int
+):
+    def run(task, seeds, plan, budget, folder, say):
+        assert (plan.episodes, budget) == (10, 40)
+        runs = tuple(record("ground truth", seed, 0.5) for seed in seeds)
+        won = tuple(k < 10 * base for k in range(10))
+        return no_dip.DipResult(task, 10, budget, runs, tuple(won for _ in seeds))
+
+    monkeypatch.setattr(no_dip, "run_task", run)
+    words = f"study no-dip --tasks drawer --seeds 0 1 --episodes 40 --out {tmp_path}"
+    assert command.main(words.split()) == code
+    assert "n = 20" in (tmp_path / "study_no_dip.md").read_text()
