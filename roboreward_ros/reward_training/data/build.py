@@ -37,6 +37,9 @@ from roboreward_ros.reward_training.data.clip import (
 )
 from roboreward_ros.reward_training.data.videos import Journal, Made, Places, write_clip
 
+_FILES = 4096
+"""Files whose copies are remembered: rows of one video often lie close together."""
+
 
 @dataclass(frozen=True, slots=True)
 class BuildConfig:
@@ -126,10 +129,15 @@ def build(
         for split in SPLITS:
             (out / split).mkdir(parents=True, exist_ok=True)
         places = Places(out)
+        whole_files: dict[tuple[str, Path], Made] = {}
         with Journal(out, config.max_pixels) as journal, _Tables(out) as tables:
             for clip, source in _chosen(sources, config, note):
                 made = journal.made(clip.id, source)
-                if made is None:
+                known = None if clip.file is None else whole_files.get((source, clip.file))
+                if made is None and known is not None:
+                    made = known
+                    journal.note(clip.id, source, made)
+                elif made is None:
                     try:
                         made = write_clip(clip, source, out, config.max_pixels)
                     except FormatError as error:
@@ -137,6 +145,10 @@ def build(
                         continue
                     journal.note(clip.id, source, made)
                     built.written += 1
+                if clip.file is not None:
+                    if len(whole_files) >= _FILES:
+                        whole_files.clear()
+                    whole_files[source, clip.file] = made
                 whole = clip.content or made.sha256
                 split = places.put(made.name, config.split or split_of(whole, config.shares))
                 tables.add(split, _row(clip, source, made, whole))

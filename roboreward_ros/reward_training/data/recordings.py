@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,7 @@ from roboreward_ros.types import ImageU8, Score, ScoreScale
 
 PEOPLE, VIEW = "people", "view"
 _ATTEMPT = re.compile(r"_(attempt_\d+|end_\d+)_score_\d$")
+_RATES = 1024
 _KEPT = ("kind", "parent", "end", "attempt", "paraphrase_of", "gpt5_mini_check")
 
 
@@ -152,11 +153,12 @@ class LayoutSource:
         return f"{self.name}: labelled layout, {self.table.parent.name}{part}, labels as written"
 
     def clips(self, on_problem: OnProblem) -> Iterator[Clip]:
+        rate = lru_cache(_RATES)(nominal_rate)  # rows of one video often follow one another
         for row in read_table(self.table, on_problem):
             if self.subset and row.subset != self.subset:
                 continue
             try:
-                fps = nominal_rate(row.path)
+                fps = rate(row.path)
             except FormatError as error:
                 on_problem(Problem(Fault.DAMAGED, row.place, str(error)))
                 continue
