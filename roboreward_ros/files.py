@@ -24,7 +24,7 @@ def open_atomic(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         OSError: no space or no right to write.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     part = path.with_name(path.name + ".part")
     try:
         with part.open("wb") as file:
@@ -35,7 +35,28 @@ def open_atomic(path: Path) -> Iterator[IO[bytes]]:
         part.unlink(missing_ok=True)
         raise
     part.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+    sync_directory(path.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it; after a power cut they are there.
+
+    Raises:
+        OSError: no right to, or a file is in the way.
+    """
+    made = []
+    here = path
+    while not here.exists():
+        made.append(here)
+        here = here.parent
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in reversed(made):
+        sync_directory(folder.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Make names in ``path`` durable (a rename is lost with the power otherwise)."""
+    folder = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
     try:
         os.fsync(folder)
     finally:

@@ -10,6 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from roboreward_ros.errors import StoreError
+from roboreward_ros.files import make_folder, sync_directory
+
+__all__ = ["WriterLock", "sync_directory", "sync_tree"]
 
 _SYNCERS = 4
 
@@ -27,7 +30,7 @@ class WriterLock:
 
     def __init__(self, path: Path, what: str) -> None:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise StoreError(
@@ -57,11 +60,6 @@ class WriterLock:
             self._fd = -1
 
 
-def sync_directory(path: Path) -> None:
-    """Make names in ``path`` durable (a rename is lost with the power otherwise)."""
-    _sync(path, os.O_DIRECTORY)
-
-
 def sync_tree(root: Path) -> None:
     """Make ``root`` and everything below it durable.
 
@@ -71,8 +69,8 @@ def sync_tree(root: Path) -> None:
         list(pool.map(_sync, [root, *root.rglob("*")]))
 
 
-def _sync(path: Path, flags: int = 0) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
+def _sync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
     finally:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roboreward_ros.episodes.codec import Fields, JsonObject, JsonValue, from_text, to_text
-from roboreward_ros.episodes.locks import sync_directory
 from roboreward_ros.errors import ConfigError, FormatError, StoreError
+from roboreward_ros.files import make_folder, sync_directory
 from roboreward_ros.stack import FIXED_ON_RESUME
 
 _LOG = logging.getLogger(__name__)
@@ -142,8 +142,9 @@ def _write(path: Path, config: JsonObject) -> None:
     text = json.dumps({"format": RUN_FORMAT, "config": config}, indent=1, ensure_ascii=False)
     scratch = path / ".run.json.new"
     try:
+        make_folder(path)
         for folder in FOLDERS:
-            (path / folder).mkdir(parents=True, exist_ok=True)
+            (path / folder).mkdir(exist_ok=True)
         with scratch.open("w", encoding="utf-8") as file:
             file.write(text + "\n")
             file.flush()
