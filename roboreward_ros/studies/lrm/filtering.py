@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from roboreward_ros.episodes.ledger import SCORES, Ledger
+from roboreward_ros.episodes.ledger import OPERATOR, SCORES, Ledger
 from roboreward_ros.episodes.promoted import read_promoted
 from roboreward_ros.episodes.run import read_run
 from roboreward_ros.episodes.store import EpisodeStore
@@ -144,10 +144,11 @@ def scale_of(run_dir: Path, source: str) -> ScoreScale:
     Raises:
         StoreError: it never did.
     """
-    for record in reversed(Ledger(run_dir, "r", SCORES).records()):
-        outcome = record.outcome
-        if isinstance(outcome, Score) and outcome.provenance.source == source:
-            return outcome.scale
+    for name in (SCORES, OPERATOR):
+        for record in reversed(Ledger(run_dir, "r", name).records()):
+            outcome = record.outcome
+            if isinstance(outcome, Score) and outcome.provenance.source == source:
+                return outcome.scale
     raise StoreError(
         f"source '{source}' has scored no episode of run {run_dir}",
         next_step=f"Let it: roboreward rescore {run_dir} --source {source} --no-promote",

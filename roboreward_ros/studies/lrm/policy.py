@@ -33,6 +33,7 @@ from roboreward_ros.studies.lrm.lanes import STATE_DIM, TASK
 from roboreward_ros.types import ACTION_DIM, Float32Array
 
 _TIMES = 32
+WARMUP = 200  # steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,11 @@ def clone(
     """Behaviour cloning; the averaged weights are kept. Deterministic on one thread."""
     torch.set_num_threads(1)
     policy = _empty(config, Statistics.fit(data.states), Statistics.fit(data.chunks))
-    schedule = TrainConfig(steps=config.steps, learning_rate=config.learning_rate)
+    schedule = TrainConfig(
+        steps=config.steps,
+        learning_rate=config.learning_rate,
+        warmup_steps=max(1, min(WARMUP, config.steps // 10)),
+    )
     states = policy.unit_states(data.states)
     chunks = torch.from_numpy(policy.action.normalise(data.chunks)).flatten(1)
     optimiser = torch.optim.AdamW(
