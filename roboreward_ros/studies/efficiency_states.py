@@ -52,7 +52,7 @@ def run_states(
     """
     spec = find_task(config.task)
     place = folder / spec.key
-    setup = prepare(spec, place, setup_config or SetupConfig(), say)
+    setup = prepare(spec, place, setup_config, say)
     lanes = Lanes(setup.policy, max(len(config.noises), 5))
     try:
         found = baselines(lanes, place, config.held_out)

@@ -85,7 +85,7 @@ def run_task(
     """
     spec = find_task(task)
     place = folder / spec.key
-    setup = prepare(spec, place, setup_config or SetupConfig(), say)
+    setup = prepare(spec, place, setup_config, say)
     lanes = Lanes(setup.policy, min(TOGETHER, len(seeds)))
     runs: list[RunRecord] = []
     base: list[tuple[bool, ...]] = []

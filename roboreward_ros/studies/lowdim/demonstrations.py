@@ -15,7 +15,7 @@ from roboreward_ros.sim.demo_style import DemoStyle
 from roboreward_ros.sim.demonstrators import demonstrate
 from roboreward_ros.sim.seeds import demo_seed
 from roboreward_ros.sim.tasks import TaskSpec
-from roboreward_ros.studies.lowdim.view import ViewTwin
+from roboreward_ros.studies.lowdim.view import WatchedTwin, view_dim
 from roboreward_ros.types import Float32Array
 
 
@@ -50,7 +50,8 @@ def collect_states(
         style: how imperfect the demonstrators are.
         seed: of layouts, errors and noise.
     """
-    twin = ViewTwin()
+    view_dim(task)
+    twin = WatchedTwin()
     states, chunks, scores, progress, success = [], [], [], [], []
     try:
         for k in range(episodes):

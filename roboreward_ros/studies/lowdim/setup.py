@@ -15,7 +15,7 @@ from roboreward_ros.dsrl.config import DsrlConfig, load_profile
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.policies.config import TrainConfig
 from roboreward_ros.sim.demo_style import DemoStyle, flat
-from roboreward_ros.sim.tasks import TaskSpec
+from roboreward_ros.sim.tasks import DRAWER, MUSHROOM, TaskSpec
 from roboreward_ros.studies.lowdim.demonstrations import StateDemos, collect_states
 from roboreward_ros.studies.lowdim.policy import (
     StateNetConfig,
@@ -49,6 +49,13 @@ class SetupConfig:
             raise ConfigError("no demonstrations", got=self.demonstrations, allowed="1 or more")
 
 
+RECIPES = {
+    DRAWER.key: SetupConfig(),
+    MUSHROOM.key: SetupConfig(demonstrations=400, train=TrainConfig(steps=5000)),
+}
+"""How a task's policy is made unless said otherwise: a grasp asks for more than a hook."""
+
+
 @dataclass(frozen=True, slots=True)
 class Setup:
     """One task's frozen policy and the demonstrations that it was cloned from."""
@@ -58,15 +65,17 @@ class Setup:
     policy: StatePolicy
 
 
-def prepare(task: TaskSpec, folder: Path, config: SetupConfig, say: OnLine) -> Setup:
+def prepare(task: TaskSpec, folder: Path, config: SetupConfig | None, say: OnLine) -> Setup:
     """Load what lies in ``folder``, make what is missing.
 
     Args:
         task: with a low-dimensional view.
         folder: of the task's studies.
-        config: how to make it.
+        config: how to make it; None for the task's recipe.
         say: told in a line what takes long.
     """
+    view_dim(task)
+    config = config or RECIPES[task.key]
     style, horizon = DemoStyle(), 4
     demos_file, policy_file = folder / "demonstrations.npz", folder / "policy.safetensors"
     demos = _load_demos(demos_file)

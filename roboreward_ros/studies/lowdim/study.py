@@ -87,7 +87,7 @@ def run_task(
         raise ConfigError("a study without seeds", got=seeds, allowed="one or more")
     spec = find_task(task)
     place = folder / spec.key
-    setup = prepare(spec, place, setup_config or SetupConfig(), say)
+    setup = prepare(spec, place, setup_config, say)
     lanes = Lanes(setup.policy, max(len(judges_of(setup, seeds[0])), 1))
     try:
         base = baselines(lanes, place, plan.held_out)

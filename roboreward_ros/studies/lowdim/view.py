@@ -38,8 +38,8 @@ def view_dim(task: TaskSpec) -> int:
     return VIEW_DIM[task.key]
 
 
-class ViewTwin(Twin):
-    """A twin that notes its state before every step of an episode.
+class WatchedTwin(Twin):
+    """The twin as it is; it notes its state before every step of an episode.
 
     Attributes:
         seen: states ``[S]`` since the last reset, one before each step.
@@ -57,6 +57,19 @@ class ViewTwin(Twin):
         self.seen.append(self.look())
         return super().step(action)
 
+    def look(self) -> FloatArray:
+        """The present state ``[S]``: BridgeData state, then places (m) and a yaw (rad)."""
+        things, state = self.object_state(), self.state()
+        if self.task is DRAWER:
+            handle = things["handle"]
+            yaw = np.arctan2(handle[1, 0], handle[0, 0])
+            return np.concatenate([state.proprio, handle[:3, 3], [yaw]])
+        return np.concatenate([state.proprio, things["mushroom"][:3, 3], things["cloth"][:2, 3]])
+
+
+class ViewTwin(WatchedTwin):
+    """The same without what does not matter: bystanders do not collide."""
+
     def joints(self) -> FloatArray:
         """Measured arm joints ``[6]`` rad."""
         return self._running().q
@@ -69,15 +82,6 @@ class ViewTwin(Twin):
         """
         period = 1.0 / self.config.control_hz
         self._running().advance(q, gripper, period, period * self.config.ramp)
-
-    def look(self) -> FloatArray:
-        """The present state ``[S]``: BridgeData state, then places (m) and a yaw (rad)."""
-        things, state = self.object_state(), self.state()
-        if self.task is DRAWER:
-            handle = things["handle"]
-            yaw = np.arctan2(handle[1, 0], handle[0, 0])
-            return np.concatenate([state.proprio, handle[:3, 3], [yaw]])
-        return np.concatenate([state.proprio, things["mushroom"][:3, 3], things["cloth"][:2, 3]])
 
     def _build(self, spec: TaskSpec) -> TaskEngine:
         view_dim(spec)
