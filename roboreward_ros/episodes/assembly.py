@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.protocols import EpisodeWriter
@@ -80,7 +80,7 @@ class EpisodeAssembler:
         self._counts = dict.fromkeys(("beats", "chunks", "truth"), 0)
         self._early_truth: list[tuple[int, GroundTruth]] = []
         self._last: Beat | None = None
-        self._newest_step = -1
+        self._newest: Beat | None = None
         self._taint: set[str] = set()
 
     @property
@@ -113,10 +113,10 @@ class EpisodeAssembler:
         if self._last is not None:
             self._taint.add("state after the end")
             return
-        if beat.last and beat.step == self._newest_step:
+        if beat.last and self._newest is not None and beat.step == self._newest.step:
             self._end(beat)  # the state came before and nothing was executed since: an end mark
             return
-        self._newest_step = beat.step
+        self._newest = beat
         self._beats.append(beat)
         self._counts["beats"] += 1
         if beat.report is not None:
@@ -131,6 +131,25 @@ class EpisodeAssembler:
         self._last = beat
         if beat.end_cause is EndCause.FAULT:
             self._taint.add("fault")
+
+    def end_short(self, reason: str) -> bool:
+        """Whoever makes the episode is gone: what came is all of it, and it is a fault.
+
+        Episodes of the twin are not worth keeping: they are run again from their seed.
+
+        Args:
+            reason: kept as taint.
+
+        Returns:
+            False when not even one step is whole: there is nothing to keep.
+        """
+        written = self._counts["beats"] - len(self._beats)
+        if self._expects_truth or self._writer is None or self._newest is None or written < 2:
+            return False
+        if self._last is None:
+            self._taint.add(reason)
+            self._end(replace(self._newest, last=True, end_cause=EndCause.FAULT))
+        return True
 
     def begin(self, policy_id: str, chunk_size: int) -> None:
         """Open the writer; idempotent. The first decision does it where nobody did."""

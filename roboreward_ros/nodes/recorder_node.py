@@ -30,6 +30,7 @@ from roboreward_ros.ros.diagnostics import Diagnostics, Health, Level
 from roboreward_ros.ros.lifecycle import HostNode
 from roboreward_ros.ros.params import HostConfig, option
 from roboreward_ros.ros.qos import EVENT, SENSOR
+from roboreward_ros.ros.sources import SourceWatch
 from roboreward_ros.ros.spin import run
 from roboreward_ros.ros.work import Goal, WorkServer
 from roboreward_ros.types import EndCause, EpisodeMeta, ImageU8
@@ -186,19 +187,15 @@ class RecorderNode(HostNode[RecorderConfig]):
                 spoke_ns = now_ns
                 goal.feedback(RecordEpisode.Feedback(ready=True, steps=assembler.steps))
 
-        ending = intake.follow(
-            assembler,
-            lambda: all(source.get_publisher_count() > 0 for source in self._sources),
-            lambda: goal.cancel_reason,
-            tick,
-        )
-        dumb = [s.topic_name for s in self._sources if not s.get_publisher_count()]
+        watch = SourceWatch(self, self._sources)
+        ending = intake.follow(assembler, watch.matched, lambda: goal.cancel_reason, tick)
         problems = {
             Ending.DROPPED: (Result.ABORTED, f"dropped: {goal.cancel_reason}"),
-            Ending.UNMATCHED: (Result.STALLED, f"nobody publishes {', '.join(dumb)}"),
+            Ending.UNMATCHED: (Result.STALLED, f"nobody publishes {', '.join(watch.silent())}"),
             Ending.SILENT: (Result.STALLED, f"nothing came after step {assembler.steps}"),
         }
-        if ending in problems:
+        lost = ", ".join(watch.lost()) or ("everything" if ending is Ending.SILENT else "")
+        if ending in problems and not (lost and assembler.end_short(f"lost: {lost}")):
             return _failure(*problems[ending])
         try:
             uri = assembler.commit()

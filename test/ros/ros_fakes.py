@@ -49,12 +49,14 @@ class FakeArm(HostNode[HostConfig]):
         mute_at: step at which it stops to publish.
         success: what the ground truth says at the end, by episode id; True where not given.
         seeds: of the resets.
+        knows_truth: it is a twin; set it before the node comes up.
     """
 
     def __init__(self, context):
         super().__init__("sim_node", HostConfig, context=context)
         self.reset_error = ""
         self.mute_at = -1
+        self.knows_truth = True
         self.success = {}
         self.seeds = []
         self.begun = []
@@ -67,7 +69,11 @@ class FakeArm(HostNode[HostConfig]):
     def _setup(self):
         self._images = self.create_publisher(Image, "image", EVENT)
         self._states = self.create_publisher(msg.RobotState, "state", EVENT)
-        self._truth = self.create_publisher(msg.GroundTruth, "ground_truth", EVENT)
+        self._truth = (
+            self.create_publisher(msg.GroundTruth, "ground_truth", EVENT)
+            if self.knows_truth
+            else None
+        )
         self.create_subscription(msg.EefAction, "action", self._on_action, COMMAND)
         self.create_service(BeginEpisode, "begin_episode", self._begin)
         self.create_service(EndEpisode, "end_episode", self._end)
@@ -114,7 +120,8 @@ class FakeArm(HostNode[HostConfig]):
         self._images.publish(convert.image_to_msg(image, state.stamp_ns))
         won = end_cause is not None and self.success.get(self._episode, True)
         truth = GroundTruth(1.0 if won else 0.1, won, 5 if won else 2, "goal" if won else "far")
-        self._truth.publish(convert.truth_to_msg(truth, self._episode, step, state.stamp_ns))
+        if self._truth is not None:
+            self._truth.publish(convert.truth_to_msg(truth, self._episode, step, state.stamp_ns))
         beat = convert.Beat(self._episode, step, state, report if step else None, end_cause)
         self._states.publish(convert.beat_to_msg(beat))
         if end_cause is not None:

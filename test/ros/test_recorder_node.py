@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from action_msgs.msg import GoalStatus
 from rclpy.action import ActionClient
+from rclpy.parameter import Parameter
 from roboreward_ros.action import RecordEpisode, RunPolicy
 from roboreward_ros.srv import BeginEpisode, EndEpisode
 from ros_fakes import FakeArm, FakePolicy
@@ -16,13 +17,14 @@ from roboreward_ros import msg
 from roboreward_ros.episodes.store import EpisodeStore, open_uri
 from roboreward_ros.nodes.recorder_node import RecorderNode
 from roboreward_ros.ros.qos import EVENT
+from roboreward_ros.types import EndCause
 
 pytestmark = pytest.mark.ros
 Result = RecordEpisode.Result
 
 
 @pytest.fixture
-def stack(ros, tmp_path):
+def stack(request, ros, tmp_path):
     """Recorder, fake arm and fake policy with the clients that a session would have."""
     impatient = {"stall_s": 1.0, "match_s": 1.0, "settle_s": 0.3}
     made = SimpleNamespace(
@@ -35,6 +37,7 @@ def stack(ros, tmp_path):
         events=[],
         path=tmp_path,
     )
+    made.arm.knows_truth = getattr(request, "param", True)
     for node in (made.recorder, made.arm, made.policy):
         assert node.bring_up()
     made.store = EpisodeStore(tmp_path, "r")
@@ -133,6 +136,51 @@ def test_silence_drops_the_episode(ros, stack):
     assert answer.status == GoalStatus.STATUS_ABORTED
     assert answer.result.error_code == Result.STALLED
     assert "after step 4" in answer.result.error_msg
+    assert stack.store.ids() == []
+
+
+real_arm = pytest.mark.parametrize("stack", [False], indirect=True)
+
+
+@real_arm
+def test_an_arm_that_falls_silent_leaves_what_happened(ros, stack):
+    stack.arm.mute_at = 5
+    record, _ = begin(ros, stack)
+    result = ros.result(record).result
+    assert result.error_code == 0
+    (episode,) = stack.store
+    assert episode.summary.end_cause is EndCause.FAULT
+    assert set(episode.summary.taint) >= {"fault", "lost: everything"}
+    assert (episode.summary.n_steps, len(episode.frames())) == (4, 5)
+
+
+@real_arm
+@pytest.mark.parametrize("victim", ["arm", "policy"])
+def test_a_node_that_is_gone_or_new_when_the_session_lets_go_is_a_fault(ros, stack, victim):
+    stack.arm.mute_at = 5
+    stack.recorder.set_parameters([Parameter("stall_s", value=60.0)])
+    record, _ = begin(ros, stack)
+    ros.spin_until(lambda: stack.arm._step == 5, "all steps")
+    ros.spin_until(lambda: stack.recorder._recording.waiting == 0, "all messages")
+    getattr(stack, victim).wind_down("killed")
+    lost = {"arm": "state", "policy": "chunk"}[victim]
+    topic = next(s for s in stack.recorder._sources if lost in s.topic_name)
+    ros.spin_until(lambda: not topic.get_publisher_count(), "the graph to know")
+    ros.spin_future(record.cancel_goal_async())
+    answer = ros.result(record)
+    assert answer.status == GoalStatus.STATUS_SUCCEEDED
+    (episode,) = stack.store
+    assert episode.summary.end_cause is EndCause.FAULT
+    assert any(lost in text for text in episode.summary.taint)
+
+
+@real_arm
+def test_a_person_who_drops_an_arm_s_episode_leaves_nothing(ros, stack):
+    stack.arm.mute_at = 5
+    record, _ = begin(ros, stack)
+    ros.spin_until(lambda: list((stack.path / "episodes/.journal").iterdir()), "journal")
+    ros.spin_future(record.cancel_goal_async())
+    assert ros.result(record).result.error_code == Result.ABORTED
     assert stack.store.ids() == []
 
 

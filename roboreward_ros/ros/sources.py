@@ -1,0 +1,47 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Who publishes what an episode is made of, and whether they are still the same processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rclpy.node import Node
+from rclpy.subscription import Subscription
+
+
+class SourceWatch:
+    """Looks at the graph when asked; one thread asks.
+
+    Args:
+        node: whose view of the graph.
+        sources: subscriptions, each to something that is needed.
+    """
+
+    def __init__(self, node: Node, sources: Iterable[Subscription]) -> None:
+        self._node = node
+        self._sources = tuple(sources)
+        self._first: dict[str, frozenset[bytes]] = {}
+
+    def matched(self) -> bool:
+        """Whether somebody publishes each; who they are is remembered the first time."""
+        if self.silent():
+            return False
+        self._first = self._first or self._now()
+        return True
+
+    def silent(self) -> list[str]:
+        """Topics that nobody publishes."""
+        return [s.topic_name for s in self._sources if not s.get_publisher_count()]
+
+    def lost(self) -> list[str]:
+        """Topics whose publishers are not those of the beginning: ended, killed, started anew."""
+        now = self._now()
+        return [name for name, first in self._first.items() if now[name] != first]
+
+    def _now(self) -> dict[str, frozenset[bytes]]:
+        look = self._node.get_publishers_info_by_topic
+        return {
+            s.topic_name: frozenset(bytes(info.endpoint_gid) for info in look(s.topic_name))
+            for s in self._sources
+        }
