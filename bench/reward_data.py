@@ -29,14 +29,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from roboreward_ros.clock import SystemClock
-from roboreward_ros.episodes.exchange.labelled_layout import METADATA, read_table
+from roboreward_ros.episodes.exchange.labelled_layout import METADATA
 from roboreward_ros.reward_training.data.build import BuildConfig, build
 from roboreward_ros.reward_training.data.check import check
 from roboreward_ros.reward_training.data.options import Options
 from roboreward_ros.reward_training.data.recordings import LayoutSource
-from roboreward_ros.reward_training.relabel.catalogue import Catalogue
+from roboreward_ros.reward_training.relabel.catalogue import Catalogue, fill
 from roboreward_ros.reward_training.relabel.episode import RelabelConfig
-from roboreward_ros.reward_training.relabel.examples import SourceVideo
 from roboreward_ros.reward_training.relabel.output import write_layout
 from roboreward_ros.reward_training.relabel.pipeline import relabelled, run, write_manifest
 from roboreward_ros.reward_training.relabel.prompted import PromptedProvider
@@ -113,10 +112,7 @@ def measure(folder: Path, rows: int) -> list[Stage]:
     provider = PromptedProvider(answer, lambda prompt, *_: answer(prompt), "instant")
     done("make", rows)
     with Catalogue() as videos:
-        for row in read_table(source / "train" / METADATA):
-            video = SourceVideo(row.id, row.subset, row.path, "", row.task, row.reward)
-            if not videos.add(video):
-                raise SystemExit(f"{row.id} came twice")
+        fill(videos, source / "train" / METADATA)
         done("read", len(videos))
         journal = folder / "journal"
         examples = run(videos, provider, journal, config).examples

@@ -158,25 +158,15 @@ def _fill(
         for video in make_videos(args.out / "videos", args.sim, args.seed, display.update):
             videos.add(video)
         return
-    from roboreward_ros.episodes.exchange.labelled_layout import (
-        Fault,
-        Problem,
-        find_table,
-        read_table,
-        stop,
-    )
-    from roboreward_ros.reward_training.relabel.examples import SourceVideo
+    from roboreward_ros.episodes.exchange.labelled_layout import Problem, find_table, stop
+    from roboreward_ros.reward_training.relabel.catalogue import fill
 
     def note(problem: Problem) -> None:
         if not args.keep_going:
             stop(problem)
         problems.append(str(problem))
 
-    for row in read_table(find_table(args.folder, args.split), note):
-        known = row.video_sha256  # a clip goes where its video goes; else hashed when it is due
-        video = SourceVideo(row.id, row.subset, row.path, known, row.task, row.reward)
-        if not videos.add(video):
-            note(Problem(Fault.DUPLICATE, row.place, row.id))
+    fill(videos, find_table(args.folder, args.split), note)
 
 
 def _provider(args: argparse.Namespace) -> Provider:

@@ -13,6 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from roboreward_ros.episodes.exchange.labelled_layout import (
+    Fault,
+    OnProblem,
+    Problem,
+    read_table,
+    stop,
+)
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.reward_training.data.content import file_sha256
 from roboreward_ros.reward_training.relabel.examples import SourceVideo
@@ -115,3 +122,18 @@ class Catalogue:
                     self._database.execute("UPDATE videos SET sha = ? WHERE id = ?", (sha, key))
                 yield SourceVideo(key, source, Path(path), sha, task, reward)
             last = page[-1][0]
+
+
+def fill(videos: Catalogue, table: Path, on_problem: OnProblem = stop) -> None:
+    """Take up the rows of a ``metadata.jsonl``.
+
+    Args:
+        videos: where to.
+        table: see ``find_table``.
+        on_problem: told of every row that cannot be used, which is left out.
+    """
+    for row in read_table(table, on_problem):
+        known = row.video_sha256  # a clip goes where its video goes; else hashed when it is due
+        video = SourceVideo(row.id, row.subset, row.path, known, row.task, row.reward)
+        if not videos.add(video):
+            on_problem(Problem(Fault.DUPLICATE, row.place, row.id))
