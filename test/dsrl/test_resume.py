@@ -92,6 +92,31 @@ def test_a_bad_episode_is_refused_by_name_and_training_goes_on(run, spoil, caplo
     assert "without ep_000001" in caplog.text
 
 
+def test_a_label_that_came_while_the_learner_was_dead_counts_as_if_it_had_lived(tmp_path):
+    """The second label of an episode, too; what was learned in between is not lost."""
+    lived, died = ToyRun(tmp_path / "lived"), ToyRun(tmp_path / "died")
+    followers = []
+    for made in (lived, died):
+        follower = RunFollower(made.path, CONFIG)
+        toys = [made.commit(index) for index in range(4)]
+        made.fail(toys[1])
+        for toy in (toys[0], toys[2], toys[3]):
+            made.score(toy)
+        assert work(follower).metrics.labelled == 3
+        follower.save()
+        made.score(toys[1])
+        followers.append(follower)
+    followers[1] = RunFollower(died.path, CONFIG)
+    followers[1].resume()
+    for made, follower in zip((lived, died), followers, strict=True):
+        made.score(made.commit(4))
+        assert work(follower).metrics.labelled == 5
+        made.close()
+    assert followers[0].status.metrics == followers[1].status.metrics
+    versions = [follower.status.actor.version for follower in followers]
+    assert weights(lived.path, versions[0]) == weights(died.path, versions[1])
+
+
 def test_a_killed_learner_loses_no_episode_and_ends_with_the_same_weights(tmp_path):
     """SIGKILL wherever it happens to be; the successor goes on from the last checkpoint."""
     whole, killed = ToyRun(tmp_path / "whole"), ToyRun(tmp_path / "killed")
