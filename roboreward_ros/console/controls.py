@@ -10,6 +10,7 @@ from nicegui import ui
 from nicegui.element import Element
 
 from roboreward_ros.session.events import KEYS, Phase
+from roboreward_ros.session.sentences import remark
 from roboreward_ros.types import TEXT_LIMIT, RunFacts, SessionView
 
 if TYPE_CHECKING:
@@ -78,6 +79,10 @@ class Controls:
             self._take.on("click", self.take)
             with self._take:
                 ui.label("Take the controls").style("display: inline")
+            self._links = {
+                name: ui.link(name, f"/pages/{name}", new_tab=True).classes("rr-none rr-wide")
+                for name in screen.hub.pages
+            }
             help_button = ui.element("button").classes("rr-key rr-small rr-wide")
             help_button.props('type=button aria-label="Keys"')
             with help_button:
@@ -113,6 +118,8 @@ class Controls:
             self._task_input = ui.input().props(f"maxlength={TEXT_LIMIT} autofocus outlined dense")
             self._task_input.classes("rr-task").style("width: 100%")
             self._task_input.on("keydown.enter", self._save_task)
+            self._task_input.on_value_change(self._remark)
+            self._task_remark = ui.label("").classes("rr-warn").props("data-testid=remark")
             with ui.row():
                 ui.button("Set", on_click=self._save_task).props("no-caps data-testid=set-task")
                 ui.button("Cancel", on_click=self._task_dialog.close).props("flat no-caps")
@@ -156,6 +163,8 @@ class Controls:
         show(self._banner, fault)
         if fault:
             self._banner.set_text(view.message)
+        for name, link in self._links.items():
+            show(link, self._screen.hub.pages[name].is_file())
         show(self._notice, bool(view.notice))
         self._notice.set_text(view.notice)
         attribute(
@@ -163,7 +172,7 @@ class Controls:
             data_phase=phase,
             data_episode=view.episode_id,
             data_last=view.last_episode_id,
-            data_card=self._screen.card or (view.asked[0] if view.asked else ""),
+            data_card=self._card(view),
             data_allowed=" ".join(view.allowed),
             data_mine=str(self._screen.has_seat()).lower(),
         )
@@ -171,9 +180,13 @@ class Controls:
         self._who()
         self._before_start(view)
 
+    def _card(self, view: SessionView) -> str:
+        """The episode that is asked about: the selected card, else the session's own question."""
+        return self._screen.card or (view.asked[0] if view.asked else "")
+
     def _keys(self, view: SessionView, facts: RunFacts, running: bool) -> None:
         can = set(view.allowed)
-        about = view.episode_id if running else self._screen.card or view.last_episode_id
+        about = view.episode_id if running else self._card(view) or view.last_episode_id
         self._start.show("start" in can, "Start" if view.phase == Phase.IDLE else "Go on")
         self._confirm.show("confirm_reset" in can)
         judge = "label" in can and bool(about)
@@ -221,6 +234,12 @@ class Controls:
         """Open the editor."""
         self._task_input.value = self._screen.hub.view().task
         self._task_dialog.open()
+
+    def _remark(self) -> None:
+        """Whether the words are those of a task that the run knows."""
+        hub = self._screen.hub
+        known = tuple(dict.fromkeys((*hub.facts().tasks, hub.view().task)))
+        self._task_remark.set_text(remark(str(self._task_input.value or ""), known))
 
     async def _save_task(self) -> None:
         self._task_dialog.close()

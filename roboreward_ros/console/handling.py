@@ -18,6 +18,7 @@ from roboreward_ros.types import FloatArray, SessionView
 if TYPE_CHECKING:
     from roboreward_ros.console.page import Screen
 
+ARROWS = {"arrowup": "↑", "arrowdown": "↓", "arrowleft": "←", "arrowright": "→"}
 BUTTONS = (
     ("x+", "forward"), ("x-", "back"), ("y+", "left"), ("y-", "right"), ("z+", "up"),
     ("z-", "down"), ("yaw+", "turn left"), ("yaw-", "turn right"), ("open", "open"),
@@ -35,7 +36,7 @@ class Handling:
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
         keys = {motion: key for key, motion in screen.hub.hands.keys.items()}
-        with ui.element("section").classes("rr-card rr-none") as self._card:
+        with ui.element("section").classes("rr-card rr-hand rr-none") as self._card:
             self._card.props("data-testid=handling")
             with ui.element("h2"):
                 self._title = ui.label("")
@@ -47,7 +48,8 @@ class Handling:
                         ui.label(words).style("display: inline")
                         if motion in keys:
                             with ui.element("kbd").props("aria-hidden=true"):
-                                ui.label(keys[motion]).style("display: inline")
+                                key = ARROWS.get(keys[motion], keys[motion])
+                                ui.label(key).style("display: inline")
             others = [f"{key} {motion}" for key, motion in screen.hub.hands.keys.items()]
             known = {motion for motion, _ in BUTTONS}
             more = [text for text in others if text.split()[-1] not in known]

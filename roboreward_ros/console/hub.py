@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from roboreward_ros.clock import Clock
 from roboreward_ros.console.hands import Hand, HandMap
@@ -58,6 +60,8 @@ class Hub:
         title: of the run.
         hand: moves the arm for a person; None where nobody can take it over from here.
         hands: what keys and pads mean.
+        cameras: names of those that are shown besides the policy's.
+        pages: name -> file of a page that is served as it is, where it exists.
     """
 
     def __init__(
@@ -69,7 +73,11 @@ class Hub:
         title: str = "",
         hand: Hand | None = None,
         hands: HandMap | None = None,
+        cameras: Sequence[str] = (),
+        pages: Mapping[str, Path] | None = None,
     ) -> None:
+        self.more_cameras = tuple(cameras)
+        self.pages = dict(pages or {})
         self.client = client
         self.desk = desk
         self.clock = clock

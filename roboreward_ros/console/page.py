@@ -11,11 +11,11 @@ from nicegui import app as nicegui_app
 from nicegui import run, ui
 from nicegui.events import GenericEventArguments
 
+from roboreward_ros.console.camera import Camera
 from roboreward_ros.console.controls import Controls
 from roboreward_ros.console.handling import Handling
 from roboreward_ros.console.hub import Hub
 from roboreward_ros.console.panels import (
-    Camera,
     Learner,
     Log,
     Queue,
@@ -48,8 +48,8 @@ class Screen:
         with ui.element("div").classes("rr-page"):
             with ui.element("div").classes("rr-col"):
                 self.camera = Camera(hub)
-                self.controls.draw_keys()
                 self.handling = Handling(self)
+                self.controls.draw_keys()
                 self.queue = Queue(self)
                 self.where = Where()
                 self.log = Log()

@@ -75,6 +75,13 @@ def build_app(hub: Hub, frame_hz: float) -> FastAPI:
             return Response(status_code=404)
         return FileResponse(allowed[name], headers={"cache-control": "no-cache"})
 
+    @app.get("/pages/{name}")
+    def page(name: str) -> Response:
+        path = hub.pages.get(name)
+        if path is None or not path.is_file():
+            return Response(status_code=404)
+        return FileResponse(path, headers={"cache-control": "no-cache"})
+
     @app.get("/frames/{episode_id}/{index}")
     async def stored(episode_id: str, index: int) -> Response:
         if not EPISODE_ID.fullmatch(episode_id):

@@ -107,6 +107,7 @@ class StoreWatch:
                 if labels[s.meta.episode_id].status in ASKED
             ),
             agreement=self._agreement(config.source if config is not None else ""),
+            tasks=tuple(dict.fromkeys(s.meta.task for s in reversed(summaries.values()))),
         )
 
     def _follow(self) -> dict[str, EpisodeSummary]:

@@ -12,6 +12,8 @@ Subscribes ``session``, ``learner``, ``reward``, ``image/compressed`` and ``/dia
 
 from __future__ import annotations
 
+import functools
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +47,7 @@ class ConsoleConfig(HostConfig):
     token_file: str = option("", "file with the token, readable by its owner only")
     frame_hz: float = option(10.0, "live pictures a second and viewer, at most")
     hands: str = option("default", "config/hands/<hands>.yaml: what keys, pads and pedals do")
+    more_cameras: tuple[str, ...] = option(("",), "further compressed topics: wrist/compressed")
 
     def __post_init__(self) -> None:
         HostConfig.__post_init__(self)
@@ -53,6 +56,11 @@ class ConsoleConfig(HostConfig):
     def server(self) -> ServerConfig:
         """Where the page is served."""
         return ServerConfig(self.address, self.port, self.token_file, self.frame_hz)
+
+
+def camera_name(topic: str) -> str:
+    """A name for a camera's topic that is safe in a page and an address."""
+    return re.sub(r"\W+", "_", topic.removesuffix("/compressed")).strip("_")
 
 
 class ConsoleNode(HostNode[ConsoleConfig]):
@@ -70,11 +78,27 @@ class ConsoleNode(HostNode[ConsoleConfig]):
         desk = RosRewardDesk(self, tuple(sorted(SOURCES)))
         title = f"{self.get_namespace().strip('/')} {Path(config.run_dir).name}".strip()
         hands, watch = load_hands(config.hands), StoreWatch(config.run_dir)
-        self._hub = Hub(session, watch, desk, self.clock, title, RosHand(self), hands)
+        run = Path(config.run_dir)
+        topics = {camera_name(topic): topic for topic in filter(None, config.more_cameras)}
+        self._hub = Hub(
+            session,
+            watch,
+            desk,
+            self.clock,
+            title,
+            RosHand(self),
+            hands,
+            tuple(topics),
+            {"report": run / "report.html", "runs": run.resolve().parent / "index.html"},
+        )
+        for name, topic in topics.items():
+            take = functools.partial(self._on_image, name)
+            self.create_subscription(CompressedImage, topic, take, SENSOR)
         seat = SeatClient(self._hub, "gamepad")
         keyboard = Keyboard(seat, self.clock, hands=hands)
         self._pad = JoyPad(self, hands, keyboard.press, session.view, seat.move, seat.grip)
-        self.create_subscription(CompressedImage, "image/compressed", self._on_image, SENSOR)
+        take = functools.partial(self._on_image, CAMERA)
+        self.create_subscription(CompressedImage, "image/compressed", take, SENSOR)
         self.create_subscription(msg.LearnerStatus, "learner", self._on_learner, LATCHED)
         self.create_subscription(msg.Reward, "reward", self._on_reward, EVENT)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_health, EVENT)
@@ -89,8 +113,8 @@ class ConsoleNode(HostNode[ConsoleConfig]):
             self._server.close()
         self._server = None
 
-    def _on_image(self, image: CompressedImage) -> None:
-        self._hub.cameras.put(CAMERA, image.data.tobytes(), self.clock.steady_ns())
+    def _on_image(self, camera: str, image: CompressedImage) -> None:
+        self._hub.cameras.put(camera, image.data.tobytes(), self.clock.steady_ns())
 
     def _on_learner(self, status: msg.LearnerStatus) -> None:
         self._hub.heard_learner(

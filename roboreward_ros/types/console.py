@@ -128,6 +128,7 @@ class RunFacts:
         labels: the operator's keys, newest first.
         queue: episodes that a person is asked about, oldest first.
         agreement: of the candidates.
+        tasks: sentences that its episodes had, each once, the newest first.
     """
 
     episodes: int = 0
@@ -140,6 +141,7 @@ class RunFacts:
     labels: tuple[LabelEvent, ...] = ()
     queue: tuple[AskCard, ...] = ()
     agreement: tuple[ShadowAgreement, ...] = ()
+    tasks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
