@@ -15,7 +15,7 @@ from roboreward_ros.episodes.run import open_run, read_run
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.episodes.verify import verify_run
 from roboreward_ros.testing.conformance_episode_store import make_meta, record
-from roboreward_ros.testing.crash import CrashError, death_after
+from roboreward_ros.testing.faults import CrashError, death_after
 from roboreward_ros.types import EndCause, LabelRecord, Provenance, Score, ScoreKind, ScoreScale
 
 

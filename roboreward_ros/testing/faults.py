@@ -1,0 +1,114 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Faults of disks and files, in place: deaths between two changes, full disks, rot."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+_CHANGES = frozenset({"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"})
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+
+
+class CrashError(BaseException):
+    """Nothing but the test may catch it."""
+
+
+class _Watch:
+    """Hears of every change of the disk below ``root``, before it happens."""
+
+    def __init__(self) -> None:
+        self._refuse: Callable[[str], None] | None = None
+        self._root = ""
+        self._hooked = False
+
+    @contextmanager
+    def watching(self, root: Path, refuse: Callable[[str], None]) -> Iterator[None]:
+        """Call ``refuse`` with what is about to change; an exception of it stops the change."""
+        if not self._hooked:
+            sys.addaudithook(self._hear)  # for good: there is no way to remove one
+            self._hooked = True
+        self._root, self._refuse = str(root), refuse
+        try:
+            yield
+        finally:
+            self._refuse = None
+
+    def _hear(self, event: str, arguments: tuple[object, ...]) -> None:
+        if self._refuse is None or not (event in _CHANGES or event == "open"):
+            return
+        path = arguments[0]
+        if not isinstance(path, str | os.PathLike) or not str(path).startswith(self._root):
+            return
+        if event == "open" and not (isinstance(arguments[2], int) and arguments[2] & _WRITING):
+            return
+        self._refuse(f"{event} {path}")
+
+
+_WATCH = _Watch()
+
+
+@contextmanager
+def death_after(changes: int, root: Path) -> Iterator[None]:
+    """Die before the next change of files below ``root`` once there were ``changes``.
+
+    From then on every change is refused, also those of code that cleans up: a dead process cleans
+    nothing up.
+
+    Raises:
+        CrashError: from within, where it came to that.
+    """
+    left = changes
+
+    def refuse(what: str) -> None:
+        nonlocal left
+        if left <= 0:
+            raise CrashError(what)
+        left -= 1
+
+    with _WATCH.watching(root, refuse):
+        yield
+
+
+@contextmanager
+def failing_disk(number: int, root: Path) -> Iterator[None]:
+    """Nothing below ``root`` can be written: ``errno.ENOSPC``, ``errno.EROFS`` or ``errno.EIO``.
+
+    Files that are open already fail at their next write; they can be made shorter.
+    """
+    error = OSError(number, os.strerror(number))
+
+    def refuse(what: str) -> None:
+        if not what.startswith("os.truncate"):
+            raise OSError(number, os.strerror(number), what.partition(" ")[2])
+
+    def here(fd: int) -> bool:
+        return str(Path(f"/proc/self/fd/{fd}").readlink()).startswith(str(root))
+
+    real = {name: getattr(os, name) for name in ("write", "writev", "fsync", "fdatasync")}
+
+    def fails(name: str) -> Callable[..., object]:
+        def call(fd: int, *arguments: object) -> object:
+            if here(fd):
+                raise error
+            return real[name](fd, *arguments)
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch, _WATCH.watching(root, refuse):
+        for name in real:
+            patch.setattr(os, name, fails(name))
+        yield
+
+
+def rot(path: Path, place: float = 0.5) -> None:
+    """Change one bit of a file, so far into it (0..1)."""
+    data = bytearray(path.read_bytes())
+    data[int(place * (len(data) - 1))] ^= 0x10
+    path.write_bytes(data)
