@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""``roboreward policy train | eval | finetune``."""
+"""``roboreward policy train | convert | eval | finetune``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roboreward_ros.cli import policy_finetune, policy_robot
+from roboreward_ros.cli import policy_convert, policy_finetune, policy_robot
 from roboreward_ros.cli.preflight import config_dir
 from roboreward_ros.errors import ConfigError
 
@@ -52,6 +52,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--episodes", type=_count, default=100, help="evaluation per task; 0: none (%(default)s)"
     )
     train.set_defaults(run=run_train)
+
+    policy_convert.add_parser(commands)
 
     evaluate = commands.add_parser("eval", help="success of a policy on held-out layouts")
     evaluate.add_argument("--sim", action="store_true", help="on the simulated twin")

@@ -25,6 +25,7 @@ from roboreward_ros.dsrl.pacing import Pacing
 from roboreward_ros.dsrl.prior_data import find_demonstrations, prior_episodes
 from roboreward_ros.dsrl.watch import SteeringWatch
 from roboreward_ros.policies.diffusion import load_policy
+from roboreward_ros.policies.loading import find_layout, load_any_policy
 from roboreward_ros.session.brakes import AbstainBrakeConfig
 from roboreward_ros.session.monitor import MonitorConfig
 
@@ -83,12 +84,12 @@ class LearnerDuty:
         decode: Decode | None = None
         prior: PriorData | None = None
         load = functools.cache(lambda: load_policy(config.policy))
-        if learner.critic is not CriticForm.LATENT or config.demonstrations:
-            policy = load()
-            decode = policy.decode
-            if config.demonstrations:
-                find_demonstrations(config.demonstrations)
-                prior = functools.partial(prior_episodes, config.demonstrations, policy)
+        if learner.critic is not CriticForm.LATENT:
+            foreign = find_layout(Path(config.policy)) is not None
+            decode = (load_any_policy(config.policy) if foreign else load()).decode
+        if config.demonstrations:
+            find_demonstrations(config.demonstrations)
+            prior = functools.partial(prior_episodes, config.demonstrations, load())
         self.follower = RunFollower(
             config.run_dir,
             learner,

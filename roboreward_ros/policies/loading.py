@@ -43,7 +43,22 @@ def _describe_lerobot(folder: Path) -> PolicySpec:
     return describe(folder)
 
 
-LAYOUTS = (Layout("config.json", _load_lerobot, _describe_lerobot),)
+def _load_gc_ddpm(folder: Path, device: str) -> Policy:
+    from roboreward_ros.policies.adapters.gc_ddpm import GcDdpmPolicy
+
+    return GcDdpmPolicy(folder, device)
+
+
+def _describe_gc_ddpm(folder: Path) -> PolicySpec:
+    from roboreward_ros.policies.adapters.gc_ddpm import describe
+
+    return describe(folder)
+
+
+LAYOUTS = (
+    Layout("gc_ddpm_bc.json", _load_gc_ddpm, _describe_gc_ddpm),
+    Layout("config.json", _load_lerobot, _describe_lerobot),
+)
 """Foreign layouts; the package's own ``policy.json`` comes before all."""
 
 

@@ -86,7 +86,7 @@ class LeRobotDiffusionConfig:
         choices = {
             "vision_backbone": BACKBONES,
             "noise_scheduler_type": ("DDPM", "DDIM"),
-            "beta_schedule": tuple(Betas),
+            "beta_schedule": (Betas.COSINE, Betas.LINEAR, Betas.SCALED_LINEAR),
             "prediction_type": tuple(Predicts),
         }
         for name, allowed in choices.items():

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """LeRobot's diffusion policy (Chi et al. 2023) under the names it saves: picture encoder and U-Net.
 
-Held equal to lerobot 0.4.4 by ``tools/parity_lerobot.py`` and by stored outputs in the tests.
+Held equal to lerobot 0.4.4 by ``tools/parity/check_lerobot.py`` and by stored outputs in the tests.
 """
 
 from __future__ import annotations

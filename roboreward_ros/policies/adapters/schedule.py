@@ -27,18 +27,19 @@ class Predicts(StrEnum):
 
 
 class Betas(StrEnum):
-    """Noise schedules by the names they are saved under."""
+    """Noise schedules by the names they are saved under; VP has betas from 0.1/T to 10/T."""
 
     COSINE = "squaredcos_cap_v2"
     LINEAR = "linear"
     SCALED_LINEAR = "scaled_linear"
+    VP = "vp"
 
 
 def alpha_bars(kind: Betas, steps: int, first: float, last: float) -> Tensor:
     """Signal powers abar_t ``[steps]`` float32.
 
     Args:
-        kind: COSINE ignores ``first`` and ``last``.
+        kind: COSINE and VP ignore ``first`` and ``last``.
         steps: T.
         first: beta of the first step.
         last: beta of the last step.
@@ -50,6 +51,9 @@ def alpha_bars(kind: Betas, steps: int, first: float, last: float) -> Tensor:
 
         table = [min(1 - signal((t + 1) / steps) / signal(t / steps), 0.999) for t in range(steps)]
         betas = torch.tensor(table, dtype=torch.float32)
+    elif kind is Betas.VP:
+        t = torch.arange(1, steps + 1, dtype=torch.float32)
+        betas = 1 - torch.exp(-0.1 / steps - 0.5 * (10.0 - 0.1) * (2 * t - 1) / steps**2)
     elif kind is Betas.LINEAR:
         betas = torch.linspace(first, last, steps, dtype=torch.float32)
     else:
