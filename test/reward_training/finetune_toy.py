@@ -3,7 +3,14 @@
 """Labelled grey videos and a recipe that a tiny model goes through in a second."""
 
 import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Mapping
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+
+import torch
 
 from roboreward_ros.reward_training.finetune.material import Material, gather
 from roboreward_ros.reward_training.finetune.recipe import FinetuneConfig, parse_finetune
@@ -56,3 +63,29 @@ def training(out: Path, config: FinetuneConfig) -> tuple[Finetuning, Material]:
     """Ready to run."""
     material = gather(config, out.parent / "frames")
     return Finetuning(out, config, material, make_accelerator(config, out)), material
+
+
+CHILDREN = multiprocessing.get_context("forkserver")
+CHILDREN.set_forkserver_preload(["roboreward_ros.testing.loaded_vlm"])
+"""Processes that have the libraries loaded already: that takes longer than these trainings."""
+
+
+def in_a_child(
+    out: Path, config: FinetuneConfig, killed_at: int = 0, environment: Mapping[str, str] = {}
+) -> BaseProcess:
+    """Starts a training in a process of its own, which kills itself behind step ``killed_at``."""
+    child = CHILDREN.Process(target=_train, args=(out, config, killed_at, dict(environment)))
+    child.start()
+    return child
+
+
+def _train(out: Path, config: FinetuneConfig, killed_at: int, environment: dict[str, str]) -> None:
+    os.environ.update(environment)
+    torch.set_num_threads(1)
+    run, _ = training(out, config)
+
+    def on_step(progress: object) -> None:
+        if run.at.step == killed_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    run.run(on_step)

@@ -304,4 +304,9 @@ def load_finetune(path: Path) -> FinetuneConfig:
         raise ConfigError("no recipe can be read", got=f"{path}: {error}") from None
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} is no recipe", got=type(raw).__name__, allowed="a mapping")
+    if "shards" in raw or "train" in raw:
+        raise ConfigError(
+            f"{path} makes the twin's small model from nothing",
+            next_step="Add --sim, or take a recipe that tunes a model.",
+        )
     return parse_finetune(raw, str(path))
