@@ -44,6 +44,16 @@ def add_relabel(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument("--model", default="", help="served model that sees")
     parser.add_argument("--text-model", default="", help="served model for sentences")
     parser.add_argument("--token-env", default="", help="variable with the endpoint's token")
+    parser.add_argument(
+        "--price-in", type=float, default=0.0, metavar="P", help="of a million tokens asked"
+    )
+    parser.add_argument(
+        "--price-out", type=float, default=0.0, metavar="P", help="of a million tokens answered"
+    )
+    parser.add_argument(
+        "--cost-cap", type=float, default=0.0, metavar="C",
+        help="stop when a model has cost this much (default: 0, no cap; needs prices)",
+    )  # fmt: skip
     parser.add_argument("--local", default="", help="local model: folder or Hub id")
     parser.add_argument("--attempts", type=int, default=3, help="drafts of an instruction")
     parser.add_argument("--paraphrases", type=int, default=2, help="further wordings an example")
@@ -191,11 +201,16 @@ def _provider(args: argparse.Namespace) -> Provider:
                 token_env=args.token_env,
                 max_tokens=512,
                 timeout_s=120.0,
+                price_in=args.price_in,
+                price_out=args.price_out,
+                cost_cap=args.cost_cap,
             )
         )
 
     vision = served(args.model)
-    return prompted_by(vision, served(args.text_model) if args.text_model else None)
+    language = served(args.text_model) if args.text_model else None
+    asked = [vision] if language is None else [vision, language]
+    return prompted_by(vision, language, lambda: sum(printer.cost for printer in asked))
 
 
 def _left(progress: Progress) -> str:

@@ -122,6 +122,11 @@ class ServedPrinter:
         reply = self._talk.ask(content, max_tokens=self._talk.config.max_tokens)
         return reply.text
 
+    @property
+    def cost(self) -> float:
+        """What was spent so far, in the currency of the endpoint's prices."""
+        return self._talk.meter.spent.cost
+
     def spent(self) -> str:
         """Requests, tokens and cost so far, for people."""
         return self._talk.meter.line()

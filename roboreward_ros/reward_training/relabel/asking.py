@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from roboreward_ros.reward_training.relabel.examples import SourceVideo
 from roboreward_ros.reward_training.relabel.prompted import PromptedProvider
@@ -18,12 +19,15 @@ MAX_FRAMES = 48
 PIXELS = 320 * 256
 
 
-def prompted_by(vision: Printer, language: Printer | None = None) -> PromptedProvider:
+def prompted_by(
+    vision: Printer, language: Printer | None = None, spent: Callable[[], float] = lambda: 0.0
+) -> PromptedProvider:
     """A provider that asks ``vision`` about videos and ``language`` about sentences.
 
     Args:
         vision: a model that sees.
         language: one for sentences; ``vision`` by default.
+        spent: money so far, for the estimate of what is left.
     """
     text = language or vision
 
@@ -34,7 +38,7 @@ def prompted_by(vision: Printer, language: Printer | None = None) -> PromptedPro
         return vision.ask([*video_frames(video, end, vision.factor), prompt])
 
     names = dict.fromkeys((vision.identity, text.identity))
-    return PromptedProvider(ask_text, ask_video, " + ".join(names))
+    return PromptedProvider(ask_text, ask_video, " + ".join(names), spent)
 
 
 def video_frames(video: SourceVideo, end: float, factor: int) -> list[ImageU8]:

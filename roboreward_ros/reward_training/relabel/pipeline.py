@@ -129,10 +129,12 @@ def run(
     mine = videos.count(shard)
     outcome = Outcome(Counter(), Counter(), Counter(), (), 0)
     failed: list[str] = []
+    fresh = 0
     lock = WriterLock(folder / f".lock-{shard.index}-of-{shard.count}", "this shard's journal")
     try:
         journals = Journals(folder, provider.identity)
         for done, video in enumerate(videos.videos(shard), 1):
+            before = journals.asked
             with journals.open(video.id) as journal:
                 try:
                     found = relabel(video, provider, journal, config, verbs)
@@ -142,7 +144,9 @@ def run(
                     failed.append(f"{video.id}: {error}")
                 else:
                     _count(outcome, _once(found.examples), found.refused)
-            share = (mine - done) / done if journals.asked else 0.0
+            fresh += journals.asked > before
+            # What an earlier run had answered says nothing about time and cost.
+            share = (mine - done) / fresh if fresh else 0.0
             seconds, cost = journals.seconds * share, provider.spent * share
             on_progress(Progress(done, mine, outcome.examples, journals.asked, seconds, cost))
     finally:

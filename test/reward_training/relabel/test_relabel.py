@@ -288,3 +288,20 @@ def test_a_model_that_babbles_is_an_error_and_a_fenced_object_is_not():
 def test_clip_ends_out_of_order_or_range_are_refused(ends):
     with pytest.raises(ConfigError, match="clip_ends"):
         RelabelConfig(clip_ends=ends)
+
+
+def test_the_estimate_counts_only_what_was_asked_now(tmp_path):
+    class Priced(ScriptedProvider):
+        @property
+        def spent(self):
+            return 0.5 * len(self.asked)
+
+    videos = [video(k, reward=2) for k in range(4)]  # two questions each
+    with Catalogue(videos) as catalogue:
+        with pytest.raises(RewardSourceError):
+            run(catalogue, Priced(fail_at=2), tmp_path / "j", CONFIG)
+        seen = []
+        run(catalogue, Priced(), tmp_path / "j", CONFIG, on_progress=seen.append)
+    assert [progress.left_cost for progress in seen] == [0.0, 2.0, 1.0, 0.0]
+    assert seen[0].left_s == 0.0
+    assert seen[1].left_s > 0
