@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 PY := .venv/bin/python
 
-.PHONY: help setup demo test check format bench docs
+.PHONY: help setup demo test check format bench docs soak
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -32,3 +32,6 @@ docs: setup ## Rewrite docs/reference from the code
 
 bench: setup ## Benchmarks that run without a GPU; results in bench/results
 	@set -e; for script in bench/*.py; do echo "== $$script"; $(PY) $$script; done
+
+soak: setup ## Kill parts of a running stack until you stop it; again: goes on; bench/results/kills.md
+	@$(PY) tools/soak.py $(ARGS)
