@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""``roboreward episodes export | import``: LeRobot data sets and folders of labelled videos."""
+"""``roboreward episodes export | import``: LeRobot, RLDS and folders of labelled videos."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ import numpy as np
 
 from roboreward_ros.cli.progress import make_display
 from roboreward_ros.clock import SystemClock
+from roboreward_ros.episodes.exchange.importing import ImportConfig, import_episodes
 from roboreward_ros.episodes.exchange.labelled_videos import LabelledEpisode, export_videos
-from roboreward_ros.episodes.exchange.lerobot_import import ImportConfig, import_lerobot
-from roboreward_ros.episodes.exchange.lerobot_layout import ACTION, STATE
+from roboreward_ros.episodes.exchange.lerobot_import import lerobot_arrivals
+from roboreward_ros.episodes.exchange.lerobot_layout import INFO
 from roboreward_ros.episodes.exchange.lerobot_read import LeRobotDataset
 from roboreward_ros.episodes.exchange.lerobot_write import export_lerobot
+from roboreward_ros.episodes.exchange.rlds_import import BRIDGE_HZ, rlds_arrivals
+from roboreward_ros.episodes.exchange.rlds_read import RldsDataset
 from roboreward_ros.episodes.promoted import read_promoted
 from roboreward_ros.episodes.run import open_run
 from roboreward_ros.episodes.store import EpisodeStore
@@ -41,12 +44,21 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser], run_he
         "--source", default="", help="whose labels; default: people's, then the promoted source's"
     )
     export.set_defaults(run=_export)
-    bring = verbs.add_parser("import", help="demonstrations from a LeRobot data set (2.x, 3.0)")
+    bring = verbs.add_parser(
+        "import", help="demonstrations: LeRobot (2.x, 3.0) or BridgeData as RLDS"
+    )
     bring.add_argument("run_dir", type=Path, metavar="RUN", help="run to add to; made if absent")
-    bring.add_argument("dataset", type=Path, metavar="DATASET", help="folder with meta/info.json")
+    bring.add_argument(
+        "dataset", type=Path, metavar="DATASET",
+        help="folder with meta/info.json (LeRobot) or features.json (RLDS)",
+    )  # fmt: skip
     bring.add_argument("--camera", default="", help="feature; default: the only one")
-    bring.add_argument("--state", default=STATE, help=f"column (default: {STATE})")
-    bring.add_argument("--action", default=ACTION, help=f"column (default: {ACTION})")
+    bring.add_argument("--state", default="", help="column; default: the format's usual name")
+    bring.add_argument("--action", default="", help="column; default: the format's usual name")
+    bring.add_argument("--split", default="train", help="of an RLDS data set (default: train)")
+    bring.add_argument(
+        "--fps", type=float, default=BRIDGE_HZ, help="of an RLDS data set, Hz (default: 5)"
+    )
     bring.add_argument("--robot", default="wx250s", help="profile of the arm")
     bring.set_defaults(run=_import)
 
@@ -96,18 +108,26 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _import(args: argparse.Namespace) -> int:
-    dataset = LeRobotDataset(args.dataset)
-    if not dataset.episodes:
-        raise ConfigError("the data set holds no episode", got=str(args.dataset))
     config = ImportConfig(args.camera, args.state, args.action, args.robot, SystemClock().now_ns())
+    if (args.dataset / INFO).is_file():
+        dataset = LeRobotDataset(args.dataset)
+        count, arrivals = len(dataset.episodes), lerobot_arrivals(dataset, config)
+        origin = args.dataset.name
+    else:
+        episodes = RldsDataset(args.dataset)
+        count = episodes.count(args.split)
+        arrivals = rlds_arrivals(episodes, config, args.split, args.fps)
+        origin = f"{episodes.description.name}/{args.split}"
+    if not count:
+        raise ConfigError("the data set holds no episode", got=str(args.dataset))
     open_run(args.run_dir, {"imported_from": str(args.dataset)}, fixed=())
     store = EpisodeStore(args.run_dir, "w")
     display = make_display()
-    display.stage("import", len(dataset.episodes))
+    display.stage("import", count)
     try:
-        added = import_lerobot(dataset, store, _encode, config, display.update)
+        added = import_episodes(arrivals, origin, store, _encode, config, display.update)
     finally:
         display.close()
         store.close()
-    print(f"{args.run_dir}: {added} of {len(dataset.episodes)} episodes added")
+    print(f"{args.run_dir}: {added} of {count} episodes added")
     return 0

@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from roboreward_ros.episodes.exchange.labelled_layout import METADATA
 from roboreward_ros.episodes.exchange.video import write_video
 from roboreward_ros.errors import ConfigError, FormatError
+from roboreward_ros.files import write_atomic
 from roboreward_ros.protocols import EpisodeReader
 from roboreward_ros.types import ImageU8, Score, ScoreScale
 
-METADATA = "metadata.jsonl"
 README = "README.md"
 CARD = """\
 ---
@@ -102,12 +103,10 @@ def export_videos(
             next_step="Label some, or score them with `roboreward rescore`.",
         )
     lines = [json.dumps(rows[name], ensure_ascii=False) + "\n" for name in sorted(rows)]
-    part = table.with_suffix(".part")
-    part.write_text("".join(lines), encoding="utf-8")
-    part.replace(table)
+    write_atomic(table, "".join(lines))
     if not (out / README).exists():
         card = CARD.format(split=split, count=len(rows), robots=", ".join(sorted(robots)))
-        (out / README).write_text(card, encoding="utf-8")
+        write_atomic(out / README, card)
     return len(rows)
 
 

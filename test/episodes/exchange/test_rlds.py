@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import struct
@@ -15,12 +16,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from roboreward_ros.cli.main import main
+from roboreward_ros.episodes.exchange.importing import ImportConfig
+from roboreward_ros.episodes.exchange.rlds_import import PARTS, rlds_arrivals
+from roboreward_ros.episodes.exchange.rlds_layout import FeatureKind, FeatureSpec
 from roboreward_ros.episodes.exchange.rlds_read import RldsDataset
 from roboreward_ros.episodes.exchange.tfrecord import Example, frame_record, read_records
+from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.errors import ConfigError, FormatError
 
 TINY = Path(__file__).parent / "tiny_bridge"
 TRAIN = "tiny_bridge-train.tfrecord-00000-of-00001"
+
+
+def written_actions(steps):
+    """Six ramps, and a gripper that opens at every odd step."""
+    ramps = np.linspace(0, 1, 7)[:6] * np.arange(steps)[:, None]
+    return np.column_stack([ramps, np.arange(steps) % 2]).astype(np.float32)
 
 
 @pytest.fixture
@@ -44,10 +56,7 @@ def test_every_value_is_what_tensorflow_wrote():
             packed = episode.array("observation/packed")
             assert packed.shape == (4 + number, 2, 3)
             np.testing.assert_array_equal(packed[:, 1, 2], state[:, 0])
-            np.testing.assert_array_equal(
-                episode.array("action"),
-                np.linspace(0, 1, 7).astype(np.float32) * steps[:, None].astype(np.float32),
-            )
+            np.testing.assert_array_equal(episode.array("action"), written_actions(4 + number))
             assert episode.array("is_last").dtype == bool
             assert list(np.flatnonzero(episode.array("is_last"))) == [3 + number]
             for step, image in enumerate(episode.frames("observation/image_0")):
@@ -126,3 +135,56 @@ def test_records_come_back_and_a_foreign_one_is_no_example(tmp_path):
     assert list(read_records(path)) == [b"one", b"", b"three"]
     with pytest.raises(FormatError, match="here is no example"):
         Example(b"\xff\xff\xff", "here")
+
+
+def test_bridge_episodes_are_imported_once(tmp_path):
+    words = ["episodes", "import", str(tmp_path / "run"), str(TINY / "1.0.0")]
+    words += ["--camera", "observation/image_0"]
+    for _ in range(2):
+        assert main(words) == 0
+    store = EpisodeStore(tmp_path / "run")
+    assert len(store.ids()) == 3
+    episode = store.open("ep_000001")
+    assert episode.summary.meta.task == "put the pot on plate 1"
+    assert episode.summary.meta.control_hz == 5
+    assert episode.summary.n_steps == 4
+    np.testing.assert_allclose(episode.proprio()[:, 0], 1 + np.arange(5) / 10, atol=1e-6)
+    np.testing.assert_allclose(episode.actions(), written_actions(5)[:4], atol=1e-6)
+
+
+def test_the_three_part_actions_of_open_x_become_one(copy):
+    """Bridge in Open X-Embodiment keeps translation, rotation and an open gripper apart."""
+    description = RldsDataset(copy)
+    episode = next(description.episodes())
+    whole = rlds_arrivals(description, ImportConfig(camera="observation/image_0"))
+    state, action = next(iter(whole)).numbers()
+    assert (state.shape, action.shape) == ((4, 7), (4, 7))
+    steps = description.description.steps
+    number = FeatureSpec(FeatureKind.NUMBERS, (3,), "float32")
+    opened = FeatureSpec(FeatureKind.NUMBERS, (), "bool")
+    parted = dict(zip(PARTS, (number, number, opened), strict=True))
+    without = {name: spec for name, spec in steps.items() if name != "action"}
+    values = {
+        PARTS[0]: np.arange(12, dtype=np.float32),
+        PARTS[1]: np.arange(12, dtype=np.float32) / 10,
+        PARTS[2]: np.array([1, 0, 0, 1]),
+    }
+    for name, found in values.items():
+        episode.data._features[f"steps/{name}"] = lambda found=found: found
+    description.description = dataclasses.replace(
+        description.description, steps={**without, **parted}
+    )
+    description.episodes = lambda split: iter([episode])
+    arrival = next(rlds_arrivals(description, ImportConfig(camera="observation/image_0")))
+    _, joined = arrival.numbers()
+    np.testing.assert_allclose(joined[1], [3, 4, 5, 0.3, 0.4, 0.5, 0], atol=1e-6)
+    np.testing.assert_allclose(joined[:, 6], [1, 0, 0, 1])
+
+
+def test_actions_in_neither_form_and_several_cameras_are_refused():
+    dataset = RldsDataset(TINY)
+    with pytest.raises(ConfigError, match="which camera"):
+        next(rlds_arrivals(dataset, ImportConfig()))
+    wrong = ImportConfig(camera="observation/image_0", action="joints")
+    with pytest.raises(ConfigError, match="world_vector"):
+        next(rlds_arrivals(dataset, wrong))
