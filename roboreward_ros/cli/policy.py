@@ -167,12 +167,19 @@ def run_eval(args: argparse.Namespace) -> int:
         return policy_robot.run_robot_eval(args)
     _require_sim(args.sim, "eval", "--sim, --robot")
     episodes = args.episodes or TWIN_EPISODES
-    from roboreward_ros.policies.diffusion import load_policy
+    from roboreward_ros.policies.loading import load_any_policy
     from roboreward_ros.studies.policy_bench import PolicyBench
 
-    bench = PolicyBench(load_policy(args.policy), args.policy, _show_trial)
+    bench = PolicyBench(load_any_policy(args.policy), args.policy, _show_trial)
     report: dict[str, Json] = {}
-    for task in args.task or bench.policy.spec.tasks:
+    tasks = args.task or bench.policy.spec.tasks
+    if not tasks:
+        raise ConfigError(
+            "the policy does not say which tasks it knows",
+            got="no --task",
+            next_step="Give --task, or name tasks in the policy's roboreward.yaml.",
+        )
+    for task in tasks:
         results = bench.measure(task, args.noise, episodes)
         rates = bench.constants(task, args.constants) if args.constants else []
         report[task] = {

@@ -96,9 +96,9 @@ def open_twin_rollout(setting: Setting) -> Rollout:
     Raises:
         CheckpointError: the policy's folder holds another policy than the setting names.
     """
-    from roboreward_ros.policies.diffusion import load_policy
+    from roboreward_ros.policies.loading import load_any_policy
 
-    policy = load_policy(setting.policy)
+    policy = load_any_policy(setting.policy)
     if policy.spec.policy_id != setting.policy_id:
         raise CheckpointError(
             f"policy {setting.policy} was replaced since this evaluation began",
