@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -72,6 +73,12 @@ def run_finetune(args: argparse.Namespace) -> int:
             f"run {args.runs[0]} names no policy", next_step="Name it: --policy FOLDER."
         )
     out: Path = args.out or args.runs[0] / "policies" / "finetuned"
+    if out.resolve() == Path(source).resolve():
+        raise ConfigError(
+            "the new policy would take the place of the old one",
+            got=str(out),
+            next_step="Give another --out.",
+        )
     old = read_checkpoint(source)
     network = old.description.network
     display = make_display()
@@ -84,6 +91,9 @@ def run_finetune(args: argparse.Namespace) -> int:
             f"{f' of {kept.source}' if kept.source else ''}; {kept.dropped} do not meet it, "
             f"{kept.unanswered} without an answer, {kept.unfit} unfit"
         )
+        tasks = [*dict.fromkeys([*kept.data.tasks, *(args.task or ())])] if args.episodes else []
+        _require_on_twin(tasks)
+        _make_folder(out)
         new = _train(args, old, kept, config, display)
         provenance: dict[str, Json] = {
             "command": _command(args),
@@ -94,8 +104,7 @@ def run_finetune(args: argparse.Namespace) -> int:
         }
         new = dataclasses.replace(new, provenance=provenance)
         save_checkpoint(out, new)
-        if args.episodes:
-            tasks = dict.fromkeys([*kept.data.tasks, *(args.task or ())])
+        if tasks:
             provenance["success"] = {
                 task: _compare(task, source, str(out), args.episodes, display) for task in tasks
             }
@@ -104,6 +113,32 @@ def run_finetune(args: argparse.Namespace) -> int:
         display.close()
     print(f"policy {new.policy_id[:12]} in {out}")
     return 0
+
+
+def _require_on_twin(tasks: Sequence[str]) -> None:
+    """Before an hour of training: an evaluation that cannot be made."""
+    from roboreward_ros.sim.tasks import TASKS
+
+    known = [name for spec in TASKS for name in (spec.key, spec.sentence)]
+    unknown = [task for task in tasks if task not in known]
+    if unknown:
+        raise ConfigError(
+            "the twin cannot evaluate a policy on a task that it does not have",
+            got=unknown,
+            allowed=[spec.sentence for spec in TASKS],
+            next_step="Add --episodes 0, then judge on the arm: roboreward policy eval --robot.",
+        )
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            "the folder of --out cannot be made",
+            got=f"{out}: {error.strerror}",
+            next_step="Give another --out.",
+        ) from error
 
 
 def _train(

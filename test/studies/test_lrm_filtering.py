@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from roboreward_ros.cli.main import main
 from roboreward_ros.episodes.labels import key_record
@@ -14,6 +16,16 @@ from roboreward_ros.episodes.promoted import promote
 from roboreward_ros.episodes.run import open_run
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.errors import ConfigError, StoreError
+from roboreward_ros.policies.checkpoint import (
+    PolicyDescription,
+    load_checkpoint,
+    make_checkpoint,
+    save_checkpoint,
+)
+from roboreward_ros.policies.config import NetworkConfig, SamplerConfig
+from roboreward_ros.policies.network import PolicyNetwork
+from roboreward_ros.policies.normalise import Statistics
+from roboreward_ros.policies.text import Vocabulary
 from roboreward_ros.studies.lrm.filtering import FACTS, Kept, filter_runs, unit
 from roboreward_ros.studies.lrm.keep import parse_keep
 from roboreward_ros.testing.conformance_episode_store import make_meta, record
@@ -36,10 +48,10 @@ def score(value: float, source: str, scale: ScoreScale = ScoreScale.UNIT) -> Sco
     return Score(value, scale, ScoreKind.NONE, Provenance(source))
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six episodes: done, not done, failed to be scored, discarded, pressed s, tainted."""
-    path = tmp_path / "run"
+    path = tmp_path_factory.mktemp("recorded") / "run"
     open_run(path, {"task": "t", "policy": "demo"})
     store = EpisodeStore(path, "w")
     for index in range(6):
@@ -68,6 +80,12 @@ def run(tmp_path: Path) -> Path:
     keys.close()
     promote(path, "lrm_completion", ScoreScale.UNIT)
     return path
+
+
+@pytest.fixture
+def run(recorded: Path, tmp_path: Path) -> Path:
+    """A copy of that run."""
+    return Path(shutil.copytree(recorded, tmp_path / "run"))
 
 
 def kept(run: Path, text: str, source: str = "") -> Kept:
@@ -139,6 +157,45 @@ def test_every_scale_has_its_place_on_0_1():
     assert unit(score(0.7, "x")) == 0.7
 
 
+@pytest.fixture(scope="module")
+def old_policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny policy of one task, random weights."""
+    sizes = NetworkConfig(image_size=SIDE, channels=(4, 4, 4, 4), hidden=16, blocks=1)
+    tasks = ("put the mushroom on the cloth",)
+    unit_statistics = Statistics((0.0,) * 7, (0.01,) * 6 + (1.0,))
+    sampler = SamplerConfig(sample_steps=2)
+    description = PolicyDescription(sizes, sampler, tasks, unit_statistics, unit_statistics)
+    torch.manual_seed(0)
+    weights = PolicyNetwork(sizes, len(Vocabulary(tasks).words)).state_dict()
+    folder = tmp_path_factory.mktemp("old")
+    save_checkpoint(folder, make_checkpoint(description, weights))
+    return folder
+
+
+def test_the_command_leaves_a_policy_that_says_what_it_was_made_of(
+    run: Path, old_policy: Path, capsys
+):
+    words = ["policy", "finetune", str(run), "--keep", "completion>0.5", "--steps", "2"]
+    assert main([*words, "--policy", str(old_policy), "--episodes", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "kept 2 rollouts (20 rows)" in printed
+    assert "1 do not meet it, 1 without an answer, 2 unfit" in printed
+    assert "w = 0" in printed
+    new, old = load_checkpoint(run / "policies" / "finetuned"), load_checkpoint(old_policy)
+    assert new.policy_id != old.policy_id
+    assert new.provenance["from"] == {"policy": str(old_policy), "policy_id": old.policy_id}
+    assert new.provenance["kept"]["episodes"] == {str(run): ["ep_000000", "ep_000004"]}
+    measured = new.provenance["success"]["put the mushroom on the cloth"]
+    assert {name: row["n"] for name, row in measured.items()} == {"prior": 1, "zero": 1}
+    assert "--keep 'completion>0.5'" in new.provenance["command"]
+
+
+def test_the_old_policy_is_not_written_over(run: Path, old_policy: Path, capsys):
+    words = ["policy", "finetune", str(run), "--keep", "completion>0.5"]
+    assert main([*words, "--policy", str(old_policy), "--out", str(old_policy)]) == 2
+    assert "place of the old one" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [
@@ -147,6 +204,7 @@ def test_every_scale_has_its_place_on_0_1():
         (["--keep", "completion>0.5", "--policy", "/nowhere"], "/nowhere"),
         (["--keep", "completion>0.5", "--episodes", "-1"], "--episodes"),
         (["--keep", "completion>0.5", "--steps", "0"], "FinetuneConfig"),
+        (["--keep", "completion>0.5", "--task", "fold the towel"], "fold the towel"),
     ],
 )
 def test_bad_input_is_explained(words: list[str], text: str, run: Path, capsys):
