@@ -19,7 +19,7 @@ from roboreward_ros.stack import FIXED_ON_RESUME
 _LOG = logging.getLogger(__name__)
 RUN_FORMAT = 1
 FOLDERS = ("episodes", "ledger", "policies", "checkpoints", "logs")
-OF_A_RUN = (*FOLDERS, "session.json")
+OF_A_RUN = (*FOLDERS, "evaluation", "session.json", "brakes.json", "summary.json", "report.html")
 
 
 @dataclass(frozen=True, slots=True)

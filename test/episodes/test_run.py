@@ -79,3 +79,14 @@ def test_a_value_that_is_no_json_is_refused_before_anything_is_written(run_dir):
     with pytest.raises(ConfigError, match="JSON"):
         open_run(run_dir, {"seed": float("nan")})
     assert not run_dir.exists()
+
+
+def test_a_run_whose_run_json_was_deleted_takes_its_arguments_anew(run_dir):
+    open_run(run_dir, CONFIG)
+    (run_dir / "session.json").write_text("{}")
+    (run_dir / "run.json").write_text("{")
+    with pytest.raises(FormatError, match="delete it, and launch with all arguments"):
+        open_run(run_dir, CONFIG)
+    (run_dir / "run.json").unlink()
+    open_run(run_dir, CONFIG)
+    assert read_run(run_dir).config == CONFIG
