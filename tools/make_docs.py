@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Writes docs/reference from the code, so that the pages cannot fall behind it.
+"""Writes what can be computed, so that it cannot fall behind: docs/reference from the code, and
+the figures that the demo shows beside its own from bench/results.
 
 Usage: python tools/make_docs.py [--check]    (--check only compares; exit 1 when a page is old)
 """
@@ -18,6 +19,7 @@ from roboreward_ros.ros.params import HostConfig
 from roboreward_ros.session.diagram import mermaid, verb_table
 from roboreward_ros.session.events import KEYS
 from roboreward_ros.stack import StackArguments
+from roboreward_ros.studies import demo_comparison
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTE = "<!-- Written by `make docs` from the code; edit there. -->\n\n"
@@ -108,23 +110,28 @@ PAGES = {
 }
 
 
+def written() -> dict[Path, str]:
+    """Everything that is written, by file."""
+    pages = {ROOT / "docs" / "reference" / name: NOTE + text() for name, text in PAGES.items()}
+    return pages | {demo_comparison.KEPT: demo_comparison.dump(ROOT / "bench" / "results")}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
     old = []
-    for name, write in PAGES.items():
-        path = ROOT / "docs" / "reference" / name
-        text = NOTE + write()
+    for path, text in written().items():
+        name = str(path.relative_to(ROOT))
         if check:
             if not path.is_file() or path.read_text() != text:
                 old.append(name)
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-            print(f"wrote docs/reference/{name}")
+            print(f"wrote {name}")
     if old:
-        print(f"out of date: {', '.join(old)}; run `make docs` and commit the pages")
+        print(f"out of date: {', '.join(old)}; run `make docs` and commit them")
     return 1 if old else 0
 
 

@@ -27,6 +27,7 @@ from roboreward_ros.sim.tasks import find_task
 from roboreward_ros.stack import ENVIRONMENT, Stack
 from roboreward_ros.studies.baselines import Evaluator, Setting
 from roboreward_ros.studies.demo_arms import DemoArms
+from roboreward_ros.studies.demo_comparison import comparison_lines, kept_rows
 
 EPISODES = 120
 HELD_OUT = 100
@@ -73,7 +74,7 @@ class DemoOptions:
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser(
-        "demo", help="fine-tune on the twin, evaluate, write a report (10 minutes on two cores)"
+        "demo", help="fine-tune on the twin, evaluate, write a report (5 minutes on two cores)"
     )
     parser.add_argument("--quick", action="store_true", help="a short run: does everything work?")
     parser.add_argument("--seed", type=int, help="of the run (default 0, or the resumed run's)")
@@ -109,6 +110,8 @@ def run(args: argparse.Namespace) -> int:
     finally:
         display.close()
     for line in headline(summary):
+        print(line)
+    for line in comparison_lines(kept_rows(summary.task)):
         print(line)
     print(f"summary: {options.run_dir / 'summary.json'}")
     print(f"report:  {options.run_dir / PAGE_FILE}")
