@@ -23,6 +23,7 @@ TABLES = {
     "demo_seeds_degraded": "twin_small, degraded",
 }
 """Tables of ``roboreward study demo`` and whose rewards they learned from."""
+GAIN = "gain over the best fixed noise"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,7 @@ def comparison_lines(rows: Sequence[RewardRow]) -> list[str]:
         return []
     lines = [
         "the same demo measured before under three rewards (bench/results/demo_seeds*.md):",
-        f"  {'reward':<28}{'error':>7}{'runs':>6}{'base':>7}{'fixed w':>9}{'steered':>9}"
-        f"{'gain over the best fixed noise':>33}",
+        f"  {'reward':<28}{'error':>7}{'runs':>6}{'base':>7}{'fixed w':>9}{'steered':>9}{GAIN:>33}",
     ]
     lines += [
         f"  {row.reward:<28}{row.error:>7.2f}{row.seeds:>6}{row.base:>7.0%}{row.constant:>9.0%}"
