@@ -122,12 +122,11 @@ def write_table(
     for victim in TARGETS:
         mine = [row for row in rows if row.victim == victim]
         times = [row.recovery_s for row in mine if row.recovery_s == row.recovery_s]
-        if times:
+        if mine:
             failed = sum(bool(row.wrong) for row in mine)
-            median, longest = statistics.median(times), max(times)
-            lines.append(
-                f"| {victim} | {len(mine)} | {failed} | {median:.1f} s | {longest:.1f} s |"
-            )
+            median = f"{statistics.median(times):.1f} s" if times else "never"
+            longest = f"{max(times):.1f} s" if len(times) == len(mine) else "never"
+            lines.append(f"| {victim} | {len(mine)} | {failed} | {median} | {longest} |")
     phases = sorted({row.phase for row in rows})
     hit = ", ".join(f"{phase} {sum(row.phase == phase for row in rows)}" for phase in phases)
     gone = [row.gone_s for row in rows if row.gone_s]
@@ -140,9 +139,10 @@ stack on the twin in lock-step, reward `{args.reward}`, {witness.episodes} episo
 
 {chr(10).join(lines)}
 
-*Back after*: from the kill (of supervisor and all: from the next launch) to the next committed
-episode, on a machine that was busy with other work. What the session did when it was hit: {hit}.
-Nodes whose supervisor was killed had all left after {max(gone, default=0):.1f} s.
+*Back after*: from the kill (of supervisor and all: from the next launch) until the victim took work
+again and another episode was committed, on a machine that was busy with other work. What the
+session did when it was hit: {hit}. Nodes whose supervisor was killed had all left after
+{max(gone, default=0):.1f} s.
 
 After each kill: every episode that was visible before is there and unchanged, new ones are whole
 (all checksums), each has the seed and the place that the plan gives it, no line of the ledgers is

@@ -18,6 +18,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -51,7 +52,8 @@ class Kill:
         phase: what the session was doing.
         wait_s: from the last recovery to the kill, drawn at random.
         gone_s: from the supervisor's death until the last node had left; 0 for other victims.
-        recovery_s: from the kill, or from the next launch, to the next committed episode.
+        recovery_s: from the kill, or from the next launch, until the victim takes work again and
+            another episode is committed.
         episodes: committed when it was looked at.
         wrong: what must not be; empty where all is well.
     """
@@ -165,6 +167,15 @@ class StackProcess:
                 return int(match.group(1))
         return 0
 
+    def ready(self, victim: str) -> bool:
+        """Whether the newest process of a node has said that it takes work."""
+        for line in reversed(self.lines):
+            if line.startswith(f"[launch] {victim} started"):
+                return False
+            if line.startswith(f"[{victim}] ") and line.endswith(" ready"):
+                return True
+        return False
+
     def kill(self, victim: str) -> None:
         """SIGKILL, without a warning."""
         pids = [self.pid_of(victim)] if victim != ALL else []
@@ -250,10 +261,7 @@ def kills(
                 wrong += witness.look()
                 recovery_s = another_episode()
             else:
-                again_s = wait_until(
-                    lambda old=pid, name=victim: stack.pid_of(name) != old or not stack.alive,  # type: ignore[misc]
-                    patience_s,
-                )
+                again_s = wait_until(partial(_is_back, stack, victim, pid), patience_s)
                 recovery_s = again_s + another_episode()
         except StackError as error:
             wrong.append(str(error))
@@ -263,3 +271,8 @@ def kills(
         )
         if math.isnan(recovery_s):
             return
+
+
+def _is_back(stack: StackProcess, victim: str, old_pid: int) -> bool:
+    again = stack.pid_of(victim) != old_pid and stack.ready(victim)
+    return again or not stack.alive
