@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from roboreward_ros.reward_training.data.check import Verdict
     from roboreward_ros.reward_training.data.clip import Source
 
-NAMED = 20
-"""Problems that are printed; the others are counted."""
 ALOUD = 200
 """Rows between two lines of progress."""
 MAKE_HELP = """\
@@ -182,7 +180,7 @@ def run_check(args: argparse.Namespace) -> int:
             args.folder,
             args.against,
             decode=not args.quick,
-            on_problem=lambda problem: problems.append(problem) if len(problems) < NAMED else None,
+            on_problem=problems.append if args.json else lambda problem: display.say(str(problem)),
             on_row=(lambda _: None) if args.json else display.update,
         )
     finally:
@@ -191,7 +189,7 @@ def run_check(args: argparse.Namespace) -> int:
         named = [str(problem) for problem in problems]
         print(json.dumps({**verdict.as_json(), "named": named}, indent=1, ensure_ascii=False))
     else:
-        _show_verdict(verdict, problems)
+        _show_verdict(verdict)
     return int(not verdict.clean)
 
 
@@ -210,11 +208,11 @@ def _show_problems(problems: Sequence[Problem]) -> None:
         counts[problem.fault] = counts.get(problem.fault, 0) + 1
     for fault, count in sorted(counts.items()):
         print(f"left out: {count} x {fault}")
-    for problem in problems[:NAMED]:
+    for problem in problems:
         print(f"  {problem}")
 
 
-def _show_verdict(verdict: Verdict, problems: Sequence[Problem]) -> None:
+def _show_verdict(verdict: Verdict) -> None:
     for split, levels in verdict.levels.items():
         counts = ", ".join(str(levels.get(level, 0)) for level in range(1, 6))
         print(f"{split}: {sum(levels.values())} rows, rewards 1..5: {counts}")
@@ -222,10 +220,6 @@ def _show_verdict(verdict: Verdict, problems: Sequence[Problem]) -> None:
     print("rates: " + ", ".join(f"{n} at {fps:g} Hz" for fps, n in sorted(verdict.rates.items())))
     for fault, count in sorted(verdict.faults.items()):
         print(f"wrong: {count} x {fault}")
-    for problem in problems:
-        print(f"  {problem}")
-    if sum(verdict.faults.values()) > len(problems):
-        print(f"  ... and {sum(verdict.faults.values()) - len(problems)} more")
     for leak in verdict.leaks:
         print(
             f"{leak.judged} ({leak.rows} rows) beside {leak.learned}: {leak.same_video} rows of a "
