@@ -103,3 +103,19 @@ def test_a_bad_row_stops_make_and_keep_going_names_it(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "left out: 1 x label out of range" in out
     assert "line 2" in out
+
+
+def test_a_lerobot_data_set_becomes_labelled_videos(run, tmp_path, capsys):
+    assert main(["episodes", "export", str(run), str(tmp_path / "set")]) == 0
+    words = ["reward", "data", "make", "--out", str(tmp_path / "out")]
+    assert main([*words, f"lerobot:{tmp_path / 'set'}?reward=4&name=mine"]) == 0
+    table = next((tmp_path / "out").glob("*/metadata.jsonl"))
+    row = json.loads(table.read_text().splitlines()[0])
+    assert (row["subset"], row["reward"], row["task"]) == (
+        "mine",
+        4,
+        "put the mushroom on the cloth",
+    )
+    assert "key_frames" not in row
+    assert main([*words, f"lerobot:{tmp_path / 'set'}?camera=top"]) == 2
+    assert "observation.images.image" in capsys.readouterr().err

@@ -246,3 +246,12 @@ def test_a_truncated_video_says_so(tmp_path):
     assert problems[0].fault is Fault.DAMAGED
     with pytest.raises(FormatError):
         probe(video)
+
+
+def test_recorded_failures_without_a_score_are_left_out_by_name():
+    source = OpenXSource(options("rlds", TINY, camera="observation/image_0", fps=5))
+    source.failures = "/1."  # the path of the second episode
+    clips, problems = read(source)
+    assert len(clips) == 2
+    assert [problem.fault for problem in problems] == [Fault.UNLABELLED]
+    assert "/data/1.npy" in str(problems[0])
