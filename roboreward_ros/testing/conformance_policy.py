@@ -30,7 +30,14 @@ def _noise(policy: Policy, rows: int, seed: int = 3) -> Float32Array:
 
 
 class PolicyConformance:
-    """Tests over one policy; the fixture may be of any scope since policies are frozen."""
+    """Tests over one policy; the fixture may be of any scope since policies are frozen.
+
+    Attributes:
+        batch_tolerance: how far an action of a batch may be from the same alone, physical units;
+            untrained weights amplify rounding.
+    """
+
+    batch_tolerance = 1e-6
 
     @pytest.fixture
     def policy(self) -> Policy:
@@ -71,9 +78,8 @@ class PolicyConformance:
             one = slice(row, row + 1)
             single = policy.encode(images[one], proprio[one], [task])
             np.testing.assert_allclose(single, features[one], rtol=1e-5, atol=2e-6)
-            np.testing.assert_allclose(
-                policy.decode(features[one], noise[one]), actions[one], rtol=1e-5, atol=1e-6
-            )
+            alone = policy.decode(features[one], noise[one])
+            np.testing.assert_allclose(alone, actions[one], rtol=1e-5, atol=self.batch_tolerance)
 
     def test_inputs_are_left_alone(self, policy: Policy) -> None:
         images, proprio = _inputs(2)

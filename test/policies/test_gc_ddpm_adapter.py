@@ -86,6 +86,8 @@ def copied(folder: Path, tmp_path: Path) -> Path:
 
 
 class TestGcDdpmPolicy(PolicyConformance):
+    batch_tolerance = 5e-5
+
     @pytest.fixture
     def policy(self, loaded: Policy) -> Policy:
         return loaded
