@@ -3,18 +3,22 @@
 """A person at the console: a real browser, the real stack, the twin in real time."""
 
 import asyncio
+import functools
 import os
 import re
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from roboreward_ros.dsrl.corrections import Corrector
 from roboreward_ros.episodes.ledger import OPERATOR, Ledger
 from roboreward_ros.episodes.store import EpisodeStore
+from roboreward_ros.policies.diffusion import load_policy
 from roboreward_ros.types import StepFlag
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
@@ -172,6 +176,48 @@ def test_the_operator_takes_the_arm_over_and_gives_it_back_in_mid_episode(viewer
     after = list(episode.flags())[last:]  # the policy from a decision on, or the hold at the end
     decided = last % episode.summary.meta.chunk_size == 0
     assert decided or all(flag & StepFlag.HOLD for flag in after)
+    learnt = Corrector(functools.partial(load_policy, "demo"))(episode)
+    assert learnt is not None
+    hands = [c for c in learnt.chunks() if any(by_hand[c.step : c.step + 4])]
+    assert hands
+    assert any(c.executed == len(by_hand[c.step : c.step + 4]) > 0 for c in hands)
+    assert all(np.isfinite(c.features).all() for c in learnt.chunks())
+
+
+PAD = """() => {
+  const up = () => ({ pressed: false, value: 0 });
+  window.pad = { connected: true, axes: [0, 0, 0, 0], buttons: Array.from({ length: 16 }, up) };
+  navigator.getGamepads = () => [window.pad];
+}"""
+
+
+def test_a_gamepad_takes_the_arm_moves_it_and_gives_it_back(viewer, stack):
+    def push(button, down):
+        viewer.page.evaluate(
+            "([k, down]) => { window.pad.buttons[k] = { pressed: down, value: +down }; }",
+            [button, down],
+        )
+
+    viewer.page.evaluate(PAD)
+    try:
+        viewer.running()
+        index = int(re.search(r"episode (\d+)", viewer.at("episode").inner_text()).group(1))
+        push(9, True)
+        viewer.phase("TAKEOVER")
+        push(9, False)
+        viewer.page.evaluate("window.pad.axes[1] = 1")  # pulled: back
+        viewer.page.wait_for_timeout(900)
+        viewer.page.evaluate("window.pad.axes[1] = 0")
+        push(9, True)
+        viewer.phase("RUNNING")
+        push(9, False)
+        push(2, True)
+        expect(viewer.at("labels")).to_contain_text(f"ep_{index:06d}: failure")
+    finally:
+        viewer.page.evaluate("navigator.getGamepads = () => []")
+    episode = EpisodeStore(stack.run_dir).open(f"ep_{index:06d}")
+    by_hand = np.asarray(episode.flags()) & int(StepFlag.TAKEOVER) > 0
+    assert episode.actions()[by_hand, 0].min() == pytest.approx(-0.02, abs=1e-3)
 
 
 def test_a_task_full_of_html_stays_text(viewer):
