@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import argparse
 
-from roboreward_ros.cli import calibrate_camera
+from roboreward_ros.cli import calibrate_camera, calibrate_workspace
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -14,3 +14,4 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser("calibrate", help="set up a real arm's camera and workspace")
     commands = parser.add_subparsers(dest="calibrate_command", required=True, metavar="WHAT")
     calibrate_camera.add_parser(commands)
+    calibrate_workspace.add_parser(commands)

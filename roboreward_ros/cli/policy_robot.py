@@ -13,27 +13,15 @@ import dataclasses
 import getpass
 import hashlib
 import json
-import os
 import re
 import secrets
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from roboreward_ros.cli.launch import (
-    LOG_FORMAT,
-    child_of,
-    run_dir_lock,
-    signals_to,
-    write_parameters,
-)
-from roboreward_ros.cli.preflight import config_dir, described_policy, policy_folder, preflight
-from roboreward_ros.cli.supervisor import Supervisor
+from roboreward_ros.cli.arm_dialogue import in_front
+from roboreward_ros.cli.preflight import described_policy, policy_folder, preflight
 from roboreward_ros.dsrl.actor import load_actor
-from roboreward_ros.errors import ConfigError, StackError
+from roboreward_ros.errors import ConfigError
 from roboreward_ros.evaluation.arm_trials.book import TrialBook
 from roboreward_ros.evaluation.arm_trials.plan import TrialPlan, assign, load_plan, save_plan
 from roboreward_ros.evaluation.arm_trials.report import make_report, report_json, report_lines
@@ -43,7 +31,6 @@ from roboreward_ros.stack import Stack, parse_assignments
 
 PARTS = ("robot_node", "camera_node", "recorder_node", "policy_node")
 TRIALS_PER_ARM = 20
-STOP_S = 40.0
 _ACTOR = re.compile(r"actor_(\d+)\.safetensors")
 _OURS = {"sim", "run_dir", "reward", "console", "policy", "task", "episodes", "max_steps"}
 
@@ -87,7 +74,7 @@ def run_robot_eval(args: argparse.Namespace) -> int:
     else:
         _require_same(args, plan)
         stack = _stack(folder, plan, given, args)
-    code = run_trials(stack, args.judge or getpass.getuser())
+    code = in_front(stack, "trial_node", {"judge": args.judge or getpass.getuser()})
     if code == 0:
         return _report(folder, plan, unblind=True, as_json=args.json)
     return code
@@ -183,77 +170,6 @@ def _stack(
     stack = preflight({**given, **fixed})
     nodes = tuple(node for node in stack.nodes if node.name in PARTS)
     return dataclasses.replace(stack, nodes=nodes)
-
-
-def run_trials(stack: Stack, judge: str) -> int:
-    """Start the arm's nodes behind, the dialogue in front; returns the dialogue's exit code.
-
-    Raises:
-        StackError: the nodes could not be kept running.
-    """
-    run_dir = Path(stack.arguments.run_dir)
-    logs = run_dir / "logs"
-    environment = {**LOG_FORMAT, **stack.environment, **os.environ}
-    with run_dir_lock(run_dir):
-        behind = Supervisor(
-            [child_of(node, write_parameters(node, logs)) for node in stack.nodes],
-            environment=environment,
-            log_dir=logs,
-            sink=_keep_quiet,
-            restart=stack.restart,
-            stop_on_give_up=True,
-        )
-        ended: list[int | BaseException] = []
-
-        def serve() -> None:
-            try:
-                ended.append(behind.run())
-            except Exception as error:
-                ended.append(error)
-
-        thread = threading.Thread(target=serve, name="arm's nodes")
-        thread.start()
-        try:
-            code = _dialogue(stack, judge, environment, ended)
-        finally:
-            behind.ask_stop()
-            thread.join(STOP_S)
-    if code != 0 and ended and ended[0] != 0:
-        raise StackError(
-            "the arm's nodes could not be kept running",
-            got=str(ended[0]),
-            next_step=f"Look at {logs}; the same command goes on.",
-        )
-    return code
-
-
-def _keep_quiet(name: str, line: str) -> None:
-    """The nodes' lines are in their log files; the terminal is the person's."""
-
-
-def _dialogue(
-    stack: Stack, judge: str, environment: Mapping[str, str], ended: list[int | BaseException]
-) -> int:
-    """trial_node at this terminal; a Ctrl-C reaches it, too, and it ends by itself."""
-    command = [sys.executable, "-m", "roboreward_ros.nodes.trial_node", "--ros-args"]
-    if stack.nodes[0].namespace:
-        command += ["-r", f"__ns:={stack.nodes[0].namespace}"]
-    command += ["--disable-stdout-logs", "--params-file", str(config_dir() / "trial_node.yaml")]
-    command += ["-p", f"run_dir:={stack.arguments.run_dir}", "-p", f"judge:={judge}"]
-    command += ["-p", "exit_with_launcher:=true"]
-    process = subprocess.Popen(command, env=dict(environment))
-
-    def end() -> None:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-
-    with signals_to(end):
-        while True:
-            try:
-                return process.wait(0.2)
-            except subprocess.TimeoutExpired:
-                if ended:  # the arm is gone: nothing can be run any more
-                    end()
 
 
 def _report(folder: Path, plan: TrialPlan, *, unblind: bool, as_json: bool) -> int:

@@ -12,9 +12,6 @@ with the person at the arm over its terminal. ``FOLDER`` holds the plan.
 
 from __future__ import annotations
 
-import os
-import select
-import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +27,7 @@ from roboreward_ros.evaluation.arm_trials.conduct import (
 )
 from roboreward_ros.evaluation.arm_trials.plan import Trial, load_plan
 from roboreward_ros.evaluation.success import Arm
+from roboreward_ros.ros.dialogue import Terminal
 from roboreward_ros.ros.driver_seams import DriverConfig
 from roboreward_ros.ros.lifecycle import HostNode
 from roboreward_ros.ros.loop import Loop
@@ -41,7 +39,6 @@ from roboreward_ros.session.plan import episode_id
 
 CLOSE_S = 10.0
 POLL_S = 0.2
-STDIN = 0
 LEFT_EXIT_CODE = 3
 """The person left before the end."""
 
@@ -61,35 +58,6 @@ class TrialConfig(HostConfig):
             )
 
 
-class Terminal:
-    """Questions and answers over this process's own input and output, interruptible.
-
-    Args:
-        leaving: ends a question that waits.
-    """
-
-    def __init__(self, leaving: threading.Event) -> None:
-        self._leaving = leaving
-        self._typed = b""
-
-    def say(self, line: str) -> None:
-        sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
-
-    def ask(self, question: str) -> str:
-        """The next line of input; raises PersonLeftError at its end."""
-        sys.stdout.write(question)
-        sys.stdout.flush()
-        while b"\n" not in self._typed:
-            ready = select.select([STDIN], [], [], POLL_S)[0]
-            more = os.read(STDIN, 4096) if ready else b""
-            if self._leaving.is_set() or (ready and not more):
-                raise PersonLeftError
-            self._typed += more
-        line, _, self._typed = self._typed.partition(b"\n")
-        return line.decode(errors="replace").strip()
-
-
 class TrialNode(HostNode[TrialConfig]):
     """See the module's text.
 
@@ -101,7 +69,7 @@ class TrialNode(HostNode[TrialConfig]):
     def __init__(self, terminal: Terminal | None = None, **arguments: object) -> None:
         super().__init__("trial_node", TrialConfig, **arguments)  # type: ignore[arg-type]
         self._leaving = threading.Event()
-        self._terminal = terminal if terminal is not None else Terminal(self._leaving)
+        self._terminal = terminal or Terminal(self._leaving, PersonLeftError)
         self._loop: Loop | None = None
         self._book: TrialBook | None = None
         self._thread: threading.Thread | None = None
