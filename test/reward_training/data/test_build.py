@@ -7,6 +7,10 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -211,3 +215,32 @@ def test_splits_of_many_videos_have_their_shares():
     found = Counter(split_of(sha) for sha in itertools.islice(hashes, 4000))
     assert abs(found["train"] - 3200) < 60
     assert abs(found["test"] - 400) < 40
+
+
+KILLED = """
+import sys
+from pathlib import Path
+sys.path[:0] = sys.argv[2:]
+from test_build import BuildConfig, Grey, build
+print("begun", flush=True)
+build([Grey("a", 40)], Path(sys.argv[1]), BuildConfig())
+"""
+
+
+def test_a_real_kill_leaves_nothing_that_the_next_run_trips_over(tmp_path):
+    build([Grey("a", 40)], tmp_path / "whole", BuildConfig())
+    out = tmp_path / "killed"
+    words = [sys.executable, "-c", KILLED, str(out), str(Path(__file__).parent)]
+    child = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "begun\n"
+    journal = out / ".videos.jsonl"
+    while child.poll() is None and (not journal.exists() or journal.stat().st_size < 500):
+        os.sched_yield()
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    source = Grey("a", 40)
+    build([source], out, BuildConfig())
+    assert len(source.opened) < 40
+    assert tables(out) == tables(tmp_path / "whole")
+    assert len(list(out.rglob("*.mp4"))) == 40
