@@ -4,16 +4,38 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import importlib.util
 import os
 from pathlib import Path
 
+from roboreward_ros.errors import RoboRewardError
+from roboreward_ros.robot.profile import load_profile
+from roboreward_ros.robot.task_profile import find_task
 from roboreward_ros.stack import StackArguments, camera_parameter
 
 VENDOR_PACKAGES = {"xs_sdk": "interbotix_xs_msgs", "interbotix_api": "interbotix_xs_modules"}
 """Python package of the vendor that each driver of a real arm needs."""
 GUIDE = "docs/how-to/real-widowx.md"
 SERIAL_PORT = Path("/dev/ttyDXL")
+
+
+def with_task(arguments: StackArguments) -> StackArguments:
+    """Arguments whose task, named by its profile or its sentence, brings its limit and its box.
+
+    Raises:
+        ConfigError: a task file that cannot be read.
+    """
+    profile = find_task(arguments.task) if arguments.task else None
+    if profile is None:
+        return arguments
+    workspace = arguments.workspace
+    with contextlib.suppress(RoboRewardError):  # a robot that is not known is told elsewhere
+        if profile.workspace in load_profile(arguments.robot).workspaces:
+            workspace = workspace or profile.workspace
+    steps = arguments.max_steps or profile.max_steps
+    return dataclasses.replace(arguments, task=profile.task, max_steps=steps, workspace=workspace)
 
 
 def driver_problems(arguments: StackArguments) -> list[str]:

@@ -58,6 +58,8 @@ def preflight(given: Mapping[str, str], *, probe_domain: bool = True) -> Stack:
     arguments = run_config.merge(given, stored, run_dir)
     if arguments.sim and arguments.task in {spec.key for spec in TASKS}:
         arguments = replace(arguments, task=find_task(arguments.task).sentence)
+    if not arguments.sim:
+        arguments = arm_checks.with_task(arguments)
     stack = describe(arguments, TASKS[0].sentence)
     missing = _twin_problems(stack) if arguments.sim else _arm_problems(stack)
     missing += _profile_problems(stack)

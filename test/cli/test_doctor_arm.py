@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from roboreward_ros.cli import doctor, doctor_arm
+from roboreward_ros.cli.arm_checks import with_task
 from roboreward_ros.cli.findings import Finding, Verdict
 from roboreward_ros.cli.main import main
 from roboreward_ros.stack import StackArguments
@@ -91,3 +92,14 @@ def test_the_arm_s_checks_come_after_the_others_and_only_when_asked_for(
     assert "small" in found[1]["text"]
     assert main(["doctor", "--robot", "driver:=fake", "workspace:=moon", f"camera:={path}"]) == 1
     assert "moon" in capsys.readouterr().out
+
+
+def test_a_task_is_given_by_name_or_sentence_and_brings_its_limit_and_box():
+    by_name = with_task(StackArguments(task="monkey"))
+    assert by_name == with_task(StackArguments(task="put the monkey on the towel"))
+    assert (by_name.task, by_name.max_steps) == ("put the monkey on the towel", 60)
+    assert by_name.workspace == "openvla"
+    own = with_task(StackArguments(task="monkey", max_steps=9, workspace="small"))
+    assert (own.max_steps, own.workspace) == (9, "small")
+    juggling = StackArguments(task="juggle")
+    assert with_task(juggling) is juggling
