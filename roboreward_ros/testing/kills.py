@@ -107,7 +107,7 @@ class StackProcess:
 
     Args:
         run_dir: of the run; absolute.
-        arguments: launch arguments besides.
+        arguments: launch arguments besides; without ``episodes`` it runs until it is stopped.
         environment: of the process.
     """
 
@@ -115,17 +115,18 @@ class StackProcess:
         self, run_dir: Path, arguments: Sequence[str], environment: Mapping[str, str]
     ) -> None:
         self.run_dir = run_dir
-        self._words = [*COMMAND, f"run_dir:={run_dir}", *arguments]
+        self._arguments = (f"run_dir:={run_dir}", "episodes:=0", *arguments)
         self._environment = dict(environment)
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self.lines: list[str] = []
 
     def launch(self, *more: str) -> None:
-        """Start it, with ``more`` arguments."""
+        """Start it, with ``more`` arguments in place of those of the same name."""
         self.lines = []
+        given = {word.partition(":=")[0]: word for word in (*self._arguments, *more)}
         self._process = subprocess.Popen(
-            [*self._words, *more],
+            [*COMMAND, *given.values()],
             env=self._environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
