@@ -14,11 +14,14 @@ from roboreward_ros.reward_training.finetune.forms import Example
 from roboreward_ros.reward_training.finetune.plan import Bundle, share
 from roboreward_ros.reward_training.finetune.recipe import Compute
 from roboreward_ros.reward_training.finetune.writing import (
+    Entry,
     Micro,
+    Pictures,
     Sheet,
     Writing,
     grouped,
     micro_batch,
+    sheet_of,
 )
 
 Answers = Callable[[Example], Sequence[int]]
@@ -52,24 +55,37 @@ class Feeder:
         for bundle in bundles:
             parts = [bundle] if self._compute.packed else [(number,) for number in bundle]
             for part in parts:
-                sheets += self._sheets(examples, part, answers, ended)
+                pictures = self._writing.pictures()
+                entries = [
+                    self._writing.entry(
+                        number, examples[number], answers(examples[number]), ended, pictures
+                    )
+                    for number in part
+                ]
+                sheets += self._sheets(entries, pictures)
         return [micro_batch(group) for group in grouped(sheets, self._compute.micro_tokens)]
 
-    def _sheets(
-        self, examples: Sequence[Example], bundle: Bundle, answers: Answers, ended: bool
-    ) -> list[Sheet]:
-        """One sheet, or several where one would not fit into a micro-batch."""
-        chosen = [(number, examples[number]) for number in bundle]
-        given = [answers(example) for _, example in chosen]
-        sheet = self._writing.sheet(chosen, given, ended)
-        if len(bundle) == 1 or len(sheet) <= self._compute.micro_tokens:
-            return [sheet]
-        half = len(bundle) // 2
-        return [
-            part
-            for few in (bundle[:half], bundle[half:])
-            for part in self._sheets(examples, few, answers, ended)
+    def _sheets(self, entries: Sequence[Entry], pictures: Pictures) -> list[Sheet]:
+        """One sheet, or several where one would be too long or would not pay."""
+        whole = sheet_of(entries, pictures)
+        if len(entries) == 1:
+            return [whole]
+        half = len(entries) // 2
+        parts = [
+            *self._sheets(entries[:half], pictures),
+            *self._sheets(entries[half:], pictures),
         ]
+        fits = len(whole) <= self._compute.micro_tokens
+        pays = self._cost(len(whole)) <= sum(self._cost(len(part)) for part in parts)
+        return [whole] if fits and pays else parts
+
+    def _cost(self, tokens: int) -> float:
+        """Of a sheet, in units of its own: matrices grow with its length, attention as its square.
+
+        A token takes about 26 multiplications by the width squared in a layer's matrices and 4 by
+        width and length in its attention, which a tree's mask makes dense.
+        """
+        return tokens * (6.5 * self._writing.width + tokens)
 
 
 def most(accelerator: Accelerator, count: int) -> int:

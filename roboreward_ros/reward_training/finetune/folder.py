@@ -14,12 +14,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Required, TypedDict
 
 import torch
 from torch import nn
 from torch.distributed.checkpoint.state_dict import (
+    OptimizerStateType,
     StateDictOptions,
+    ValueType,
     get_model_state_dict,
     get_optimizer_state_dict,
     set_model_state_dict,
@@ -36,6 +38,18 @@ STATE, BEST, LOG, REFERENCE = "state.pt", "best.pt", "log.jsonl", "reference.pt"
 # Whole tensors on the CPU, however the model is spread over processes; what rests is left out.
 _WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True, ignore_frozen_params=True)
 _BACK = StateDictOptions(full_state_dict=True, ignore_frozen_params=True, strict=False)
+
+
+class _Content(TypedDict, total=False):
+    """What the files hold, as far as each needs it."""
+
+    identity: Required[str]
+    model: dict[str, ValueType]
+    optimiser: OptimizerStateType
+    step: int
+    best: float
+    best_step: int
+    sums: torch.Tensor
 
 
 @dataclass(slots=True)
@@ -71,7 +85,7 @@ class Folder:
 
     def save(self, network: nn.Module, optimiser: torch.optim.Optimizer, at: Standing) -> None:
         """Write the state; all processes call this."""
-        content = {
+        content: _Content = {
             "identity": self._identity,
             "model": get_model_state_dict(network, options=_WHOLE),
             "optimiser": get_optimizer_state_dict(network, optimiser, options=_WHOLE),
@@ -100,7 +114,12 @@ class Folder:
     def keep_best(self, network: nn.Module, at: Standing) -> None:
         """Write the trained weights as the best so far; all processes call this."""
         model = get_model_state_dict(network, options=_WHOLE)
-        content = {"identity": self._identity, "model": model, "step": at.step, "best": at.best}
+        content: _Content = {
+            "identity": self._identity,
+            "model": model,
+            "step": at.step,
+            "best": at.best,
+        }
         self._write(content, BEST)
 
     def best(self) -> tuple[dict[str, torch.Tensor], int, float]:
@@ -112,7 +131,8 @@ class Folder:
         content = self._read(BEST)
         if content is None:
             raise CheckpointError("no validation has chosen weights yet", got=str(self.path))
-        return content["model"], int(content["step"]), float(content["best"])
+        model = {k: v for k, v in content["model"].items() if isinstance(v, torch.Tensor)}
+        return model, int(content["step"]), float(content["best"])
 
     def keep_reference(self, sums: torch.Tensor) -> None:
         """Write what the model held likely at the beginning ``[examples, 2]``."""
@@ -148,7 +168,7 @@ class Folder:
                 break  # a kill in the middle of the last line
         write_atomic(path, "".join(kept))
 
-    def _write(self, content: dict[str, object], name: str) -> None:
+    def _write(self, content: _Content, name: str) -> None:
         if not self._writes:
             return
         part = self.path / f"{name}.part"
@@ -158,11 +178,11 @@ class Folder:
             os.fsync(file.fileno())
         part.replace(self.path / name)
 
-    def _read(self, name: str) -> dict[str, object] | None:
+    def _read(self, name: str) -> _Content | None:
         path = self.path / name
         if not path.is_file():
             return None
-        content: dict[str, object] = torch.load(path, weights_only=True, map_location="cpu")
+        content: _Content = torch.load(path, weights_only=True, map_location="cpu")
         if content["identity"] != self._identity:
             raise CheckpointError(
                 "a training with other settings or data lies in this folder",

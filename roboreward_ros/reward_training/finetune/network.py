@@ -116,7 +116,7 @@ def _with_lora(weights: Weights, lora: LoraConfig, mergers: list[str], seed: int
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        tuned = get_peft_model(weights.model, settings)
+        tuned: nn.Module = get_peft_model(weights.model, settings)
     touched = [name for name, _ in tuned.named_modules() if name.endswith("lora_A")]
     if not touched or any("visual" in name for name in touched):
         raise ConfigError("LoRA does not fit this model", got=touched[:3] or "no matrix")

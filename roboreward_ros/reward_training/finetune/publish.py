@@ -111,7 +111,7 @@ def publish(
             for name, value in found.items()
             if name.startswith("validation_")
         },
-        "versions": versions(),
+        "versions": dict(versions()),
     }
     base = locate(config.model, config.revision, config.offline)
     dtype = _dtype(base)

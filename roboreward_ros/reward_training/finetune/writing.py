@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Examples as token sequences with their pictures, side by side in micro-batches.
 
-A sheet is one packed sequence. Examples about one video stand on one sheet and share what they
-begin with; the vision tower looks at every group of frames of a sheet once, however often it stands
-there. What is learned is the reply alone: prompt and pictures have no loss.
+A sheet is one packed sequence. Examples about one video that begin alike stand on one sheet; the
+vision tower looks at every group of frames once, however many examples show it. What is learned is
+the reply alone: prompt and pictures have no loss.
 """
 
 from __future__ import annotations
@@ -80,12 +80,21 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """Replies to one example, written: sequences, their targets, and what they are."""
+
+    written: tuple[Written, ...]
+    targets: Int64Array
+    replies: tuple[Reply, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Sheet:
     """One packed sequence with its pictures.
 
     Attributes:
         packed: the tokens; its ``answers`` are the places that the replies' tokens follow.
-        pictures: what it shows.
+        pictures: what it shows; sheets about one video may share them.
         targets: tokens of all replies ``[sum of their lengths]``.
         replies: in the order of ``targets``.
     """
@@ -121,9 +130,14 @@ class Micro:
 
     def to(self, device: torch.device) -> Micro:
         """On another device."""
-        tensors = [self.pixels, self.grid, self.targets, self.owner]
-        moved = [tensor.to(device, non_blocking=True) for tensor in tensors]
-        return Micro(self.batch.to(device), *moved, self.replies)
+        return Micro(
+            self.batch.to(device),
+            self.pixels.to(device),
+            self.grid.to(device),
+            self.targets.to(device),
+            self.owner.to(device),
+            self.replies,
+        )
 
 
 class Writing:
@@ -142,34 +156,47 @@ class Writing:
         config = backend.core.config
         self._vision = (config.video_token_id, config.image_token_id)
 
-    def sheet(
-        self, examples: Sequence[tuple[int, Example]], answers: Sequence[Sequence[int]], ended: bool
-    ) -> Sheet:
-        """One sheet with replies to several examples.
+    @property
+    def width(self) -> int:
+        """Of the language model."""
+        return int(self._backend.core.config.text_config.hidden_size)
+
+    def pictures(self) -> Pictures:
+        """None yet."""
+        return Pictures(self._backend, self._form.pixels)
+
+    def entry(
+        self,
+        number: int,
+        example: Example,
+        answers: Sequence[int],
+        ended: bool,
+        pictures: Pictures,
+    ) -> Entry:
+        """Replies to one example.
 
         Args:
-            examples: with their numbers.
-            answers: which answers are given to each.
+            number: of the example.
+            example: itself.
+            answers: which answers are given.
             ended: whether the token that ends the model's turn belongs to a reply.
+            pictures: that several entries share.
 
         Raises:
             RewardSourceError: a sentence that cannot be asked, or a reply whose first token would
                 join the prompt.
         """
-        pictures = Pictures(self._backend, self._form.pixels)
-        frames: dict[str, VideoFrames] = {}
-        written: list[Written] = []
-        targets: list[Int64Array] = []
-        replies: list[Reply] = []
-        for (number, example), given in zip(examples, answers, strict=True):
-            if example.video not in frames:
-                frames[example.video] = self._store.read(example.video)
-            for answer in given:
-                item, target = self._write(example, frames[example.video], answer, ended, pictures)
-                written.append(item)
-                targets.append(target)
-                replies.append(Reply(number, answer, len(target)))
-        return Sheet(pack(written), pictures, np.concatenate(targets), tuple(replies))
+        frames = self._store.read(example.video)
+        found = [self._write(example, frames, answer, ended, pictures) for answer in answers]
+        replies = tuple(
+            Reply(number, answer, len(target))
+            for answer, (_, target) in zip(answers, found, strict=True)
+        )
+        return Entry(
+            tuple(written for written, _ in found),
+            np.concatenate([target for _, target in found]),
+            replies,
+        )
 
     def _write(
         self, example: Example, frames: VideoFrames, answer: int, ended: bool, pictures: Pictures
@@ -212,16 +239,34 @@ class Writing:
         return features
 
 
+def sheet_of(entries: Sequence[Entry], pictures: Pictures) -> Sheet:
+    """Entries on one sheet."""
+    return Sheet(
+        pack([written for entry in entries for written in entry.written]),
+        pictures,
+        np.concatenate([entry.targets for entry in entries]),
+        tuple(reply for entry in entries for reply in entry.replies),
+    )
+
+
 def micro_batch(sheets: Sequence[Sheet]) -> Micro:
-    """Sheets side by side."""
-    starts = np.cumsum([0, *(sheet.pictures.tokens for sheet in sheets)])
-    rows = [sheet.pictures.rows() for sheet in sheets]
+    """Sheets side by side; the tower looks at what several share once."""
+    starts: dict[int, int] = {}
+    shown: list[tuple[torch.Tensor, Int64Array]] = []
+    total = 0
+    for sheet in sheets:
+        if id(sheet.pictures) not in starts:
+            starts[id(sheet.pictures)] = total
+            total += sheet.pictures.tokens
+            shown.append(sheet.pictures.rows())
     replies = tuple(reply for sheet in sheets for reply in sheet.replies)
     owner = np.repeat(np.arange(len(replies)), [reply.tokens for reply in replies])
     return Micro(
-        collate([sheet.packed for sheet in sheets], starts[:-1].tolist()),
-        torch.cat([pixels for pixels, _ in rows]),
-        torch.from_numpy(np.concatenate([grid for _, grid in rows])),
+        collate(
+            [sheet.packed for sheet in sheets], [starts[id(sheet.pictures)] for sheet in sheets]
+        ),
+        torch.cat([pixels for pixels, _ in shown]),
+        torch.from_numpy(np.concatenate([grid for _, grid in shown])),
         torch.from_numpy(np.concatenate([sheet.targets for sheet in sheets])),
         torch.from_numpy(owner),
         replies,
