@@ -96,6 +96,7 @@ class RunSource:
                     "label_by": score.provenance.source,
                     "model": config.source,
                     "model_score": machine.get(episode_id),
+                    "taint": ", ".join(summary.taint),
                 },
             )
 

@@ -36,7 +36,7 @@ def run(tmp_path):
     for index in range(6):
         writer = store.create(make_meta(index))
         record(writer, steps=3 + index)
-        writer.commit(EndCause.TIME)
+        writer.commit(EndCause.TIME, ("takeover",) if index == 1 else ())
     store.discard("ep_000004", "camera moved")
     store.close()
     scores = Ledger(path, "w")
@@ -69,6 +69,7 @@ def test_what_people_said_becomes_training_data_by_one_command(run, tmp_path, ca
         "ep_000002": 4,  # a failure that the model called 5 is at most 4
     }
     assert found["ep_000000"]["model_score"] == 4.0
+    assert (found["ep_000000"]["taint"], found["ep_000001"]["taint"]) == ("", "takeover")
     assert {row["label_by"] for row in found.values()} == {"human"}
     assert found["ep_000002"]["frames"] == 6
     assert "without a label: 2 episodes" in capsys.readouterr().out
