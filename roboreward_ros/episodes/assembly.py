@@ -81,6 +81,7 @@ class EpisodeAssembler:
         self._early_truth: list[tuple[int, GroundTruth]] = []
         self._last: Beat | None = None
         self._newest: Beat | None = None
+        self._newest_image_ns = 0
         self._taint: set[str] = set()
 
     @property
@@ -99,6 +100,13 @@ class EpisodeAssembler:
         return self._last
 
     @property
+    def blind_s(self) -> float:
+        """By how much the newest state is younger than the newest picture, seconds; or 0."""
+        if self._newest is None or not self._newest_image_ns:
+            return 0.0
+        return max(self._newest.state.stamp_ns - self._newest_image_ns, 0) * 1e-9
+
+    @property
     def taint(self) -> tuple[str, ...]:
         """What is wrong with the episode, sorted."""
         return tuple(sorted(self._taint))
@@ -106,6 +114,7 @@ class EpisodeAssembler:
     def add_image(self, stamp_ns: int, image: ImageU8) -> None:
         """An image as the camera acquired it; those of other times are dropped unused."""
         self._images.append((stamp_ns, image))
+        self._newest_image_ns = stamp_ns
         self._pair()
 
     def add_beat(self, beat: Beat) -> None:

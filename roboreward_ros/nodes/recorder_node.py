@@ -36,6 +36,7 @@ from roboreward_ros.ros.work import Goal, WorkServer
 from roboreward_ros.types import EndCause, EpisodeMeta, ImageU8
 
 FEEDBACK_S = 0.5
+BLIND_S = 0.3  # a camera's pictures come far more often
 Result: TypeAlias = RecordEpisode.Result
 
 
@@ -195,6 +196,7 @@ class RecorderNode(HostNode[RecorderConfig]):
             Ending.SILENT: (Result.STALLED, f"nothing came after step {assembler.steps}"),
         }
         lost = ", ".join(watch.lost()) or ("everything" if ending is Ending.SILENT else "")
+        lost = lost or ("the camera" if assembler.blind_s > BLIND_S else "")
         if ending in problems and not (lost and assembler.end_short(f"lost: {lost}")):
             return _failure(*problems[ending])
         try:

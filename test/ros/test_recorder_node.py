@@ -175,6 +175,23 @@ def test_a_node_that_is_gone_or_new_when_the_session_lets_go_is_a_fault(ros, sta
 
 
 @real_arm
+def test_an_episode_that_is_let_go_of_because_its_camera_is_blind_is_kept(ros, stack, monkeypatch):
+    stack.arm.mute_at = 5
+    publish = stack.arm._images.publish
+    monkeypatch.setattr(
+        stack.arm._images, "publish", lambda m: publish(m) if m.data[0] < 3 else None
+    )
+    record, _ = begin(ros, stack)
+    ros.spin_until(lambda: stack.arm._step == 5, "all steps")
+    ros.spin_until(lambda: stack.recorder._recording.waiting == 0, "all messages")
+    ros.spin_future(record.cancel_goal_async())
+    assert ros.result(record).result.error_code == 0
+    (episode,) = stack.store
+    assert set(episode.summary.taint) >= {"fault", "lost: the camera"}
+    assert episode.summary.n_steps == 2
+
+
+@real_arm
 def test_a_person_who_drops_an_arm_s_episode_leaves_nothing(ros, stack):
     stack.arm.mute_at = 5
     record, _ = begin(ros, stack)
