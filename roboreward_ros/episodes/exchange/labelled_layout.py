@@ -104,7 +104,7 @@ def find_table(folder: Path, split: str) -> Path:
         f"no labelled videos of split '{split}' in this folder",
         got=str(folder),
         allowed=there or f"{split}/{METADATA}, or {METADATA}",
-        next_step=f"Add --split {there[0]}."
+        next_step=f"Choose one that is there (--split {there[0]}), or make this one."
         if there
         else "`roboreward reward data make` and `roboreward episodes export --format videos` "
         "write such folders.",
