@@ -111,11 +111,11 @@ def run_make(args: argparse.Namespace) -> int:
     from roboreward_ros.reward_training.data.sources import open_source
 
     sources = [open_source(text) for text in args.sources]
-    return _build(sources, args, _config(args, args.per_source, args.seed), args.keep_going)
+    return _build(sources, args, _config(args, args.per_source, args.seed))
 
 
 def run_collect(args: argparse.Namespace) -> int:
-    """Build from runs; episodes without a label are no fault, they are counted."""
+    """Build from runs; 1 when episodes were left out that have a label."""
     from roboreward_ros.reward_training.data.options import Options
     from roboreward_ros.reward_training.data.recordings import RunSource
 
@@ -124,7 +124,7 @@ def run_collect(args: argparse.Namespace) -> int:
         if not (run / "episodes").is_dir():
             raise ConfigError("no run in this folder", got=str(run), allowed="a run_dir")
         sources.append(RunSource(Options("run", run, {"labels": args.labels})))
-    return _build(sources, args, _config(args), keep_going=True, unlabelled_is_wrong=False)
+    return _build(sources, args, _config(args))
 
 
 def _config(args: argparse.Namespace, per_source: int = 0, seed: int = 0) -> BuildConfig:
@@ -135,13 +135,7 @@ def _config(args: argparse.Namespace, per_source: int = 0, seed: int = 0) -> Bui
     )
 
 
-def _build(
-    sources: Sequence[Source],
-    args: argparse.Namespace,
-    config: BuildConfig,
-    keep_going: bool,
-    unlabelled_is_wrong: bool = True,
-) -> int:
+def _build(sources: Sequence[Source], args: argparse.Namespace, config: BuildConfig) -> int:
     from roboreward_ros.episodes.exchange.labelled_layout import Fault
     from roboreward_ros.reward_training.data.build import build
 
@@ -153,17 +147,17 @@ def _build(
             sources,
             args.out,
             config,
-            keep_going=keep_going,
+            keep_going=args.keep_going,
             # How many there will be is not known before they were read.
             on_clip=lambda rows: display.say(f"{rows} rows") if rows % ALOUD == 0 else None,
         )
     finally:
         display.close()
     _show_built(built, args.out)
-    wrong = [p for p in built.problems if unlabelled_is_wrong or p.fault is not Fault.UNLABELLED]
+    wrong = [problem for problem in built.problems if problem.fault is not Fault.UNLABELLED]
     _show_problems(wrong)
-    if not unlabelled_is_wrong:
-        print(f"without a label: {len(built.problems) - len(wrong)} episodes")
+    if len(wrong) < len(built.problems):
+        print(f"without a label: {len(built.problems) - len(wrong)}")
     return int(bool(wrong))
 
 

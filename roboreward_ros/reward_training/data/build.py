@@ -110,7 +110,8 @@ def build(
         sources: in the order of their rows.
         out: folder of the data set.
         config: what to write.
-        keep_going: leave out what cannot be used and name it, instead of stopping there.
+        keep_going: leave out what cannot be used and name it, instead of stopping there; clips
+            without a label are always left out.
         on_clip: told how many rows are done.
 
     Raises:
@@ -124,7 +125,12 @@ def build(
             "two sources share a name", got=names, next_step="Give one another: KIND:PATH?name=NAME"
         )
     built = Built()
-    note: OnProblem = built.problems.append if keep_going else stop
+
+    def note(problem: Problem) -> None:
+        if not keep_going and problem.fault is not Fault.UNLABELLED:
+            stop(problem)
+        built.problems.append(problem)
+
     try:
         for split in SPLITS:
             (out / split).mkdir(parents=True, exist_ok=True)

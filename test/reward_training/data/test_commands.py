@@ -72,7 +72,7 @@ def test_what_people_said_becomes_training_data_by_one_command(run, tmp_path, ca
     assert (found["ep_000000"]["taint"], found["ep_000001"]["taint"]) == ("", "takeover")
     assert {row["label_by"] for row in found.values()} == {"human"}
     assert found["ep_000002"]["frames"] == 6
-    assert "without a label: 2 episodes" in capsys.readouterr().out
+    assert "without a label: 2" in capsys.readouterr().out
     assert main(["reward", "data", "check", str(out)]) == 0
 
 
@@ -120,3 +120,13 @@ def test_a_lerobot_data_set_becomes_labelled_videos(run, tmp_path, capsys):
     assert "key_frames" not in row
     assert main([*words, f"lerobot:{tmp_path / 'set'}?camera=top"]) == 2
     assert "observation.images.image" in capsys.readouterr().err
+
+
+def test_a_damaged_episode_stops_collecting_or_is_named(run, tmp_path, capsys):
+    (run / "episodes/ep_000001/meta.json").write_text("{")
+    words = ["reward", "collect", str(run), "--out", str(tmp_path / "out")]
+    assert main(words) == 2
+    assert "ep_000001" in capsys.readouterr().err
+    assert main([*words, "--keep-going"]) == 1
+    assert "left out: 1 x damaged or truncated video" in capsys.readouterr().out
+    assert set(rows(tmp_path / "out")) == {"ep_000000", "ep_000002"}
