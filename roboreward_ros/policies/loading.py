@@ -55,7 +55,20 @@ def _describe_gc_ddpm(folder: Path) -> PolicySpec:
     return describe(folder)
 
 
+def _load_pi_zero(folder: Path, device: str) -> Policy:
+    from roboreward_ros.policies.adapters.pi_zero import PiZeroPolicy
+
+    return PiZeroPolicy(folder, device)
+
+
+def _describe_pi_zero(folder: Path) -> PolicySpec:
+    from roboreward_ros.policies.adapters.pi_zero import describe
+
+    return describe(folder)
+
+
 LAYOUTS = (
+    Layout("pi_zero.yaml", _load_pi_zero, _describe_pi_zero),
     Layout("gc_ddpm_bc.json", _load_gc_ddpm, _describe_gc_ddpm),
     Layout("config.json", _load_lerobot, _describe_lerobot),
 )

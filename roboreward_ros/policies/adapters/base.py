@@ -30,9 +30,14 @@ class Adapter(ABC):
     Args:
         spec: of the policy.
         frame_size: height and width that its network takes, px; pictures are brought to it
-            by area, without keeping their aspect, as BridgeData was made.
+            without keeping their aspect, as BridgeData was made.
         device: torch device.
+
+    Attributes:
+        interpolation: OpenCV's; a subclass takes what its upstream takes.
     """
+
+    interpolation = cv2.INTER_AREA
 
     def __init__(self, spec: PolicySpec, frame_size: tuple[int, int], device: str) -> None:
         self._spec = spec
@@ -100,7 +105,7 @@ class Adapter(ABC):
         height, width = self._frame_size
         if image.shape[:2] == (height, width):
             return image
-        resized: ImageU8 = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        resized: ImageU8 = cv2.resize(image, (width, height), interpolation=self.interpolation)
         return resized
 
     def _require_tasks(self, tasks: Sequence[str]) -> None:
