@@ -164,9 +164,9 @@ class RecorderNode(HostNode[RecorderConfig]):
             result = _failure(Result.DISK, str(error))
         finally:
             self._recording = None
+            assembler.abort()  # of what was not committed, whatever happened, nothing stays
         self._problem = result.error_msg
         if result.error_code:
-            assembler.abort()
             self._announce(msg.EpisodeEvent.ABORTED, request, result)
             return goal.canceled(result) if goal.cancel_reason else result
         self._committed += 1

@@ -14,9 +14,11 @@ from roboreward_ros.srv import BeginEpisode, EndEpisode
 from ros_fakes import FakeArm, FakePolicy
 
 from roboreward_ros import msg
+from roboreward_ros.episodes.assembly import EpisodeAssembler
 from roboreward_ros.episodes.store import EpisodeStore, open_uri
 from roboreward_ros.nodes.recorder_node import RecorderNode
 from roboreward_ros.ros.qos import EVENT
+from roboreward_ros.ros.work import UNEXPECTED
 from roboreward_ros.types import EndCause
 
 pytestmark = pytest.mark.ros
@@ -257,6 +259,19 @@ def test_a_full_disk_is_named_and_leaves_nothing(ros, stack, monkeypatch, when):
     result = ros.result(record).result
     assert result.error_code == Result.DISK
     assert stack.store.ids() == []
+
+
+def test_an_error_that_nobody_expected_leaves_nothing_in_the_way_of_the_next_try(
+    ros, stack, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(EpisodeAssembler, "commit", lambda _: 1 / 0)
+        record, _ = begin(ros, stack)
+        assert ros.result(record).result.error_code == UNEXPECTED
+    assert not list((stack.path / "episodes" / ".journal").iterdir())
+    record, _ = begin(ros, stack)
+    assert ros.result(record).result.error_code == 0
+    assert stack.store.ids() == ["ep_000000"]
 
 
 def begin_over(ros, stack):
