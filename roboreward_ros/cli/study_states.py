@@ -59,6 +59,13 @@ def add_parsers(studies: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         parser.add_argument(
             "--out", type=Path, default=Path("bench/results"), help="folder of the tables"
         )
+        if run is run_no_dip:
+            parser.add_argument(
+                "--profile",
+                default="",
+                help="learner, config/dsrl (the studies' own: widowx, half as wide, half the "
+                "updates)",
+            )
         parser.set_defaults(run=run)
 
 
@@ -124,16 +131,19 @@ def run_no_dip(args: argparse.Namespace) -> int:
     from roboreward_ros.errors import ConfigError
     from roboreward_ros.studies import no_dip
     from roboreward_ros.studies.lowdim.runs import RunPlan
+    from roboreward_ros.studies.lowdim.setup import study_learner
 
     if args.episodes < QUARTER:
         raise ConfigError("a run without a first quarter", got=args.episodes, allowed=">= 4")
-    plan, tasks = RunPlan(load_profile("widowx"), args.episodes // QUARTER, 0), _tasks(args)
+    config = load_profile(args.profile) if args.profile else study_learner()
+    plan, tasks = RunPlan(config, args.episodes // QUARTER, 0), _tasks(args)
     with closing(make_display()) as display:
         results = [
             no_dip.run_task(task, args.seeds, plan, args.episodes, args.runs, display.say)
             for task in tasks
         ]
-    page, picture = no_dip.markdown(results, "profile widowx"), no_dip.picture(results)
+    learner = f"profile {args.profile}" if args.profile else "the studies' learner"
+    page, picture = no_dip.markdown(results, learner), no_dip.picture(results)
     content = [no_dip.plain(result) for result in results]
     _write(args, "study_no_dip", "no-dip", tasks, content, page, picture)
     return int(any(result.gain.low < no_dip.ALLOWED for result in results))
@@ -172,6 +182,8 @@ def _write(
         f"roboreward study {study} --tasks {' '.join(tasks)} "
         f"--seeds {' '.join(map(str, args.seeds))} --episodes {args.episodes}"
     )
+    if getattr(args, "profile", ""):
+        command += f" --profile {args.profile}"
     if "held_out" in args:
         command += f" --held-out {args.held_out}"
     write_study(args.out, stem, command, content, page, picture)
