@@ -31,6 +31,9 @@ class Watch:
     def facts(self):
         return RunFacts()
 
+    def audits(self, episode_ids):
+        return ()
+
     def frame(self, episode_id, index):
         if (episode_id, index) != ("ep_000001", 2):
             raise StoreError("no such picture")
@@ -134,6 +137,17 @@ def test_path_tricks_find_nothing(path):
     "headers",
     [{"content-length": str(10**9)}, {"content-length": "-1"}, {"transfer-encoding": "chunked"}],
 )
+def test_pages_of_the_run_are_served_by_name_and_only_where_they_exist(tmp_path):
+    (tmp_path / "report.html").write_text("<h1>the evening</h1>")
+    (tmp_path / "secret.html").write_text("no")
+    pages = {"report": tmp_path / "report.html", "runs": tmp_path / "index.html"}
+    hub = Hub(Client(), Watch(), None, SystemClock(), pages=pages)
+    page = TestClient(Gate(build_app(hub, 60.0)), base_url="http://localhost:8642")
+    assert "the evening" in page.get("/pages/report").text
+    for name in ("runs", "secret", "secret.html", "..%2Fsecret.html", "report%2F..%2Fsecret.html"):
+        assert page.get(f"/pages/{name}").status_code == 404
+
+
 def test_oversized_requests_are_turned_away_before_they_are_read(headers):
     async def ask():
         transport = httpx.ASGITransport(app=served())
