@@ -150,13 +150,20 @@ def write_arrays(group: GroupWriter, rec: Recording) -> None:
     ):
         values = np.array([getattr(s, name) for s in steps], dtype=np.float64)
         group.array(name, values.reshape(n, *shape))
-    texts = list(dict.fromkeys(("", *(s.fault for s in steps))))
-    faults = np.array([texts.index(s.fault) for s in steps], dtype=np.int32)
-    group.array("fault", faults, {"texts": list(texts)})
+    _write_faults(group, [s.fault for s in steps], [s.fault for s in rec.steps[n:]])
     if rec.meta is not None:
         _write_chunks(group, rec, n, rec.meta.chunk_size)
     if rec.truth:
         _write_truth(group, rec.truth[: n + 1])
+
+
+def _write_faults(group: GroupWriter, faults: list[str], cut: list[str]) -> None:
+    """Faults of the kept steps; one of a step that lacks its picture goes to the last kept one."""
+    if faults and not faults[-1]:
+        faults[-1] = next(filter(None, cut), "")
+    texts = list(dict.fromkeys(("", *faults)))
+    indices = np.array([texts.index(fault) for fault in faults], dtype=np.int32)
+    group.array("fault", indices, {"texts": list(texts)})
 
 
 def _write_chunks(group: GroupWriter, rec: Recording, n_steps: int, chunk_size: int) -> None:

@@ -66,6 +66,21 @@ def test_an_episode_of_before_is_sound_and_tells_no_faults(episode, run_dir):
     assert len(older.actions()) == 5
 
 
+def test_the_fault_of_a_step_without_a_picture_is_told_by_the_last_whole_one(run_dir):
+    store = EpisodeStore(run_dir, "w")
+    writer = store.create(make_meta())
+    for step in range(3):
+        writer.add_observation(step, step, jpeg(step), np.zeros(7), np.zeros(6))
+    for step in (0, 2, 4):
+        number = step // 2
+        writer.add_step(number, dataclasses.replace(felt(step), fault=FAULTS[step]))
+    writer.commit(EndCause.FAULT)
+    store.close()
+    episode = EpisodeStore(run_dir).open("ep_000000")
+    assert list(episode.faults()) == ["", FAULTS[4]]
+    assert verify_episode(episode.folder) == []
+
+
 def test_an_array_that_is_shorter_than_its_episode_is_a_damage(episode):
     folder = episode.folder
     shutil.rmtree(folder / "temperature")

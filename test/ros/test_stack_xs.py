@@ -27,13 +27,13 @@ pytestmark = [pytest.mark.ros, pytest.mark.slow]
 STEPS = 40
 FAULTS = ("", "jam waist", "overload wrist_rotate", "nan", "dead elbow", "restart")
 NAMED = {
-    "jam waist": "waist",
-    "overload wrist_rotate": "wrist_rotate",
-    "nan": "nan",
-    "dead elbow": "motors answer",
-    "restart": "joint state",
+    "jam waist": ("waist",),
+    "overload wrist_rotate": ("wrist_rotate",),
+    "nan": ("nan",),
+    "dead elbow": ("motors answer",),
+    "restart": ("joint state", "xs_sdk did not answer"),
 }
-"""What the stored episode says about each."""
+"""What the stored episode may say about each."""
 TEMPERATURE_C = 34.0
 LIMIT_S = 100.0
 
@@ -135,4 +135,5 @@ def test_episodes_with_injected_faults_are_all_kept_and_the_tainted_marked(
     for kind, episode in zip(FAULTS[1:], broken, strict=True):
         assert episode.summary.end_cause is EndCause.FAULT, kind
         assert "fault" in episode.summary.taint, kind
-        assert NAMED[kind] in episode.faults()[-1], kind
+        told = episode.faults()[-1]
+        assert any(words in told for words in NAMED[kind]), (kind, told)
