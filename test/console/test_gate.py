@@ -133,10 +133,6 @@ def test_path_tricks_find_nothing(path):
     assert answer.status_code in (404, 422), answer.text
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [{"content-length": str(10**9)}, {"content-length": "-1"}, {"transfer-encoding": "chunked"}],
-)
 def test_pages_of_the_run_are_served_by_name_and_only_where_they_exist(tmp_path):
     (tmp_path / "report.html").write_text("<h1>the evening</h1>")
     (tmp_path / "secret.html").write_text("no")
@@ -148,6 +144,10 @@ def test_pages_of_the_run_are_served_by_name_and_only_where_they_exist(tmp_path)
         assert page.get(f"/pages/{name}").status_code == 404
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [{"content-length": str(10**9)}, {"content-length": "-1"}, {"transfer-encoding": "chunked"}],
+)
 def test_oversized_requests_are_turned_away_before_they_are_read(headers):
     async def ask():
         transport = httpx.ASGITransport(app=served())
