@@ -192,6 +192,7 @@ def run(cameras: int, quick: bool, as_json: bool, out: Path) -> int:
         figures = measure(cameras, 1 if quick else 6, 20 if quick else 60)
     figures["cores"] = os.cpu_count()
     figures["load_1min_before"] = round(load, 2)
+    figures["nice"] = os.nice(0)
     print(json.dumps(figures, indent=2) if as_json else table(list(figures.items())))
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(figures, indent=2) + "\n")
