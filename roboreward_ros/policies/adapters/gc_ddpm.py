@@ -116,7 +116,7 @@ class GcDdpmPolicy(Adapter):
         unit = self._sampler.sample(
             lambda x, step: self._network.predict(x, step, features), noise.flatten(1)
         )
-        chunk: Float32Array = unit.unflatten(1, (-1, ACTION_DIM)).cpu().numpy()
+        chunk: Float32Array = unit.reshape(len(unit), -1, ACTION_DIM).cpu().numpy()
         return self._statistics.restore(chunk)
 
     def _goal(self, path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

@@ -98,9 +98,10 @@ class PiZeroPolicy(Adapter):
         )
         unit: Float32Array = chunk.cpu().numpy()
         low, high = np.array(self._config.action_low), np.array(self._config.action_high)
-        actions = (unit + 1) / 2 * (high - low) + low
-        actions[..., -1] = unit[..., -1]  # the gripper was not normalised in training
-        return actions.astype(np.float32)
+        physical = (unit + 1) / 2 * (high - low) + low
+        physical[..., -1] = unit[..., -1]  # the gripper was not normalised in training
+        actions: Float32Array = physical.astype(np.float32)
+        return actions
 
     def _recall(self, row: Tensor) -> KeysValues:
         kept = self._kept.get(row.cpu().numpy().tobytes())

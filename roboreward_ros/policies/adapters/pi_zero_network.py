@@ -50,7 +50,7 @@ class Attention(nn.Module):
     def project(self, name: str, x: Tensor) -> Tensor:
         """Heads ``[B, heads, tokens, head dim]`` of ``x [B, tokens, hidden]``."""
         flat: Tensor = self.get_submodule(f"{name}_proj")(x)
-        return flat.unflatten(-1, (-1, self._dim)).transpose(1, 2)
+        return flat.reshape(*flat.shape[:2], -1, self._dim).transpose(1, 2)
 
     def rotate(self, x: Tensor, first: int) -> Tensor:
         """Rotary positions from ``first`` on."""
@@ -153,7 +153,7 @@ class VisionLayer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         unit = self.layer_norm1(x)
         query, keys, values = (
-            self.self_attn[name](unit).unflatten(-1, (self._heads, -1)).transpose(1, 2)
+            self.self_attn[name](unit).reshape(*unit.shape[:2], self._heads, -1).transpose(1, 2)
             for name in ("q_proj", "k_proj", "v_proj")
         )
         seen = functional.scaled_dot_product_attention(query, keys, values)
