@@ -20,6 +20,8 @@ from roboreward_ros.cli.domain import free_domain
 from roboreward_ros.clock import SystemClock
 
 LIMIT_S = 60.0
+STEPS = 40
+"""Of an episode; at 5 Hz."""
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -49,7 +51,7 @@ class Stack:
         self.lines: list[str] = []
         self._changed = threading.Condition()
         words = [
-            *("launch", "dsrl_widowx", "sim:=true", f"run_dir:={run_dir}", "max_steps:=20"),
+            *("launch", "dsrl_widowx", "sim:=true", f"run_dir:={run_dir}", f"max_steps:={STEPS}"),
             *(f"console_port:={self.port}", f"reward:={ABSTAINS}"),
         ]
         self.process = subprocess.Popen(
@@ -154,12 +156,15 @@ class Viewer:
         )
 
     def running(self) -> None:
-        """Wait for an episode that has just begun, so that there is time to act in it."""
+        """Wait for an episode with 4.8 s or more to go, so that there is time to act in it."""
         if self.at("phase").inner_text() in ("PAUSED", "IDLE"):
             self.press("Enter")
-        self.until(
-            lambda: re.fullmatch(r"step [1-6]/20", self.at("step").inner_text()), "a new episode"
-        )
+
+        def early() -> bool:
+            shown = re.fullmatch(rf"step (\d+)/{STEPS}", self.at("step").inner_text())
+            return shown is not None and 1 <= int(shown.group(1)) <= STEPS - 24
+
+        self.until(early, "an episode to act in")
 
 
 def open_page(stack: Stack, browser: Browser) -> Viewer:

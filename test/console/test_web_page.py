@@ -228,6 +228,8 @@ def test_a_task_full_of_html_stays_text(viewer):
     viewer.press("t")
     box = viewer.page.locator(".q-dialog input")
     expect(box).to_have_value("open the drawer")
+    box.fill("open drawer")
+    expect(viewer.at("remark")).to_contain_text("Did you mean “open the drawer”?")
     box.fill(nasty)
     box.press("Enter")
     expect(viewer.at("task")).to_contain_text("<img src=x")
