@@ -145,7 +145,7 @@ def measure(
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, help="file for all rows")
-    parser.add_argument("--examples", type=int, nargs="+", default=[4, 11])
+    parser.add_argument("--examples", type=int, nargs="+", default=[4, 11], help="about one video")
     parser.add_argument("--sizes", nargs="+", choices=tuple(SIZES), default=list(SIZES))
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--tokens", type=int, default=16384, help="of a micro-batch")
@@ -161,6 +161,9 @@ def main() -> int:
                     for count in args.examples:
                         row = measure(Path(place), family, size, head, order, count, args)
                         rows.append(row)
+                        if args.json:
+                            args.json.parent.mkdir(parents=True, exist_ok=True)
+                            args.json.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
                         print(
                             f"{family:<11} {row['params'] / 1e6:5.1f} M  {head:<9}{order:<12}"
                             f"{count:>3} examples  {row['single_s']:7.3f} s -> "
@@ -168,9 +171,6 @@ def main() -> int:
                             f"{row['gradient_apart']:.1e} of {row['largest_gradient']:.1e}",
                             flush=True,
                         )
-    if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
     return 0
 
 

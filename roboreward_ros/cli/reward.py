@@ -206,6 +206,7 @@ def _evaluate(model: str, policy_name: str, episodes: int, data: Path) -> Report
     torch.set_num_threads(1)
     options = merged_options("roboreward", {"model": model})
     config = build_config(RoboRewardConfig, options, f"reward model '{model}'")
+    backend = Backend(load(config))  # before the rollouts, which take minutes
     policy = load_policy(policy_name)
     clips = held_out_rollouts(
         data,
@@ -214,7 +215,7 @@ def _evaluate(model: str, policy_name: str, episodes: int, data: Path) -> Report
         math.isqrt(config.frame_pixels),
         lambda done, total: _show("rollouts", done, total, "shards"),
     )
-    return evaluate(Backend(load(config)), clips, config)
+    return evaluate(backend, clips, config)
 
 
 def _note(progress: Progress) -> None:

@@ -25,6 +25,7 @@ from roboreward_ros.reward_training.finetune.writing import (
 )
 
 Answers = Callable[[Example], Sequence[int]]
+PAYS = 0.75  # a tree must cost clearly less: long rows are slower than their count says
 CHUNK = 8  # bundles whose pixels are in memory at a time, where there are many
 
 
@@ -76,7 +77,7 @@ class Feeder:
             *self._sheets(entries[half:], pictures),
         ]
         fits = len(whole) <= self._compute.micro_tokens
-        pays = self._cost(len(whole)) <= sum(self._cost(len(part)) for part in parts)
+        pays = self._cost(len(whole)) <= PAYS * sum(self._cost(len(part)) for part in parts)
         return [whole] if fits and pays else parts
 
     def _cost(self, tokens: int) -> float:
