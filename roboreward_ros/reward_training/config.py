@@ -188,7 +188,13 @@ def load_recipe(path: Path) -> Recipe:
     )
 
 
-def _section(kind: type[Section], raw: Mapping[str, object]) -> Section:
+def _section(kind: type[Section], raw: object) -> Section:
+    if not isinstance(raw, Mapping):
+        raise ConfigError(
+            f"{kind.__name__} has to be a mapping",
+            got=raw,
+            next_step="A recipe for a published model is trained with --data instead of --sim.",
+        )
     names = {item.name for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
     if unknown := set(raw) - names:
         raise ConfigError(f"unknown key in {kind.__name__}", got=sorted(unknown), allowed=names)
