@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""``roboreward episodes export | import``: LeRobot, RLDS and folders of labelled videos."""
+"""``roboreward episodes export | import``: LeRobot, RLDS, labelled videos, rerun."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from roboreward_ros.episodes.exchange.lerobot_import import lerobot_arrivals
 from roboreward_ros.episodes.exchange.lerobot_layout import INFO
 from roboreward_ros.episodes.exchange.lerobot_read import LeRobotDataset
 from roboreward_ros.episodes.exchange.lerobot_write import export_lerobot
+from roboreward_ros.episodes.exchange.rerun_write import LabelStated, RerunFile, log_episodes
 from roboreward_ros.episodes.exchange.rlds_import import BRIDGE_HZ, rlds_arrivals
 from roboreward_ros.episodes.exchange.rlds_read import RldsDataset
 from roboreward_ros.episodes.promoted import read_promoted
@@ -27,17 +28,18 @@ from roboreward_ros.episodes.views import RewardView, ViewConfig
 from roboreward_ros.errors import ConfigError, FormatError
 from roboreward_ros.types import ImageU8
 
-LEROBOT, VIDEOS = "lerobot", "videos"
+LEROBOT, VIDEOS, RERUN = "lerobot", "videos", "rerun"
 JPEG_QUALITY = 95
 
 
 def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser], run_help: str) -> None:
-    export = verbs.add_parser("export", help="as a LeRobot data set, or as labelled videos")
+    export = verbs.add_parser("export", help="as a LeRobot data set, labelled videos or for rerun")
     export.add_argument("run_dir", type=Path, metavar="RUN", help=run_help)
-    export.add_argument("out", type=Path, metavar="OUT", help="folder of the export")
+    export.add_argument("out", type=Path, metavar="OUT", help="folder, or file.rrd for rerun")
     export.add_argument(
-        "--format", choices=(LEROBOT, VIDEOS), default=LEROBOT,
-        help="lerobot: version 3.0, for policies; videos: RoboReward's layout, for reward models",
+        "--format", choices=(LEROBOT, VIDEOS, RERUN), default=LEROBOT,
+        help="lerobot: version 3.0, for policies; videos: RoboReward's layout, for reward models; "
+        "rerun: everything on a time line, to look at",
     )  # fmt: skip
     export.add_argument("--split", default="train", help="of labelled videos (default: train)")
     export.add_argument(
@@ -78,6 +80,8 @@ def _encode(image: ImageU8) -> bytes:
 
 
 def _export(args: argparse.Namespace) -> int:
+    if args.format == RERUN:
+        return _export_rerun(args)
     store = EpisodeStore(args.run_dir)
     kept = [
         episode
@@ -92,10 +96,7 @@ def _export(args: argparse.Namespace) -> int:
             done = export_lerobot(kept, _decode, args.out, display.update)
             said = f"{done.episodes} episodes, {done.rows} rows"
         else:
-            config = read_promoted(args.run_dir) or ViewConfig(source="")
-            if args.source:
-                config = ViewConfig(source=args.source, scale=config.scale)
-            view = RewardView.of_run(args.run_dir, config)
+            view = _view(args)
             scored = ((episode, view.label(episode.summary.meta.episode_id)) for episode in kept)
             labelled = [LabelledEpisode(episode, score) for episode, score in scored if score]
             rows = export_videos(labelled, _decode, args.out, args.split, display.update)
@@ -104,6 +105,31 @@ def _export(args: argparse.Namespace) -> int:
     finally:
         display.close()
     print(f"{args.out}: {said}; left out: {left_out} incomplete, discarded or unlabelled")
+    return 0
+
+
+def _view(args: argparse.Namespace) -> RewardView:
+    config = read_promoted(args.run_dir) or ViewConfig(source="")
+    if args.source:
+        config = ViewConfig(source=args.source, scale=config.scale)
+    return RewardView.of_run(args.run_dir, config)
+
+
+def _export_rerun(args: argparse.Namespace) -> int:
+    """All episodes, also those that no learner would take: this is for looking."""
+    store, view = EpisodeStore(args.run_dir), _view(args)
+    ids = store.ids()
+    if not ids:
+        raise ConfigError("there is no episode to export", got=str(args.run_dir))
+    stated = (LabelStated(store.open(name), view.status(name)) for name in ids)
+    display = make_display()
+    with RerunFile(args.out, args.run_dir.resolve().name) as recording:
+        display.stage("export", len(ids))
+        try:
+            frames = log_episodes(stated, recording, display.update)
+        finally:
+            display.close()
+    print(f"{args.out}: {len(ids)} episodes, {frames} pictures; look with: rerun {args.out}")
     return 0
 
 
