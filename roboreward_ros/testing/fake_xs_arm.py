@@ -2,16 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Servos of an X-series arm as xs_sdk shows them: profiles, PWM gripper, registers, and faults.
 
-Kinematic: a position command is reached in its profile's time, whatever the load. It imitates what
-the driver's safety depends on: registers lost by a reboot (a profile time of 0 is full speed),
-joints that go limp and fall while modes change, motors that stop answering, and no check of any
-command.
+A position command's set-point is reached in its profile's time. Without a load the joints are where
+their set-points are; with one (``fake_xs_load``) they are where the forces leave them, and efforts
+are those forces. It imitates what the driver's safety depends on: registers lost by a reboot (a
+profile time of 0 is full speed), joints that go limp and fall while modes change, motors that stop
+answering, and no check of any command.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -25,6 +27,7 @@ FALL_SPEED = 1.0  # rad/s of a limp arm towards its sleep pose
 FINGER_SPEED = 0.10  # m/s at a PWM of 350
 TICK_S = 0.01
 SLEEP_TOLERANCE = 0.15
+FINGER_GAIN = 105_000.0  # PWM per metre, the servo's own loop in mode linear_position
 HOLD_RAD, HISTORY_S = 1e-4, 2.0
 
 
@@ -66,16 +69,37 @@ class ServoFaults:
     overload_on_reboot: set[str] = field(default_factory=set)
 
 
+class Load(Protocol):
+    """What the servos move; see :class:`~roboreward_ros.testing.fake_xs_load.TwinLoad`."""
+
+    @property
+    def q(self) -> FloatArray: ...
+
+    @property
+    def dq(self) -> FloatArray: ...
+
+    @property
+    def finger(self) -> float: ...
+
+    def advance(self, goal: FloatArray, pwm: float, dt: float) -> None:
+        """Let ``dt`` seconds pass with set-points ``[6]`` rad and a gripper's PWM."""
+
+    def efforts(self) -> FloatArray:
+        """Currents of joints and gripper ``[7]``, mA."""
+
+
 class FakeXsArm:
     """See the module's text.
 
     Args:
         profile: arm to imitate.
         mode: gripper's operating mode at power-on.
+        load: moved by the servos; it starts in the sleep pose with open fingers.
     """
 
-    def __init__(self, profile: RobotProfile, mode: str = "pwm") -> None:
+    def __init__(self, profile: RobotProfile, mode: str = "pwm", load: Load | None = None) -> None:
         self.profile = profile
+        self.load = load
         self.joints = profile.driven_joints
         self.motors = (*self.joints, GRIPPER)
         self.faults = ServoFaults()
@@ -92,8 +116,10 @@ class FakeXsArm:
         start = {"Profile_Velocity": 2000, "Profile_Acceleration": 300, "Torque_Enable": 1}
         rest = {"Hardware_Error_Status": 0, "Present_Temperature": 34, "Present_Input_Voltage": 121}
         self.registers: dict[str, dict[str, int]] = {m: {**start, **rest} for m in self.motors}
+        self._point = self.q.copy()  # set-points now
         self._goal, self._from = self.q.copy(), self.q.copy()
         self._began_s = self._span_s = 0.0
+        self._finger_goal = self.finger
 
     @property
     def _driven(self) -> list[int]:
@@ -104,20 +130,23 @@ class FakeXsArm:
         self.time_s += dt
         share = 1.0 if self._span_s <= 0 else min((self.time_s - self._began_s) / self._span_s, 1.0)
         wanted = self._from + (self._goal - self._from) * share
-        step = np.clip(wanted - self.q, -FULL_SPEED * dt, FULL_SPEED * dt)
+        step = np.clip(wanted - self._point, -FULL_SPEED * dt, FULL_SPEED * dt)
         sleep = self.profile.sleep_q[self._driven]
         for index, joint in enumerate(self.joints):
             if joint in self.faults.jammed or joint in self.faults.dead:
                 step[index] = 0.0
             elif not self.registers[joint]["Torque_Enable"]:
-                away = sleep[index] - self.q[index]
+                away = sleep[index] - self._point[index]
                 step[index] = np.clip(away, -FALL_SPEED * dt, FALL_SPEED * dt)
         low, high = self.profile.q_min[self._driven], self.profile.q_max[self._driven]
-        before = self.q
-        self.q = np.clip(self.q + step, low - 0.05, high + 0.05)
-        self.dq = (self.q - before) / dt
+        before = self._point
+        self._point = np.clip(before + step, low - 0.05, high + 0.05)
+        if self.load is None:
+            self.q, self.dq = self._point, (self._point - before) / dt
+            self._move_finger(dt)
+        else:
+            self._move_load(self.load, dt)
         self._history.append(self.q)
-        self._move_finger(dt)
 
     def _move_finger(self, dt: float) -> None:
         if not self.registers[GRIPPER]["Torque_Enable"] or GRIPPER in self.faults.jammed:
@@ -125,6 +154,13 @@ class FakeXsArm:
         moved = self.finger + self.pwm / 350.0 * FINGER_SPEED * dt
         low = max(self.profile.finger_min, min(self.object_width / 2.0, self.finger))
         self.finger = float(np.clip(moved, low, self.profile.finger_max))
+
+    def _move_load(self, load: Load, dt: float) -> None:
+        if self.modes[GRIPPER][0] == "linear_position":
+            error = self._finger_goal - load.finger
+            self.pwm = float(np.clip(FINGER_GAIN * error, -885.0, 885.0))
+        load.advance(self._point, self.pwm if self.registers[GRIPPER]["Torque_Enable"] else 0.0, dt)
+        self.q, self.dq, self.finger = load.q, load.dq, load.finger
 
     def names(self) -> tuple[str, ...]:
         """Joints of ``joint_states`` in the vendor's order."""
@@ -139,13 +175,18 @@ class FakeXsArm:
         return np.array([*self.dq, 0.0, 0.0, 0.0])
 
     def efforts(self) -> FloatArray:
-        """mA; gravity is left out."""
+        """mA; of the forces where there is a load, else by the distance from the goal."""
         limit = self.profile.effort_limit[self._driven]
-        load = np.minimum(np.abs(self._goal - self.q) * 300.0, 0.5 * limit)
+        if self.load is None:
+            lag = np.minimum(np.abs(self._goal - self.q) * 300.0, 0.5 * limit)
+            effort = np.append(lag, abs(self.pwm))
+        else:
+            effort = self.load.efforts()
+            effort[[not self.registers[motor]["Torque_Enable"] for motor in self.motors]] = 0.0
         for index, joint in enumerate(self.joints):
             if joint in self.faults.jammed:
-                load[index] = 2.0 * limit[index]
-        return np.array([*load, abs(self.pwm), 0.0, 0.0])
+                effort[index] = 2.0 * limit[index]
+        return np.array([*effort, 0.0, 0.0])
 
     # What xs_sdk takes and answers. Unknown names change nothing, as there.
 
@@ -158,16 +199,17 @@ class FakeXsArm:
         seen = tuple(self._history)  # at once: another thread may let time pass
         is_hold = any(np.abs(asked - self._full(q)).max() < HOLD_RAD for q in seen)
         self.commands.append(GroupCommand(self.time_s, asked, measured, before, time_s, is_hold))
-        self._goal, self._from = np.array(command, dtype=np.float64), self.q.copy()
+        self._goal, self._from = np.array(command, dtype=np.float64), self._point
         self._began_s, self._span_s = self.time_s, time_s
 
     def write_single(self, name: str, command: float) -> None:
         if name != GRIPPER:
             return
         if self.modes[GRIPPER][0] == "linear_position":
-            self.finger = float(
-                np.clip(command / 2.0, self.profile.finger_min, self.profile.finger_max)
-            )
+            low, high = self.profile.finger_min, self.profile.finger_max
+            self._finger_goal = float(np.clip(command / 2.0, low, high))
+            if self.load is None:
+                self.finger = self._finger_goal
         else:
             self.pwm = float(np.clip(command, -885.0, 885.0))
 
@@ -241,7 +283,8 @@ class FakeXsArm:
 
     def _stay(self) -> None:
         """Servos whose torque comes back hold where they are."""
-        self._goal, self._from, self._span_s = self.q.copy(), self.q.copy(), 0.0
+        self._point = self._goal = self._from = self.q.copy()
+        self._span_s = 0.0
 
     def _motors(self, kind: Kind, name: str) -> list[str]:
         groups = {ARM: self.joints, ALL: self.motors}
