@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The vendor's xs_sdk node, imitated over simulated servos: its topics, services and weaknesses.
 
-Also a program: ``python fake_xs_sdk.py NAMESPACE PROFILE``. Faults come by the fake's own topic
-``fault`` (std_msgs/String): jam JOINT, free, overload MOTOR, dead MOTOR, revive, silent, speak,
-hang, answer, nan, number, exit.
+Also a program: ``python fake_xs_sdk.py NAMESPACE PROFILE [loaded]``. Faults come by the fake's own
+topic ``fault`` (std_msgs/String): jam JOINT, free, overload MOTOR, dead MOTOR, revive, silent,
+speak, hang, answer, nan, number, exit.
 """
 
 import contextlib
@@ -28,11 +28,14 @@ class FakeXsSdk(Node):
         namespace: the vendor's robot_name.
         profile: name of the arm to imitate.
         latency_s: commands take effect this much later.
+        loaded: the servos move the twin's arm over its table, and efforts are its forces.
     """
 
-    def __init__(self, namespace="wx250s", profile="wx250s", latency_s=0.0, **arguments) -> None:
+    def __init__(
+        self, namespace="wx250s", profile="wx250s", latency_s=0.0, loaded=False, **arguments
+    ) -> None:
         super().__init__("xs_sdk", namespace=namespace, **arguments)
-        self.servos = FakeXsArm(load_profile(profile))
+        self.servos = FakeXsArm(load_profile(profile), load=self._load(profile) if loaded else None)
         self.silent = self.hanging = False
         self.requests = []
         self._latency_s = latency_s
@@ -51,6 +54,12 @@ class FakeXsSdk(Node):
         ):
             self._offer(kind, name, serve)
         self.create_timer(TICK_S, self._tick)
+
+    def _load(self, name: str):
+        from roboreward_ros.testing.fake_xs_load import TwinLoad
+
+        profile = load_profile(name)
+        return TwinLoad(profile, profile.sleep_q, profile.finger_max)
 
     def fault(self, words: str) -> None:
         """Switch a fault on or off; see the module's text."""
@@ -152,7 +161,7 @@ def main() -> int:
 
     namespace, profile = [*sys.argv[1:], "wx250s", "wx250s"][:2]
     rclpy.init(args=[])
-    node = FakeXsSdk(namespace, profile)
+    node = FakeXsSdk(namespace, profile, loaded="loaded" in sys.argv[3:])
     node.get_logger().info("runs")
     with contextlib.suppress(KeyboardInterrupt, rclpy.executors.ExternalShutdownException):
         rclpy.spin(node)

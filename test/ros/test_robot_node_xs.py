@@ -95,6 +95,20 @@ def test_an_episode_runs_over_the_wire_and_a_fault_is_recovered_by_the_next_rese
     ros.spin_until(lambda: arm_client.states[-1].episode_id == "ep_000003")
 
 
+def test_pressing_on_the_table_ends_the_episode_with_the_effort_in_words(ros, arm_client, world):
+    node, sdk = world(sdk={"loaded": True}, workspace="bridge")
+    arm_client.action_of = lambda _: np.array([0.0, 0.0, -0.03, 0.0, 0.0, 0.0, 1.0])
+    assert reset(arm_client).error_code == 0
+    assert arm_client.begin(max_steps=1000).error_code == 0
+    last = arm_client.wait_last()
+    assert last.end_cause == last.END_FAULT
+    assert " effort " in node._loop.status.fault
+    assert len(arm_client.states) > 4  # the way down was no fault
+    ros.spin_until(lambda: holds(sdk.servos))
+    limit = sdk.servos.profile.effort_limit
+    ros.spin_until(lambda: (abs(sdk.servos.efforts()[:6]) < 0.5 * limit).all(), "no pressure left")
+
+
 def test_a_halt_ends_the_episode_and_latches_until_release(ros, arm_client, world):
     node, sdk = world()
     reset(arm_client)
