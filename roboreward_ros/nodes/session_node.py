@@ -9,8 +9,7 @@ Usage::
 
 Serves ``run_episode``, ``~/verb`` (for consoles) and ``~/start ~/stop ~/confirm_reset ~/hold ~/undo
 ~/quit ~/label ~/discard``; publishes the latched ``session``. The state machine
-(``roboreward_ros.session``) decides; everything here happens on one loop, which hears of the other
-nodes and never waits for them.
+(``roboreward_ros.session``) decides; all happens on one loop, which never waits for other nodes.
 """
 
 from __future__ import annotations
@@ -43,6 +42,7 @@ from roboreward_ros.session.machine import MachineConfig, SessionMachine
 from roboreward_ros.session.memory import load_memory
 from roboreward_ros.session.pager import Pager, PagerConfig
 from roboreward_ros.session.plan import PlanConfig, episode_id
+from roboreward_ros.session.reset_program import ResetProgramConfig
 from roboreward_ros.sim.tasks import default_max_steps
 
 TICK_S = 0.2
@@ -62,6 +62,9 @@ class SessionConfig(HostConfig):
     rotate_every: int = option(1, "episodes of one task before the next has its turn")
     auto_start: bool = option(True, "begin as soon as all nodes are there")
     auto_reset: bool = option(True, "the scene resets itself (twin); else the operator confirms")
+    reset_command: str = option("", "program that lays out an arm's scene; exit code 0 for ready")
+    reset_command_s: float = option(120.0, "longest run of reset_command, s")
+    reset_confirm: bool = option(True, "the operator confirms what reset_command did")
     wait_for_learner: bool = option(False, "go on only when the learner's quota is finished")
     wait_for_reward: bool = option(False, "go on only when the last episode is scored")
     ask_operator: bool = option(False, "ask the operator about episodes without a score")
@@ -78,6 +81,7 @@ class SessionConfig(HostConfig):
             raise ConfigError("max_steps", got=self.max_steps, allowed="0 or more")
         self.plan()
         PagerConfig(self.page_command, self.page_url, self.page_every_s)
+        ResetProgramConfig(self.reset_command, self.reset_command_s)
 
     def plan(self, task: str = "-") -> PlanConfig:
         """The run's plan; a ROS parameter cannot be an empty list, so "" stands for none."""
@@ -105,7 +109,8 @@ class SessionNode(HostNode[SessionConfig]):
         owner = "sim_node" if config.auto_reset else "robot_node"
         self._machine = SessionMachine(
             MachineConfig(
-                *(config.auto_reset, config.wait_for_reward, config.wait_for_learner),
+                *(config.auto_reset, bool(config.reset_command), config.reset_confirm),
+                *(config.wait_for_reward, config.wait_for_learner),
                 *(config.ask_operator, config.max_retries),
                 motion_peers=frozenset({owner, "policy_node", "recorder_node"}),
             ),
@@ -116,14 +121,15 @@ class SessionNode(HostNode[SessionConfig]):
         self._machine.missing = UNKNOWN
         who = PagerConfig(config.page_command, config.page_url, config.page_every_s, config.run_dir)
         pager = Pager(who, self.clock, self.get_logger().warning)
-        self._director = Director(
-            self._machine, Account(self.clock, memory.idle), config.run_dir, self, pager
-        )
+        account = Account(self.clock, memory.idle)
+        self._director = Director(self._machine, account, config.run_dir, self, pager)
         self._waits, self._policy_version = memory.waits, 0
         self._board = SessionBoard(self)
         self._loop = Loop("session worker", self._broken, self.clock)
         self._driver = EpisodeDriver(self, self._loop, self._director, self)
         self._director.driver = self._driver
+        program = ResetProgramConfig(config.reset_command, config.reset_command_s)
+        self._director.use_program(program, self.clock, self._loop.post)
         status = msg.LearnerStatus
         self._learner = self.create_subscription(status, "learner", self._on_learner, LATCHED)
         learner = {"learner_node": Peer("learner", lambda: self._learner.get_publisher_count() > 0)}
@@ -148,15 +154,11 @@ class SessionNode(HostNode[SessionConfig]):
         loop.close()
 
     def _teardown(self) -> None:
-        if self._operator is not None:
-            self._operator.server.close()
-        if self._loop is not None:
-            self._loop.close()
-        if self._desk is not None:
-            self._desk.close()
+        server = None if self._operator is None else self._operator.server
+        for part in (server, self._loop, self._desk):
+            if part is not None:
+                part.close()
         self._loop = self._operator = self._desk = None
-
-    # What driver and director ask.
 
     def max_steps(self, task: str) -> int:
         return self.config.max_steps or default_max_steps(task)
@@ -204,8 +206,6 @@ class SessionNode(HostNode[SessionConfig]):
         value = label.score.value if label.score is not None else math.nan
         outcome = _CODES.get(label.status)
         return EpisodeReport(last.part, last.message, last.end_cause, last.uri, outcome, value)
-
-    # On the loop: the other nodes, the first start, the state.
 
     def _tick(self) -> None:
         assert self._loop is not None

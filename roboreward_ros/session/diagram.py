@@ -25,11 +25,17 @@ Edges = dict[tuple[Phase, Phase], set[str]]
 
 
 def edges() -> Edges:
-    """(from, to) -> events, over twin and arm, with and without asking the operator."""
+    """(from, to) -> events, over twin and arm, with and without asking, by hand or program."""
     found: Edges = defaultdict(set)
-    for auto_reset in (True, False):
+    for auto_reset, program in ((True, False), (False, False), (False, True)):
         for asks in (True, False):
-            config = MachineConfig(auto_reset=auto_reset, ask_operator=asks, max_retries=1)
+            config = MachineConfig(
+                auto_reset=auto_reset,
+                reset_program=program,
+                confirm_reset=asks,
+                ask_operator=asks,
+                max_retries=1,
+            )
             machine = SessionMachine(config, PlanConfig("task", episodes=EPISODES))
             _walk(machine, found, random.Random(0))
     return found
@@ -95,6 +101,9 @@ def _answers(m: SessionMachine) -> Iterator[ev.Event]:
         name = m.episode.episode_id
         if m.phase is Phase.RESETTING and not m.closing:
             yield ev.ResetDone(name)
+            if m.config.reset_program:
+                yield ev.LaidOut(name)
+                yield ev.LaidOut(name, "failed")
         if m.phase is Phase.READY and not m.closing:
             yield ev.Begun(name)
         if m.phase in (Phase.RUNNING, Phase.TAKEOVER):
@@ -120,6 +129,7 @@ def _name(event: ev.Event) -> str:
     if isinstance(event, ev.Scored):
         return "scored" if event.labelled else "no score"
     words = {
+        ev.LaidOut: "laid out",
         ev.ResetDone: "reset done",
         ev.Begun: "begun",
         ev.Handed: "handed over",

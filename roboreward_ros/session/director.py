@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from roboreward_ros.clock import Clock
 from roboreward_ros.session import events as ev
 from roboreward_ros.session.account import Account
 from roboreward_ros.session.events import Phase
@@ -23,6 +24,7 @@ from roboreward_ros.session.pager import Pager
 from roboreward_ros.session.phases import cause_of
 from roboreward_ros.session.plan import PlannedEpisode
 from roboreward_ros.session.requests import require_current, verb_of
+from roboreward_ros.session.reset_program import ResetProgram, ResetProgramConfig
 from roboreward_ros.types import EndCause, SessionView, VerbAnswer, VerbRequest
 
 
@@ -106,10 +108,31 @@ class Director:
         self.step_now = 0
         self.last = LastEpisode()
         self.notice = ""
+        self._program: ResetProgram | None = None
         self._around = surroundings
         self._pager = pager
         self._label_seq = 0
         self._waits = False
+
+    def use_program(
+        self,
+        config: ResetProgramConfig,
+        clock: Clock,
+        post: Callable[[Callable[[], None]], None],
+    ) -> None:
+        """Take a program that lays out the scene.
+
+        Args:
+            config: the program; nothing where it has no command.
+            clock: of its deadline.
+            post: runs a job on the director's thread, from any other.
+        """
+
+        def answer(episode_id: str, problem: str, stopped: bool) -> None:
+            post(lambda: self.laid_out(episode_id, problem, stopped))
+
+        if config.command:
+            self._program = ResetProgram(config, clock, answer)
 
     def feed(self, event: ev.Event) -> None:
         """Let the machine decide and carry out what it asks for."""
@@ -139,6 +162,10 @@ class Director:
 
     def _carry_out(self, command: ev.Command) -> None:
         match command:
+            case ev.LayOut(episode):
+                assert self._program is not None
+                self.step_now = 0
+                self._program.start(episode)
             case ev.Reset(episode):
                 self.step_now = 0
                 self.driver.reset(episode)
@@ -147,7 +174,7 @@ class Director:
             case ev.End(episode_id, end_cause):
                 self.driver.end(episode_id, end_cause)
             case ev.Abort(episode_id):
-                self.driver.abort(episode_id)
+                self._abort(episode_id)
             case ev.HandOver(episode_id, to_person):
                 self.driver.hand_over(episode_id, to_person)
             case ev.Score(episode_id):
@@ -164,6 +191,10 @@ class Director:
                 self.remember()
                 self._around.ended(command)
 
+    def _abort(self, episode_id: str) -> None:
+        if self._program is None or not self._program.abort(episode_id):
+            self.driver.abort(episode_id)
+
     def _hear(self, event: ev.Event) -> None:
         """An answer that comes while a command is carried out waits for its turn."""
         self._around.later(0.0, lambda: self.feed(event))
@@ -176,7 +207,9 @@ class Director:
     def abandon(self) -> None:
         """The process ends: let a running episode go without a trace."""
         if self.machine.episode is not None:
-            self.driver.abort(self.machine.episode.episode_id)
+            self._abort(self.machine.episode.episode_id)
+        if self._program is not None:
+            self._program.close()
         self._waits = False
         self.remember()
         if self._pager is not None:
@@ -207,6 +240,16 @@ class Director:
         )
 
     # What the driver tells.
+
+    def laid_out(self, episode_id: str, problem: str, stopped: bool) -> None:
+        """The reset program has ended, or was stopped on request."""
+        if stopped:
+            self.feed(ev.Aborted(episode_id))
+            return
+        if problem:
+            self.last = LastEpisode("reset program", problem)
+            self._around.note(f"the reset program failed: {problem}")
+        self.feed(ev.LaidOut(episode_id, problem))
 
     def reset_done(self, episode_id: str) -> None:
         self.feed(ev.ResetDone(episode_id))

@@ -132,6 +132,13 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class LaidOut(Outcome):
+    """The reset program has ended; ``problem`` says why the scene is not ready."""
+
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ResetDone(Outcome):
     """The arm is at its start pose."""
 
@@ -213,6 +220,13 @@ Event = Verb | Outcome | LearnerProgress | Peers | RetryDue
 @dataclass(frozen=True, slots=True)
 class Command:
     """Something the owner of the machine has to do; each answers with an event."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayOut(Command):
+    """Run the reset program while the arm stands: answers LaidOut."""
+
+    episode: PlannedEpisode
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ from roboreward_ros.session.events import (
     Hold,
     Judge,
     Labelled,
+    LaidOut,
     LearnerProgress,
     MarkDiscarded,
     Outcome,
@@ -177,6 +178,11 @@ def _discard_motion(m: SessionState, event: Event) -> Commands:
     return _discard(m, event)
 
 
+def _laid_out(m: SessionState, event: Event) -> Commands:
+    assert isinstance(event, LaidOut)
+    return m.laid_out(event)
+
+
 def _reset_done(m: SessionState, event: Event) -> Commands:
     if m.closing:
         return m.dropped()
@@ -272,7 +278,7 @@ RUNS = frozenset({Phase.RUNNING, Phase.TAKEOVER})
 MOVING = frozenset({Phase.RESETTING, Phase.READY}) | RUNS
 EVENTS: tuple[type, ...] = (
     *VERBS.values(),
-    *(ResetDone, Begun, Handed, Committed, Failed, Aborted, Scored, Labelled, Discarded),
+    *(LaidOut, ResetDone, Begun, Handed, Committed, Failed, Aborted, Scored, Labelled, Discarded),
     *(LearnerProgress, Peers, RetryDue),
 )
 
@@ -309,6 +315,7 @@ def _table() -> dict[tuple[Phase, type], Handler]:
     row(Undo, everywhere, _undo)
     row(Discard, still | {Phase.RESETTING}, _discard)
     row(Discard, RUNS | {Phase.READY}, _discard_motion)
+    row(LaidOut, frozenset({Phase.RESETTING}), _laid_out)
     row(ResetDone, frozenset({Phase.RESETTING}), _reset_done)
     row(Begun, frozenset({Phase.READY}), _begun)
     row(Failed, MOVING, _failed)
@@ -346,6 +353,6 @@ class SessionMachine(SessionState):
         return _allowed(self.phase)
 
     def _expects(self, event: Outcome) -> bool:
-        if isinstance(event, ResetDone | Begun | Handed | Committed | Failed | Aborted):
+        if isinstance(event, LaidOut | ResetDone | Begun | Handed | Committed | Failed | Aborted):
             return self.episode is not None and event.episode_id == self.episode.episode_id
         return True

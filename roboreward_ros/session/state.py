@@ -20,6 +20,8 @@ from roboreward_ros.session.events import (
     Finish,
     GiveUp,
     Judge,
+    LaidOut,
+    LayOut,
     Leave,
     MarkDiscarded,
     Phase,
@@ -39,7 +41,9 @@ class MachineConfig:
     """How the session decides.
 
     Attributes:
-        auto_reset: the scene resets itself (twin); else the operator confirms each reset.
+        auto_reset: the scene resets itself (twin); else a program or the operator lays it out.
+        reset_program: a program lays out the scene before the arm moves to its start pose.
+        confirm_reset: the operator confirms what the program did.
         wait_for_reward: the next episode waits for the score of the last.
         wait_for_learner: the next episode waits until the learner's quota is finished.
         ask_operator: an episode without a score is put to the operator.
@@ -49,6 +53,8 @@ class MachineConfig:
     """
 
     auto_reset: bool = True
+    reset_program: bool = False
+    confirm_reset: bool = True
     wait_for_reward: bool = True
     wait_for_learner: bool = True
     ask_operator: bool = False
@@ -184,8 +190,32 @@ class SessionState:
         self.episode = planned
         if self.config.auto_reset:
             return self.start_reset()
-        self.enter(Phase.WAIT_RESET, f"lay out the scene for '{planned.task}', then press Enter")
+        if self.config.reset_program:
+            self.enter(Phase.RESETTING, f"the reset program lays out '{planned.task}'")
+            return [LayOut(planned)]
+        return self.ask_reset("")
+
+    def ask_reset(self, remark: str) -> Commands:
+        """Let the operator lay out, or look at, the scene of the planned episode."""
+        assert self.episode is not None
+        task = self.episode.task
+        self.enter(Phase.WAIT_RESET, f"{remark}lay out the scene for '{task}', then press Enter")
         return []
+
+    def laid_out(self, event: LaidOut) -> Commands:
+        """The reset program has ended, well or not."""
+        if self.closing:
+            return []  # whoever drops it answers
+        assert self.episode is not None
+        if not event.problem and not self.config.confirm_reset:
+            return self.start_reset()
+        if not event.problem:
+            task = self.episode.task
+            self.enter(Phase.WAIT_RESET, f"is the scene ready for '{task}'? Then press Enter")
+            return []
+        if self.config.confirm_reset:
+            return self.ask_reset(f"the reset program failed ({event.problem}): ")
+        return self.fail(Failed(event.episode_id, "the reset program", event.problem))
 
     def start_reset(self) -> Commands:
         """Ask for the start pose of the planned episode."""

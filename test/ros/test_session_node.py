@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The session over real topics, services and actions; the arm and the policy are fakes."""
 
+import sys
 import threading
 from dataclasses import dataclass, field
 
@@ -326,6 +327,24 @@ def test_an_arm_waits_for_the_operator(ros, stack):
     assert stack.call("confirm_reset").success
     ros.spin_until(lambda: stack.ids, "an episode", 60.0)
     assert stack.state.operator_s > 0
+
+
+def test_a_program_lays_out_the_scene_of_an_arm(ros, stack, tmp_path):
+    done = tmp_path / "done"
+    code = f"import os;open(r'{done}','a').write(os.environ['ROBOREWARD_EPISODE']+' ')"
+    program = {"reset_command": f'{sys.executable} -c "{code}"', "reset_confirm": False}
+    stack.up().start(auto_reset=False, episodes=2, **program)
+    ros.spin_until(lambda: len(stack.ids) == 2, "two episodes", 60.0)
+    assert done.read_text() == "ep_000000 ep_000001 "
+
+
+def test_a_hold_ends_the_program_that_lays_out_the_scene(ros, stack):
+    program = {"reset_command": "sleep 600", "reset_confirm": False}
+    stack.up().start(auto_reset=False, episodes=1, **program)
+    stack.until("RESETTING")
+    assert stack.call("hold").success
+    stack.until("PAUSED")
+    assert stack.arm.seeds == []
 
 
 def test_one_episode_by_action_with_its_own_seed(ros, stack):

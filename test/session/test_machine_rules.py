@@ -30,7 +30,10 @@ any_event = st.one_of(
     st.builds(
         lambda kind, i: kind(i),
         st.sampled_from(
-            [ev.ResetDone, ev.Begun, ev.Committed, ev.Failed, ev.Aborted, ev.Labelled, ev.Discarded]
+            [
+                *(ev.LaidOut, ev.ResetDone, ev.Begun, ev.Committed, ev.Failed, ev.Aborted),
+                *(ev.Labelled, ev.Discarded),
+            ]
         ),
         ids,
     ),
@@ -47,6 +50,8 @@ any_event = st.one_of(
 configs = st.builds(
     MachineConfig,
     auto_reset=st.booleans(),
+    reset_program=st.booleans(),
+    confirm_reset=st.booleans(),
     wait_for_reward=st.booleans(),
     wait_for_learner=st.booleans(),
     ask_operator=st.booleans(),
@@ -62,6 +67,8 @@ def answers(m):
     i = m.episode.episode_id
     return [
         ev.ConfirmReset(),
+        ev.LaidOut(i),
+        ev.LaidOut(i, "jammed"),
         ev.ResetDone(i),
         ev.Begun(i),
         ev.Handed(i),
