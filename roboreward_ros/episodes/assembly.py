@@ -216,6 +216,8 @@ class EpisodeAssembler:
             )
         if not self.whole:
             self._taint.add("something did not arrive")
+        if self._beats:
+            self._taint.add("no image")  # the pictures ended before the states: those are left out
         return self._writer.commit(self._last.end_cause, self.taint)
 
     def abort(self) -> None:

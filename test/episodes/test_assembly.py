@@ -190,6 +190,16 @@ def test_an_image_that_is_too_old_is_not_taken(assembler):
     assert "no image" in assembler.taint
 
 
+def test_an_episode_that_outlived_its_camera_says_so(assembler, store):
+    queues = streams(9, end_cause=EndCause.FAULT)
+    del queues["image"][6:]
+    feed(assembler, queues)
+    assembler.commit()
+    summary = store.open("ep_000000").summary
+    assert summary.n_steps == 5
+    assert {"fault", "no image"} <= set(summary.taint)
+
+
 def test_nothing_is_visible_after_an_abort(assembler, store):
     feed(assembler, streams(9))
     assembler.abort()

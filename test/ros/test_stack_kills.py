@@ -1,12 +1,14 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""robot_node killed and the camera gone in mid-episode on the fake xs_sdk: the arm stays where it
-is, the episode is kept with its taint, the session goes on once the part is back."""
+"""On the fake xs_sdk robot_node is killed, the camera or the link to xs_sdk is gone in mid-episode:
+the arm stays where it is, the episode is kept with its taint, the session goes on afterwards."""
 
+import functools
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -17,20 +19,24 @@ from std_srvs.srv import Trigger
 from xs_world import SpunSdk
 
 from roboreward_ros.episodes.store import EpisodeStore
+from roboreward_ros.errors import CameraError
 from roboreward_ros.nodes import camera_node
 from roboreward_ros.nodes.camera_node import CameraNode
 from roboreward_ros.nodes.learner_node import LearnerNode
+from roboreward_ros.nodes.policy_node import PolicyNode
 from roboreward_ros.nodes.recorder_node import RecorderNode
 from roboreward_ros.nodes.reward_node import RewardNode
 from roboreward_ros.nodes.robot_node import RobotNode
 from roboreward_ros.nodes.session_node import SessionNode
 from roboreward_ros.ros.qos import EVENT, LATCHED
 from roboreward_ros.ros.stop import StopSignal
+from roboreward_ros.testing import fake_policy
 from roboreward_ros.testing.fake_camera import FakeCamera
 from roboreward_ros.types import EndCause
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 STEPS, BREAK_AT, EPISODES = 12, 4, 2
+LONG = 24  # steps: longer than the time-outs that notice a loss
 LIMIT_S = 120.0
 ARM = {
     "driver": "xs_sdk",
@@ -43,10 +49,11 @@ ARM = {
 
 
 class Breaker:
-    """The person who confirms resets, and who breaks something once in the first episode."""
+    """The person who confirms resets, breaks something once in the first episode, and repairs it
+    when the session has failed without it."""
 
-    def __init__(self, ros, act) -> None:
-        self.act = act
+    def __init__(self, ros, act, repair=lambda: None) -> None:
+        self.act, self.repair = act, repair
         self.done = False
         self.phases = []
         client = ros.node("breaker")
@@ -55,9 +62,13 @@ class Breaker:
         self._confirm = client.create_client(Trigger, "session_node/confirm_reset")
 
     def _on_session(self, state) -> None:
-        if state.phase == "WAIT_RESET" and self.phases[-1:] != ["WAIT_RESET"]:
-            self._confirm.call_async(Trigger.Request())
+        if self.phases[-1:] == [state.phase]:
+            return
         self.phases.append(state.phase)
+        if state.phase == "WAIT_RESET":
+            self._confirm.call_async(Trigger.Request())
+        if self.done and state.phase == "FAULT":
+            self.repair()
 
     def _on_state(self, state) -> None:
         if state.episode_id and state.step >= BREAK_AT and not self.done:
@@ -65,19 +76,22 @@ class Breaker:
             self.act()
 
 
-class RobotProcess:
-    """robot_node in a process of its own, over the fake sdk of this one."""
+class Process:
+    """A node in a process of its own.
 
-    def __init__(self, domain, tmp_path) -> None:
+    Args:
+        domain: of ROS.
+        main: statements that run it.
+        words: its command line.
+    """
+
+    def __init__(self, domain, main, *words) -> None:
         here = str(Path(__file__).parent)
         code = (
             f"import sys; sys.path.insert(0, {here!r})\n"
-            "import xs_interfaces; xs_interfaces.prepare()\n"
-            "from roboreward_ros.nodes.robot_node import main; raise SystemExit(main())\n"
+            f"import xs_interfaces; xs_interfaces.prepare()\n{main}\n"
         )
-        values = {**ARM, "run_dir": tmp_path}
-        words = [word for k, v in values.items() for word in ("-p", f"{k}:={v}")]
-        self.command = [sys.executable, "-c", code, "--ros-args", *words]
+        self.command = [sys.executable, "-c", code, *words]
         self.environment = {**os.environ, "ROS_DOMAIN_ID": str(domain)}
         self.process = None
 
@@ -90,14 +104,57 @@ class RobotProcess:
             self.process.wait(30.0)
 
 
+class RobotProcess(Process):
+    """robot_node over the fake sdk of this process."""
+
+    def __init__(self, domain, tmp_path) -> None:
+        values = {**ARM, "run_dir": tmp_path}
+        words = [word for k, v in values.items() for word in ("-p", f"{k}:={v}")]
+        main = "from roboreward_ros.nodes.robot_node import main; raise SystemExit(main())"
+        super().__init__(domain, main, "--ros-args", *words)
+
+
+class Cable:
+    """Between a camera and its node."""
+
+    def __init__(self) -> None:
+        self._plugged = threading.Event()
+        self.plug, self.unplug = self._plugged.set, self._plugged.clear
+        self.plug()
+
+    def check(self) -> None:
+        if not self._plugged.is_set():
+            raise CameraError("no such device", next_step="Plug it in.")
+
+
+class CabledCamera(FakeCamera):
+    """Neither opens nor gives pictures without its cable."""
+
+    def __init__(self, cable) -> None:
+        super().__init__(SystemTime(), width=32, height=32, fps=30.0)
+        self._cable = cable
+
+    def open(self) -> None:
+        self._cable.check()
+        super().open()
+
+    def read(self, timeout_s):
+        self._cable.check()
+        return super().read(timeout_s)
+
+
 @pytest.fixture
-def world(ros, tmp_path, monkeypatch):
-    """The stack without robot_node on a fake sdk; finishes the session that it returns."""
-    sdk = SpunSdk(ros)
-    size = {"width": 32, "height": 32, "fps": 30.0}
-    monkeypatch.setattr(camera_node, "make_camera", lambda _: FakeCamera(SystemTime(), **size))
+def cable(monkeypatch):
+    """Of each camera in the test."""
+    made = Cable()
+    monkeypatch.setattr(camera_node, "make_camera", lambda _: CabledCamera(made))
+    return made
+
+
+@pytest.fixture
+def stack(ros, tmp_path, cable):
+    """The stack without arm and policy; finishes the session that it returns."""
     run = {"run_dir": str(tmp_path)}
-    assert ros.add(FakePolicy(ros.context)).bring_up()
     made = {}
 
     def start(kind, **values):
@@ -107,7 +164,7 @@ def world(ros, tmp_path, monkeypatch):
         made[kind] = node
         return node
 
-    def finish(breaker):
+    def finish(breaker, max_steps=STEPS):
         for kind in (RewardNode, LearnerNode):
             start(kind)
         start(RecorderNode, max_skew_s=5.0)
@@ -115,19 +172,26 @@ def world(ros, tmp_path, monkeypatch):
             SessionNode,
             task="t",
             episodes=EPISODES,
-            max_steps=STEPS,
+            max_steps=max_steps,
             auto_reset=False,
             max_retries=20,
         )
-        told = lambda: f"all episodes; {breaker.phases[-20:]}"  # noqa: E731
-        ros.spin_until(lambda: session.stop, told(), LIMIT_S)
+        ros.spin_until(lambda: session.stop, "all episodes", LIMIT_S)
         assert session.stop.code == 0
         return list(EpisodeStore(tmp_path))
 
-    yield sdk, start, finish, made
+    yield start, finish, made
     for node in ros.nodes:
         if hasattr(node, "wind_down"):
             node.wind_down("end of test")
+
+
+@pytest.fixture
+def world(ros, stack):
+    """A stack with a fake sdk and a policy that needs no pictures."""
+    sdk = SpunSdk(ros)
+    assert ros.add(FakePolicy(ros.context)).bring_up()
+    yield sdk, *stack
     sdk.kill()
 
 
@@ -135,6 +199,18 @@ def goes_on(episode) -> bool:
     """It ran to its end; a busy machine may have lost a picture of it."""
     summary = episode.summary
     return summary.end_cause is EndCause.TIME and "fault" not in summary.taint
+
+
+def commands_at_ends(ros, sdk):
+    """Grows by the number of commands that the arm had at the end of each episode."""
+    found = []
+
+    def look(state) -> None:
+        if state.last:
+            found.append(len(sdk.servos.commands))
+
+    ros.node("counter").create_subscription(msg.RobotState, "state", look, EVENT)
+    return found
 
 
 def SystemTime():  # noqa: N802 - a clock of its own for each camera
@@ -177,16 +253,66 @@ def test_the_camera_is_gone_in_mid_episode_and_comes_back(ros, world):
     start(RobotNode, **ARM)
     start(CameraNode, device="0")
     breaker = Breaker(ros, lambda: made[CameraNode].wind_down("unplugged"))
-    ends = []
+    ends = commands_at_ends(ros, sdk)
+
+    back = []
 
     def look(state) -> None:
-        if state.last:
-            ends.append(len(sdk.servos.commands))
-        if state.last and len(ends) == 1:
-            start(CameraNode, device="0")
+        if state.last and not back:
+            back.append(start(CameraNode, device="0"))
 
     ros.node("watcher").create_subscription(msg.RobotState, "state", look, EVENT)
     first, second = finish(breaker)
     assert "no image" in first.summary.taint
     assert goes_on(second)
     assert sdk.servos.commands[ends[0] - 1].is_hold
+
+
+def test_a_policy_that_needs_pictures_loses_its_camera_in_mid_episode(ros, stack, cable):
+    start, finish, _ = stack
+    sdk = SpunSdk(ros)
+    sees = functools.partial(PolicyNode, lambda _: fake_policy.FakePolicy(scale=1e-3))
+    start(sees, max_skew_s=0.5)
+    start(RobotNode, **{**ARM, "action_timeout_s": 2.0})
+    start(CameraNode, device="0")
+    breaker = Breaker(ros, cable.unplug, cable.plug)
+    ends = commands_at_ends(ros, sdk)
+    try:
+        first, second = finish(breaker, max_steps=LONG)
+    finally:
+        sdk.kill()
+    assert first.summary.end_cause is EndCause.FAULT
+    assert {"fault", "no image"} <= set(first.summary.taint)
+    assert BREAK_AT <= first.summary.n_steps < LONG  # the steps that were seen
+    assert goes_on(second)
+    assert "FAULT" in breaker.phases  # it tried without pictures once more
+    assert sdk.servos.commands[ends[0] - 1].is_hold
+    assert sdk.servos.falls == 0
+
+
+def test_the_link_to_the_arm_s_driver_is_cut_while_both_live(ros, ros_domain, stack):
+    """The driver's process is stopped, so that on the wire not even its heartbeats are left."""
+    start, finish, made = stack
+    xs_interfaces.prepare()
+    program = "import fake_xs_sdk; sys.argv = ['x']; raise SystemExit(fake_xs_sdk.main())"
+    sdk = Process(ros_domain, program)
+    sdk.start()
+    assert ros.add(FakePolicy(ros.context)).bring_up()
+    try:
+        start(RobotNode, **{**ARM, "connect_timeout_s": 6.0})
+        start(CameraNode, device="0")
+        cut = lambda: sdk.process.send_signal(signal.SIGSTOP)  # noqa: E731
+        mend = lambda: sdk.process.send_signal(signal.SIGCONT)  # noqa: E731
+        breaker = Breaker(ros, cut, mend)
+        first, second = finish(breaker, max_steps=LONG)
+        assert sdk.process.poll() is None
+    finally:
+        sdk.kill()
+    assert first.summary.end_cause is EndCause.FAULT
+    assert "fault" in first.summary.taint
+    told = first.faults()[-1]
+    assert any(words in told for words in ("no new joint state", "xs_sdk did not answer")), told
+    assert BREAK_AT <= first.summary.n_steps < LONG
+    assert goes_on(second)
+    assert "FAULT" in breaker.phases  # a reset without a link
+    assert made[RobotNode]._arm.status.recoveries == 0  # the link came back, nothing was broken
