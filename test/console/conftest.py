@@ -46,6 +46,7 @@ class Stack:
 
     def __init__(self, run_dir: Path, domain: dict[str, str]) -> None:
         self.run_dir = run_dir
+        self.domain_id = int(domain["ROS_DOMAIN_ID"])
         self.port = free_port()
         self.url = f"http://localhost:{self.port}"
         self.lines: list[str] = []
