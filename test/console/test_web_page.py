@@ -3,7 +3,6 @@
 """A person at the console: a real browser, the real stack, the twin in real time."""
 
 import asyncio
-import contextlib
 import functools
 import os
 import re
@@ -12,18 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-import rclpy
 from playwright.sync_api import expect
-from rclpy.node import Node
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from roboreward_ros import msg
 from roboreward_ros.dsrl.corrections import Corrector
 from roboreward_ros.episodes.ledger import OPERATOR, Ledger
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.policies.diffusion import load_policy
-from roboreward_ros.ros.qos import LATCHED
 from roboreward_ros.types import StepFlag
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
@@ -98,44 +93,6 @@ def test_an_open_question_is_answered_with_two_keys(viewer, stack):
     ]
     viewer.press("Enter")
     viewer.phase("RUNNING")
-
-
-@contextlib.contextmanager
-def learner_double(stack):
-    """Speaks in the learner's place, which is stopped meanwhile."""
-    learner = stack.pid_of("learner_node")
-    os.kill(learner, signal.SIGSTOP)
-    context = rclpy.Context()
-    rclpy.init(context=context, domain_id=stack.domain_id)
-    node = Node("learner_double", context=context)
-    try:
-        yield node.create_publisher(msg.LearnerStatus, "learner", LATCHED)
-    finally:
-        node.destroy_node()
-        context.try_shutdown()
-        os.kill(learner, signal.SIGCONT)
-
-
-def test_an_alarm_is_a_banner_and_an_audit_a_card_that_does_not_tell_the_score(viewer, stack):
-    viewer.running()
-    pause(viewer)
-    last = EpisodeStore(stack.run_dir).ids()[-1]
-    viewer.press("s")
-    expect(viewer.at("labels")).to_contain_text(f"{last}: success")
-    words = "weights are held back: <b>2</b> audited successes are none"
-    audit = viewer.at("queue").locator("article[data-audit=true]")
-    with learner_double(stack) as publisher:
-        publisher.publish(msg.LearnerStatus(alarm=words, audits_wanted=[last]))
-        expect(viewer.at("notice")).to_have_text(words)
-        expect(audit.locator(".rr-task")).to_have_text(f"{last} · “open the drawer”")
-        expect(audit.locator(".rr-soft")).to_have_text("an audit: did it succeed?")  # no score
-        audit.get_by_role("button", name="Failure").click()
-        viewer.until(lambda: keys_of(stack)[-1].outcome.text == "f", "the answer in the ledger")
-        assert keys_of(stack)[-1].episode_id == last
-        publisher.publish(msg.LearnerStatus())
-        expect(viewer.at("notice")).to_be_hidden()
-        expect(audit).to_have_count(0)
-    go_on(viewer)
 
 
 def test_a_key_ends_and_labels_the_episode_on_the_screen_and_is_taken_back(viewer, stack):

@@ -2,98 +2,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """The session over real topics, services and actions; the arm and the policy are fakes."""
 
-import sys
 import threading
 from dataclasses import dataclass, field
 
 import pytest
-import roboreward_ros.msg as msg
 from action_msgs.msg import GoalStatus
 from rclpy.action import ActionClient
 from roboreward_ros.action import RecordEpisode, RunEpisode, RunPolicy
-from roboreward_ros.srv import BeginEpisode, Discard, Label, Verb
-from ros_fakes import FakeArm, FakePolicy, write_episode
-from std_srvs.srv import Trigger
+from roboreward_ros.srv import BeginEpisode, Discard, Label
+from ros_fakes import FakePolicy, write_episode
+from session_stack import TASK, Stack
 
 from roboreward_ros.episodes.assembly import EpisodeAssembler
 from roboreward_ros.episodes.ledger import OPERATOR, Ledger
 from roboreward_ros.episodes.store import EpisodeStore
-from roboreward_ros.nodes.learner_node import LearnerNode
-from roboreward_ros.nodes.recorder_node import RecorderNode
 from roboreward_ros.nodes.reward_node import RewardNode
 from roboreward_ros.nodes.session_node import SessionNode
 from roboreward_ros.ros.driver_seams import DriverConfig
-from roboreward_ros.ros.operator import TRIGGERS
-from roboreward_ros.ros.qos import LATCHED
-from roboreward_ros.ros.stop import StopSignal
 from roboreward_ros.session.memory import load_memory
 
 pytestmark = pytest.mark.ros
-TASK = "open the drawer"
-
-
-class Stack:
-    """All nodes of a session in one process."""
-
-    def __init__(self, ros, path):
-        self.ros, self.path = ros, path
-        self.arm = FakeArm(ros.context)
-        self.policy = FakePolicy(ros.context)
-        run = {"run_dir": str(path)}
-        self.recorder = RecorderNode(context=ros.context, parameters=run)
-        self.reward = RewardNode(context=ros.context, parameters=run)
-        self.learner = LearnerNode(context=ros.context, parameters={**run, "poll_s": 0.05})
-        client = ros.node()
-        self.states = []
-        client.create_subscription(msg.SessionState, "session", self.states.append, LATCHED)
-        self.run = ActionClient(client, RunEpisode, "run_episode")
-        self.services = {
-            name: client.create_client(kind, f"session_node/{name}")
-            for name, kind in (
-                *((n, Trigger) for n in TRIGGERS),
-                ("label", Label),
-                ("verb", Verb),
-                ("discard", Discard),
-            )
-        }
-        self.session = None
-
-    def up(self, *but):
-        for name in ("recorder", "arm", "policy", "reward", "learner"):
-            if name not in but:
-                node = self.ros.add(getattr(self, name))
-                assert node.bring_up(), node.failure
-        return self
-
-    def start(self, **parameters):
-        values = {
-            "run_dir": str(self.path),
-            "task": TASK,
-            "max_steps": 8,
-            "episodes": 2,
-            "wait_for_learner": True,
-            "wait_for_reward": True,
-            **parameters,
-        }
-        self.session = SessionNode(context=self.ros.context, parameters=values)
-        self.session.stop = StopSignal()
-        self.ros.add(self.session)
-        assert self.session.bring_up(), self.session.failure
-        return self
-
-    @property
-    def state(self):
-        return self.states[-1] if self.states else msg.SessionState()
-
-    @property
-    def ids(self):
-        return list(EpisodeStore(self.path).ids())
-
-    def until(self, phase, what=""):
-        self.ros.spin_until(lambda: self.state.phase == phase, f"{phase} {what}", 60.0)
-
-    def call(self, name, request=None):
-        return self.ros.call(self.services[name], request or Trigger.Request())
 
 
 @pytest.fixture
@@ -327,24 +255,6 @@ def test_an_arm_waits_for_the_operator(ros, stack):
     assert stack.call("confirm_reset").success
     ros.spin_until(lambda: stack.ids, "an episode", 60.0)
     assert stack.state.operator_s > 0
-
-
-def test_a_program_lays_out_the_scene_of_an_arm(ros, stack, tmp_path):
-    done = tmp_path / "done"
-    code = f"import os;open(r'{done}','a').write(os.environ['ROBOREWARD_EPISODE']+' ')"
-    program = {"reset_command": f'{sys.executable} -c "{code}"', "reset_confirm": False}
-    stack.up().start(auto_reset=False, episodes=2, **program)
-    ros.spin_until(lambda: len(stack.ids) == 2, "two episodes", 60.0)
-    assert done.read_text() == "ep_000000 ep_000001 "
-
-
-def test_a_hold_ends_the_program_that_lays_out_the_scene(ros, stack):
-    program = {"reset_command": "sleep 600", "reset_confirm": False}
-    stack.up().start(auto_reset=False, episodes=1, **program)
-    stack.until("RESETTING")
-    assert stack.call("hold").success
-    stack.until("PAUSED")
-    assert stack.arm.seeds == []
 
 
 def test_one_episode_by_action_with_its_own_seed(ros, stack):
