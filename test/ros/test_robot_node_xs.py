@@ -155,7 +155,7 @@ def test_a_cancelled_reset_holds_and_may_be_asked_again(ros, arm_client, world):
 
 
 def test_the_death_of_xs_sdk_is_a_fault_and_its_return_is_found_by_a_reset(ros, arm_client, world):
-    node, sdk = world(max_state_age_s=0.5)
+    node, sdk = world()
     reset(arm_client)
     arm_client.begin(max_steps=1000)
     ros.spin_until(lambda: len(arm_client.states) > 2)
