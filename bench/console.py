@@ -20,7 +20,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,7 +38,15 @@ def serve(port: int) -> None:
     from roboreward_ros.console.hub import Hub
     from roboreward_ros.console.live import CAMERA
     from roboreward_ros.console.server import ConsoleServer, ServerConfig
-    from roboreward_ros.types import IdleAccount, RewardPoint, RunFacts, SessionView, VerbAnswer
+    from roboreward_ros.errors import StoreError
+    from roboreward_ros.types import (
+        AskCard,
+        IdleAccount,
+        RewardPoint,
+        RunFacts,
+        SessionView,
+        VerbAnswer,
+    )
 
     clock = SystemClock()
     start_ns = clock.steady_ns()
@@ -64,8 +72,12 @@ def serve(port: int) -> None:
             points = [RewardPoint(k, f"e{k}", 1.0 + k % 5, "source", counts=True) for k in range(n)]
             return RunFacts(episodes=n, points=tuple(points))
 
+        def audits(self, episode_ids: Sequence[str]) -> tuple[AskCard, ...]:
+            del episode_ids
+            return ()
+
         def frame(self, episode_id: str, index: int) -> bytes:
-            raise NotImplementedError
+            raise StoreError("the bench has no stored pictures", got=f"{episode_id}, {index}")
 
     class Desk:
         def sources(self) -> tuple[str, ...]:
@@ -80,6 +92,9 @@ def serve(port: int) -> None:
         jpegs.append(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
     server = ConsoleServer(hub, ServerConfig(port=port, frame_hz=CAMERA_HZ))
     server.start()
+    hub.refresh()
+    if not hub.facts().points:
+        raise SystemExit("the console does not see the bench's run")
     print("ready", flush=True)
     for k in range(10**9):
         hub.cameras.put(CAMERA, jpegs[k % 10], clock.steady_ns())

@@ -77,6 +77,8 @@ def read_array(folder: Path) -> Array:
         raise FormatError(f"{chunk} is missing", next_step=_RESTORE)
     try:
         values = np.asarray(stored[...])
+    except MemoryError:
+        raise  # says nothing about the chunk
     except Exception as error:
         raise FormatError(f"{chunk} is damaged", got=str(error), next_step=_RESTORE) from error
     values.flags.writeable = False
@@ -94,6 +96,8 @@ def _open(folder: Path) -> zarr.Array:
     # Damaged metadata reaches every corner of zarr's parser: errors of any class come out of it.
     try:
         return zarr.open_array(folder, mode="r", zarr_format=3)
+    except MemoryError:
+        raise
     except Exception as error:
         raise FormatError(
             f"{folder / 'zarr.json'} cannot be read",

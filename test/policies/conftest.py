@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,8 @@ from roboreward_ros.policies.checkpoint import Checkpoint
 from roboreward_ros.policies.config import NetworkConfig, SamplerConfig, TrainConfig
 from roboreward_ros.policies.dataset import Demonstrations
 from roboreward_ros.policies.diffusion import DiffusionPolicy
+from roboreward_ros.policies.loading import load_any_policy
+from roboreward_ros.protocols import Policy
 
 TASKS = ("open the drawer", "put the mushroom on the cloth")
 NETWORK = NetworkConfig(
@@ -65,3 +69,17 @@ def toy_policy(toy_checkpoint: Checkpoint) -> DiffusionPolicy:
 @pytest.fixture(scope="session")
 def toy_network() -> NetworkConfig:
     return NETWORK
+
+
+@pytest.fixture(scope="module")
+def loaded(folder: Path) -> Policy:
+    """The policy in the module's ``folder``."""
+    return load_any_policy(folder)
+
+
+@pytest.fixture
+def copied(folder: Path, tmp_path: Path) -> Path:
+    """A folder to damage."""
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    return tmp_path

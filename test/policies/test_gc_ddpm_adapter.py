@@ -16,7 +16,6 @@ from safetensors.numpy import load_file, save_file
 from roboreward_ros.cli.main import main
 from roboreward_ros.errors import CheckpointError, ConfigError
 from roboreward_ros.policies.adapters.gc_ddpm import WEIGHTS_FILE, GcDdpmPolicy, convert, describe
-from roboreward_ros.policies.loading import load_any_policy
 from roboreward_ros.protocols import Policy
 from roboreward_ros.testing.conformance_policy import PolicyConformance
 from roboreward_ros.testing.stored_layout import draw_all, load_layout, observations
@@ -68,21 +67,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory, flax_files: tuple[Path, Pat
     return made
 
 
-@pytest.fixture(scope="module")
-def loaded(folder: Path) -> Policy:
-    return load_any_policy(folder)
-
-
 @pytest.fixture
 def policy(loaded: Policy) -> Policy:
     return loaded
-
-
-@pytest.fixture
-def copied(folder: Path, tmp_path: Path) -> Path:
-    for path in folder.iterdir():
-        (tmp_path / path.name).symlink_to(path)
-    return tmp_path
 
 
 class TestGcDdpmPolicy(PolicyConformance):

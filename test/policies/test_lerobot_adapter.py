@@ -13,7 +13,6 @@ from safetensors.numpy import load_file, save_file
 from roboreward_ros.errors import CheckpointError, ConfigError
 from roboreward_ros.policies.adapters.card import CARD_FILE
 from roboreward_ros.policies.adapters.lerobot import LeRobotPolicy, describe
-from roboreward_ros.policies.loading import load_any_policy
 from roboreward_ros.protocols import Policy
 from roboreward_ros.testing.conformance_policy import PolicyConformance
 from roboreward_ros.testing.stored_layout import load_layout, observations, write_lerobot
@@ -28,22 +27,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-@pytest.fixture(scope="module")
-def loaded(folder: Path) -> Policy:
-    return load_any_policy(folder)
-
-
 @pytest.fixture
 def policy(loaded: Policy) -> Policy:
     return loaded
-
-
-@pytest.fixture
-def copied(folder: Path, tmp_path: Path) -> Path:
-    """A folder to damage; the weights stay where they are."""
-    for path in folder.iterdir():
-        (tmp_path / path.name).symlink_to(path)
-    return tmp_path
 
 
 def rewrite(folder: Path, name: str, change) -> None:

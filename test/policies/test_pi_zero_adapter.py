@@ -22,7 +22,6 @@ from roboreward_ros.policies.adapters.pi_zero import (
     PiZeroPolicy,
     describe,
 )
-from roboreward_ros.policies.loading import load_any_policy
 from roboreward_ros.protocols import Policy
 from roboreward_ros.testing.conformance_policy import PolicyConformance
 from roboreward_ros.testing.stored_layout import draw_all, load_layout, observations
@@ -51,21 +50,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-@pytest.fixture(scope="module")
-def loaded(folder: Path) -> Policy:
-    return load_any_policy(folder)
-
-
 @pytest.fixture
 def policy(loaded: Policy) -> Policy:
     return loaded
-
-
-@pytest.fixture
-def copied(folder: Path, tmp_path: Path) -> Path:
-    for path in folder.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    return tmp_path
 
 
 class TestPiZeroPolicy(PolicyConformance):
