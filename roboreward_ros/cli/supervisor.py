@@ -252,7 +252,7 @@ class Supervisor:
                         kill_group(child.process)
                     else:
                         child.process.send_signal(getattr(signal, name))
-                self._wait_for(running, wait_s)
+                self._wait_for(running, wait_s, until_hurry=name != "SIGKILL")
         for child in self._children:
             self._sweep(child)
             if child.reader is not None:
@@ -264,11 +264,10 @@ class Supervisor:
             kill_group(child.process)
             child.swept = True  # its process id may belong to a stranger from now on
 
-    def _wait_for(self, children: Sequence[_Child], wait_s: float) -> None:
+    def _wait_for(self, children: Sequence[_Child], wait_s: float, *, until_hurry: bool) -> None:
         end_s = self._now_s() + wait_s
-        hurried = self._hurry.is_set()
         while any(child.alive() for child in children) and self._now_s() < end_s:
-            if self._hurry.is_set() and not hurried:
+            if until_hurry and self._hurry.is_set():
                 return
             self._clock.sleep(POLL_S / 5)
 

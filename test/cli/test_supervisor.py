@@ -60,7 +60,7 @@ class Run:
             **options,  # type: ignore[arg-type]
         )
         self.code: int | None = None
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
@@ -194,6 +194,23 @@ def test_asking_twice_kills_at_once(tmp_path: Path) -> None:
     run.wait_ready(1)
     run.supervisor.ask_stop()
     run.lines.wait_for(lambda _: run.lines.count("stopping") == 1)
+    run.supervisor.ask_stop()
+    assert run.wait() == 0
+
+
+def test_asking_again_while_the_first_signal_goes_out_kills_at_once(tmp_path: Path) -> None:
+    run = Run(tmp_path, sh("reward_node", STUBBORN))
+    run.supervisor._patience = StopPatience(3600.0, 3600.0, 5.0)
+    run.wait_ready(1)
+    (child,) = run.supervisor._children
+    assert child.process is not None
+    send = child.process.send_signal
+
+    def send_and_ask_again(number: int) -> None:
+        send(number)
+        run.supervisor.ask_stop()
+
+    child.process.send_signal = send_and_ask_again  # type: ignore[method-assign]
     run.supervisor.ask_stop()
     assert run.wait() == 0
 
