@@ -18,6 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+LIMIT_S = 1800.0
+"""A tier that is not over by then hangs: it is ended, and counts as failed."""
+TIMED_OUT = -1
 # The longest first, so that the last two end together; every test folder belongs to exactly one
 # (checked below).
 TIERS: dict[str, list[str]] = {
@@ -63,14 +66,22 @@ def run(tier: str, extra: list[str], quiet: bool) -> Result:
     print(f"tier {tier} begins", flush=True)
     began = time.monotonic()
     command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}"]
-    done = subprocess.run(
-        [*command, *paths_of(tier), *extra],
-        cwd=ROOT,
-        check=False,
-        text=True,
-        stdout=subprocess.PIPE if quiet else None,
-        stderr=subprocess.STDOUT if quiet else None,
-    )
+    try:
+        done = subprocess.run(
+            [*command, *paths_of(tier), *extra],
+            cwd=ROOT,
+            check=False,
+            text=True,
+            errors="replace",
+            stdout=subprocess.PIPE if quiet else None,
+            stderr=subprocess.STDOUT if quiet else None,
+            timeout=LIMIT_S,
+        )
+    except subprocess.TimeoutExpired as late:
+        said = late.stdout or b""
+        text = said.decode(errors="replace") if isinstance(said, bytes) else said
+        print(f"\n=== tier {tier}: ended after {LIMIT_S:.0f} s ===\n{text}", flush=True)
+        return Result(tier, TIMED_OUT, 0, 0, 0, time.monotonic() - began)
     if quiet:
         print(f"\n=== tier {tier} ===\n{done.stdout}", flush=True)
     seconds = time.monotonic() - began
@@ -101,7 +112,8 @@ def main() -> int:
     print("\ntier        passed  failed  skipped  seconds")
     for row in results:
         counts = f"{row.passed:>6}  {row.failed:>6}  {row.skipped:>7}  {row.seconds:>7.0f}"
-        note = "" if row.code in (0, 1) else f"  pytest ended with {row.code}"
+        how = "hung" if row.code == TIMED_OUT else f"pytest ended with {row.code}"
+        note = "" if row.code in (0, 1) else f"  {how}"
         print(f"{row.tier:<10}  {counts}{note}")
     passed, failed = sum(row.passed for row in results), sum(row.failed for row in results)
     print(f"{time.monotonic() - began:.0f} s in all, {jobs} tiers at a time")

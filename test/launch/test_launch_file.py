@@ -2,53 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The launch file translates the same description as the command, by a recording stand-in.
 
-The wheels bring no ROS launch. The stand-in records what the file builds; the launch file itself is
-run, not read.
+The launch file itself is run, not read.
 """
 
 import runpy
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import pytest
+from launch_stand_in import Recorded, plain_value, stand_in
 
 from roboreward_ros.cli import preflight as checks
 from roboreward_ros.stack import REFUSED_EXIT_CODE, Stack, StackArguments, describe
 
 FILE = Path(__file__).parents[2] / "launch" / "dsrl_widowx.launch.py"
-
-
-class Recorded:
-    """Keeps what it was built from."""
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        self.args = args
-        self.kwargs = kwargs
-
-
-RECORDED = {
-    "launch": ("LaunchDescription",),
-    "launch.actions": (
-        "DeclareLaunchArgument", "EmitEvent", "LogInfo", "OpaqueFunction", "RegisterEventHandler",
-        "SetEnvironmentVariable", "TimerAction",
-    ),
-    "launch.event_handlers": ("OnProcessExit",),
-    "launch.events": ("Shutdown",),
-    "launch_ros": (),
-    "launch_ros.actions": ("Node",),
-    "launch_ros.parameter_descriptions": ("ParameterValue",),
-}  # fmt: skip
-
-
-def plain_value(value: object) -> object:
-    """What a parameter is set to; texts must be declared as such."""
-    if not isinstance(value, Recorded):
-        assert not isinstance(value, str)
-        return value
-    assert value.kwargs == {"value_type": str}
-    return value.args[0]
 
 
 class Built:
@@ -72,11 +40,7 @@ class Built:
 
 @pytest.fixture
 def built(monkeypatch: pytest.MonkeyPatch) -> Built:
-    for module, classes in RECORDED.items():
-        fake = ModuleType(module)
-        for name in classes:
-            setattr(fake, name, type(name, (Recorded,), {}))
-        monkeypatch.setitem(sys.modules, module, fake)
+    stand_in(monkeypatch)
     stack = describe(StackArguments(sim=True, namespace="arm1", episodes=3), "open the drawer")
 
     def preflight(given: dict[str, str]) -> Stack:

@@ -11,6 +11,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import torch
+from accelerate import DistributedType, PartialState
+from torch.distributed.tensor import DTensor
 
 from roboreward_ros.reward_training.finetune.material import Material, gather
 from roboreward_ros.reward_training.finetune.recipe import FinetuneConfig, parse_finetune
@@ -82,7 +84,12 @@ def in_a_child(
 def _train(out: Path, config: FinetuneConfig, killed_at: int, environment: dict[str, str]) -> None:
     os.environ.update(environment)
     torch.set_num_threads(1)
+    if "ACCELERATE_USE_FSDP" in environment:
+        # accelerate asks for GPUs before it spreads weights; torch does it on CPUs as well.
+        PartialState(cpu=True).distributed_type = DistributedType.MULTI_GPU
     run, _ = training(out, config)
+    spread = any(isinstance(weight, DTensor) for weight in run.network.parameters())
+    assert spread == ("ACCELERATE_USE_FSDP" in environment)
 
     def on_step(progress: object) -> None:
         if run.at.step == killed_at:

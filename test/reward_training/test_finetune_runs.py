@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from finetune_toy import in_a_child, recipe, training, write_layout
 
 from roboreward_ros.cli.main import main
 from roboreward_ros.errors import CheckpointError, ConfigError
+from roboreward_ros.files import config_folders
 from roboreward_ros.protocols import RewardSource
 from roboreward_ros.reward_training.finetune.publish import publish
 from roboreward_ros.rewards.registry import build
@@ -61,12 +63,27 @@ def test_a_killed_training_goes_on_to_the_same_weights_bit_for_bit(
     assert [json.loads(line)["step"] for line in logs[0].splitlines()] == [1, 2, 3, 4, 5, 6]
 
 
+def fsdp() -> dict[str, str]:
+    """What ``accelerate launch`` sets for the shipped configuration."""
+    (folder,) = config_folders("reward_training")[:1]
+    settings = yaml.safe_load((folder / "accelerate" / "fsdp.yaml").read_text())["fsdp_config"]
+    settings["fsdp_transformer_cls_to_wrap"] = settings.pop("fsdp_transformer_layer_cls_to_wrap")
+    named = {name.upper(): str(value) for name, value in settings.items()}
+    return {"ACCELERATE_USE_FSDP": "true", **named}
+
+
 @pytest.mark.timeout(300)
-def test_two_processes_learn_what_one_does(model: Path, data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("spread", "method"), [("copies", "full"), ("fsdp", "full"), ("fsdp", "lora")]
+)
+def test_two_processes_learn_what_one_does(
+    model: Path, data: Path, tmp_path: Path, spread: str, method: str
+) -> None:
     torch.set_num_threads(1)
     one, two = tmp_path / "one" / "out", tmp_path / "two" / "out"
-    training(one, recipe(model, data))[0].run()
-    training(two, recipe(model, data))  # decodes before both start
+    config = recipe(model, data, method=method, lora={"rank": 4, "alpha": 8, "dropout": 0.0})
+    training(one, config)[0].run()
+    training(two, config)[0].run(until=2)  # what one process began, two go on with
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         shared = {
@@ -74,9 +91,10 @@ def test_two_processes_learn_what_one_does(model: Path, data: Path, tmp_path: Pa
             "MASTER_ADDR": "127.0.0.1",
             "MASTER_PORT": str(free.getsockname()[1]),
             "ACCELERATE_USE_CPU": "true",
+            **(fsdp() if spread == "fsdp" else {}),
         }
     ranks = [{**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(2)]
-    children = [in_a_child(two, recipe(model, data), environment=rank) for rank in ranks]
+    children = [in_a_child(two, config, environment=rank) for rank in ranks]
     try:
         for child in children:
             child.join()
@@ -143,8 +161,6 @@ def test_what_was_trained_is_a_reward_source_that_answers_as_it_was_validated(
 
 
 def judge_options(out: Path) -> dict[str, object]:
-    import yaml
-
     options = yaml.safe_load((out / "model" / "options.yaml").read_text())
     return {**options, "max_entropy": 9, "max_off_answer_mass": 1}
 
