@@ -180,7 +180,9 @@ def read_shard(path: Path) -> Shard:
     try:
         arrays = {
             item.name: np.load(
-                path / f"{item.name}.npy", mmap_mode="r" if item.name == "frames" else None
+                path / f"{item.name}.npy",
+                mmap_mode="r" if item.name == "frames" else None,
+                allow_pickle=False,
             )
             for item in fields(Shard)
         }
