@@ -31,6 +31,7 @@ from roboreward_ros.ros.lifecycle import HostNode
 from roboreward_ros.ros.params import HostConfig, option
 from roboreward_ros.ros.qos import COMMAND, EVENT, LATCHED
 from roboreward_ros.ros.rates import Samples
+from roboreward_ros.ros.sources import one_publisher
 from roboreward_ros.ros.spin import run
 from roboreward_ros.ros.work import Goal, WorkServer
 from roboreward_ros.types import Chunk, Frame, StepAction
@@ -45,6 +46,7 @@ class PolicyNodeConfig(HostConfig):
     actor: bool = option(True, "follow the run's steering actors; false: the base policy")
     max_skew_s: float = option(0.2, "largest time between a state and a real camera's image, s")
     version_timeout_s: float = option(60.0, "longest wait for the version a goal asks for, s")
+    picture_s: float = option(5.0, "longest wait for a fresh picture before an episode, s")
     stall_s: float = option(60.0, "silence of the arm that ends a goal, s")
 
     def __post_init__(self) -> None:
@@ -55,7 +57,7 @@ class PolicyNodeConfig(HostConfig):
                 allowed="a checkpoint's folder, or demo",
                 next_step="Give policy:=, or train one with: roboreward policy train --sim.",
             )
-        for name in ("max_skew_s", "version_timeout_s", "stall_s"):
+        for name in ("max_skew_s", "version_timeout_s", "picture_s", "stall_s"):
             if not 0 < getattr(self, name) <= 3600:
                 raise ConfigError(
                     f"{name} out of range", got=getattr(self, name), allowed="0..3600"
@@ -154,39 +156,37 @@ class PolicyNode(HostNode[PolicyNodeConfig]):
     # In the goal's worker thread.
 
     def _run(self, goal: Goal[RunPolicy.Goal]) -> RunPolicy.Result:
-        request, spec = goal.request, self._policy.spec
         result = RunPolicy.Result()
-        if spec.tasks and request.task not in spec.tasks:
-            result.error_code = result.UNKNOWN_TASK
-            result.error_msg = (
-                f"the policy was not trained on this task; got '{request.task}'; "
-                f"allowed: {', '.join(spec.tasks)}"
-            )
-            return result
-        # Where one node publishes both, an image has the stamp of its state.
-        by_stamp = self._who_publishes("image") == self._who_publishes("state")
-        self._queue.open(request.episode_id, by_stamp=by_stamp)
+        self._queue.open(goal.request.episode_id, by_stamp=self._own_images())
         if goal.cancel_reason:
             self._queue.wake()  # the cancel came before the queue was open
-        problem = ""
         try:
-            if self.config.actor and not request.canary:
-                problem = self._shelf.wait_for(
-                    int(request.min_policy_version),
-                    self.config.version_timeout_s,
-                    self.clock,
-                    goal.wait_cancel,
-                )
+            code, problem = self._missing(goal.request, goal.wait_cancel)
             if problem and not goal.cancel_reason:
-                result.error_code, result.error_msg = result.VERSION_TIMEOUT, problem
+                result.error_code, result.error_msg = code, problem
                 return result
             return self._answer_all(goal, result)
         finally:
             self._queue.close()
 
-    def _who_publishes(self, topic: str) -> set[tuple[str, str]]:
-        name = self.resolve_topic_name(topic)
-        return {(p.node_namespace, p.node_name) for p in self.get_publishers_info_by_topic(name)}
+    def _missing(
+        self, request: RunPolicy.Goal, wait_cancel: Callable[[float], bool]
+    ) -> tuple[int, str]:
+        """Wait for what an episode needs; code and words where it does not come."""
+        config, tasks, refused = self.config, self._policy.spec.tasks, RunPolicy.Result
+        if tasks and request.task not in tasks:
+            problem = f"the policy was not trained on this task; got '{request.task}'"
+            return refused.UNKNOWN_TASK, f"{problem}; allowed: {', '.join(tasks)}"
+        if config.actor and not request.canary:
+            version, limit_s = int(request.min_policy_version), config.version_timeout_s
+            problem = self._shelf.wait_for(version, limit_s, self.clock, wait_cancel)
+            if problem:
+                return refused.VERSION_TIMEOUT, problem
+        return refused.STALLED, self._queue.await_picture(config.picture_s, self._own_images)
+
+    def _own_images(self) -> bool:
+        """Where one node publishes both, an image has the stamp of its state."""
+        return one_publisher(self, "image", "state")
 
     def _answer_all(self, goal: Goal[RunPolicy.Goal], result: RunPolicy.Result) -> RunPolicy.Result:
         request = goal.request

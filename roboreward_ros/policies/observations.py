@@ -16,6 +16,7 @@ from roboreward_ros.clock import Clock
 from roboreward_ros.types import Beat, Frame
 
 PENDING_IMAGES = 32
+GRAPH_S = 0.1
 
 
 class ObservationQueue:
@@ -35,6 +36,8 @@ class ObservationQueue:
         self._beats: deque[tuple[Beat, int]] = deque()
         self._images: deque[Frame] = deque(maxlen=PENDING_IMAGES)
         self._over = False
+        self._fresh = False
+        self._state_ns = 0
 
     @property
     def episode_id(self) -> str:
@@ -45,6 +48,7 @@ class ObservationQueue:
         """Listen to an episode; images before now may belong to it and stay."""
         with self._changed:
             self._episode_id, self._by_stamp, self._over = episode_id, by_stamp, False
+            self._fresh, self._state_ns = False, 0
             self._beats.clear()
 
     def close(self) -> None:
@@ -60,17 +64,44 @@ class ObservationQueue:
             self._changed.notify_all()
 
     def add_beat(self, beat: Beat) -> None:
-        """A state came; those of other episodes are dropped."""
+        """A state came; of those of other episodes only the time counts."""
         with self._changed:
+            self._state_ns = beat.state.stamp_ns
+            self._changed.notify_all()
             if beat.episode_id and beat.episode_id == self._episode_id:
                 self._beats.append((beat, self._clock.steady_ns()))
-                self._changed.notify_all()
 
     def add_image(self, frame: Frame) -> None:
         """An image came; only the newest few are kept."""
         with self._changed:
             self._images.append(frame)
+            self._fresh = True
             self._changed.notify_all()
+
+    def await_picture(self, timeout_s: float, by_stamp: Callable[[], bool]) -> str:
+        """Wait for a picture that came since ``open`` and fits the arm's time.
+
+        A camera that was lost must not cost an episode: it is asked for before the arm moves.
+
+        Args:
+            timeout_s: longest wait, s.
+            by_stamp: whether images are the arm's own; those come with its first state only. Asked
+                again and again, since the graph may not be known at once.
+
+        Returns:
+            what is missing, for people; "" once there is one, or after ``wake``.
+        """
+        end_ns = self._clock.steady_ns() + round(timeout_s * 1e9)
+        while True:
+            own = by_stamp()
+            with self._changed:
+                self._by_stamp = own
+                left_s = (end_ns - self._clock.steady_ns()) * 1e-9
+                if own or self._over or self._in_time():
+                    return ""
+                if left_s <= 0.0:
+                    return self._why_blind(timeout_s)
+                self._wait(self._in_time, min(left_s, GRAPH_S))
 
     def next_beat(self, timeout_s: float) -> tuple[Beat, int] | None:
         """The oldest state not taken yet and when it came (steady ns); None: too late, or woken."""
@@ -98,6 +129,22 @@ class ObservationQueue:
 
     def _wait(self, ready: Callable[[], bool], timeout_s: float) -> None:
         self._changed.wait_for(lambda: ready() or self._over, timeout_s)
+
+    def _in_time(self) -> bool:
+        """The newest picture is of now; without a state of the arm any that came counts."""
+        return self._fresh and (not self._state_ns or self._skew_ns() <= self._max_skew_ns)
+
+    def _skew_ns(self) -> int:
+        return abs(self._images[-1].stamp_ns - self._state_ns)
+
+    def _why_blind(self, timeout_s: float) -> str:
+        if not self._fresh:
+            return f"no picture came for {timeout_s:g} s; see camera_node's diagnostics and cable"
+        return (
+            f"the newest picture's stamp is {self._skew_ns() * 1e-9:.3f} s away from the arm's, "
+            f"allowed: {self._max_skew_ns * 1e-9:g} s; compare the clocks of their computers, "
+            "and the camera's rate"
+        )
 
     def _superseded(self) -> bool:
         """A newer state is here: at real time the answer to the older one would come too late."""

@@ -10,6 +10,18 @@ from rclpy.node import Node
 from rclpy.subscription import Subscription
 
 
+def one_publisher(node: Node, *topics: str) -> bool:
+    """Whether the same nodes publish each of these topics, as far as the graph is known."""
+    found = [
+        {
+            (info.node_namespace, info.node_name)
+            for info in node.get_publishers_info_by_topic(node.resolve_topic_name(topic))
+        }
+        for topic in topics
+    ]
+    return all(names == found[0] for names in found)
+
+
 class SourceWatch:
     """Looks at the graph when asked; one thread asks.
 

@@ -23,6 +23,7 @@ from roboreward_ros.types import EndCause, Frame, RobotState
 TASK = "open the drawer"
 EPISODE = "ep_000003"
 SEED = 11
+WAITS = ("for a version", "for a picture")
 
 
 def state_at(step):
@@ -175,12 +176,59 @@ def test_the_image_of_a_decision_is_the_one_of_its_own_stamp(ros, node, arm):
     np.testing.assert_allclose(seen, 60 / 255, rtol=1e-6)
 
 
+def film(ros, arm, until, stamp_ns=1, state=None):
+    """A camera that goes on until something has come."""
+
+    def shown():
+        if state is not None:
+            arm.state.publish(beat_to_msg(Beat("", 0, state)))
+        arm.image.publish(image_to_msg(picture_at(0), stamp_ns))
+        return until()
+
+    ros.spin_until(shown)
+
+
+def refused(ros, handle):
+    """The words of a goal that came to nothing."""
+    answer = ros.result(handle)
+    assert answer.status == GoalStatus.STATUS_ABORTED
+    assert answer.result.error_code == RunPolicy.Result.STALLED
+    return answer.result.error_msg
+
+
+def test_without_a_fresh_picture_of_the_camera_no_episode_is_begun(ros, node):
+    made = node(picture_s=0.3)
+    arm = PlayedArm(ros, image_node="camera_node")
+    arm.connect()
+    film(ros, arm, lambda: made._queue._images)  # before the goal: the camera is lost by now
+    handle, ready = arm.goal()
+    assert "no picture came for 0.3 s" in refused(ros, handle)
+    assert not ready
+    again, ready = arm.goal()
+    film(ros, arm, lambda: ready)
+    arm.show(0, cause=EndCause.TIME)
+    assert ros.result(again).status == GoalStatus.STATUS_SUCCEEDED
+
+
+def test_a_camera_whose_clock_is_not_the_arm_s_is_named_before_an_episode(ros, node):
+    made = node(picture_s=1.0)
+    arm = PlayedArm(ros, image_node="camera_node")
+    arm.connect()
+    now = state_at(9)
+    handle, ready = arm.goal()
+    film(ros, arm, lambda: not made._server.busy, now.stamp_ns - 3_000_000_000, now)
+    assert "3.000 s away from the arm's, allowed: 0.2 s; compare the clocks" in refused(ros, handle)
+    assert not ready
+    _, ready = arm.goal()
+    film(ros, arm, lambda: ready, now.stamp_ns - 100_000_000, now)
+
+
 def test_an_old_image_of_a_real_camera_is_not_used(ros, node):
     node(max_skew_s=0.2)
     arm = PlayedArm(ros, image_node="camera_node")
     arm.connect()
     _, ready = arm.goal()
-    ros.spin_until(lambda: ready)
+    film(ros, arm, lambda: ready)
     stamp_ns = state_at(0).stamp_ns
     arm.image.publish(image_to_msg(picture_at(0), stamp_ns - 900_000_000))
     arm.show(0, with_image=False)
@@ -219,7 +267,7 @@ def test_a_chunk_that_is_wholly_late_is_dropped(ros, node, policy):
     arm = PlayedArm(ros, image_node="camera_node")
     arm.connect()
     _, ready = arm.goal()
-    ros.spin_until(lambda: ready)
+    film(ros, arm, lambda: ready)
     arm.show(0)
     ros.spin_until(lambda: arm.actions and arm.chunks)
     assert arm.actions[0].step == 4
@@ -303,12 +351,13 @@ def test_images_that_are_too_small_are_refused(ros, node, arm):
     assert not arm.actions
 
 
-@pytest.mark.parametrize("when", ["before the first state", "between steps", "for a version"])
-def test_a_cancel_ends_the_goal_in_every_state(ros, node, arm, when):
+@pytest.mark.parametrize("when", [*WAITS, "before the first state", "between steps"])
+def test_a_cancel_ends_the_goal_in_every_state(ros, node, when):
     made = node()
+    arm = PlayedArm(ros, image_node="camera_node" if when == "for a picture" else None)
     arm.connect()
     handle, ready = arm.goal(min_policy_version=5 if when == "for a version" else 0)
-    if when != "for a version":
+    if when not in WAITS:
         ros.spin_until(lambda: ready)
     if when == "between steps":
         arm.play(2)
@@ -316,7 +365,7 @@ def test_a_cancel_ends_the_goal_in_every_state(ros, node, arm, when):
     assert ros.result(handle).status == GoalStatus.STATUS_CANCELED
     assert not made._server.busy
     again, ready = arm.goal()
-    ros.spin_until(lambda: ready)
+    film(ros, arm, lambda: ready)
     arm.show(0, cause=EndCause.TIME)
     assert ros.result(again).status == GoalStatus.STATUS_SUCCEEDED
 
