@@ -12,9 +12,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "roboreward_ros"
 
-L0 = {"errors", "types", "clock", "files", "protocols", "stack"}
+L0 = {"errors", "types", "clock", "files", "protocols", "remote", "stack"}
 L1 = {"rewards", "policies", "episodes", "robot", "cameras", "session"}
-L2 = {"dsrl", "sim", "reward_training", "evaluation", "console"}
+L2 = {"dsrl", "sim", "reward_training", "evaluation", "console", "rehearsal"}
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(L0 | L1, L0),
     "dsrl": L0 | {"policies", "episodes", "session"},
@@ -22,6 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reward_training": L0 | {"rewards", "episodes"},
     "evaluation": L0 | {"rewards", "episodes"},
     "console": L0 | {"session"},
+    "rehearsal": L0 | {"episodes", "robot", "cameras", "session"},
     "studies": L0 | L1 | L2,
     "ros": L0 | {"robot"},
     "testing": L0 | L1 | L2,
