@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 PY := .venv/bin/python
 
-.PHONY: help setup demo test check format bench docs soak
+.PHONY: help setup demo test check format bench docs soak audit
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -35,3 +35,6 @@ bench: setup ## Benchmarks that run without a GPU; results in bench/results
 
 soak: setup ## Kill parts of a running stack until you stop it; again: goes on; bench/results/kills.md
 	@$(PY) tools/soak.py $(ARGS)
+
+audit: setup ## Versions, licences, bill of materials, known vulnerabilities; build/audit
+	@$(PY) tools/audit.py $(ARGS)

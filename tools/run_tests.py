@@ -25,11 +25,13 @@ TIMED_OUT = -1
 # (checked below).
 TIERS: dict[str, list[str]] = {
     "ros": ["ros"],
-    "core": ["robot", "cameras", "episodes", "rewards", "session", "policies", "evaluation", "cli"],
+    "core": [
+        "robot", "cameras", "episodes", "rewards", "session", "policies", "evaluation", "cli", "remote",
+    ],  # fmt: skip
     "learning": ["dsrl", "sim", "studies", "reward_training"],
     "console": ["console"],
     "launch": ["launch"],
-    "faults": ["faults"],
+    "faults": ["faults", "security"],
 }
 
 
