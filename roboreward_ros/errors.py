@@ -17,6 +17,8 @@ Every message says what is wrong, what was got, what is allowed and what to do n
     +-- LearnerError       data or state that the learner refuses
     +-- SessionError       a request that the session's state does not allow
     +-- StackError         processes, domains, missing parts of a launch
+    +-- LinkError          another host cannot be reached, or does not answer in time
+        +-- RefusedError   another host answered, and said no
 """
 
 from __future__ import annotations
@@ -105,3 +107,11 @@ class SessionError(RoboRewardError):
 
 class StackError(RoboRewardError):
     """The stack cannot be started or kept running: a process, a domain, a missing part."""
+
+
+class LinkError(RoboRewardError):
+    """Another host cannot be reached or does not answer in time; asking again may help."""
+
+
+class RefusedError(LinkError):
+    """Another host does not let us in or refuses what was asked; asking again does not help."""

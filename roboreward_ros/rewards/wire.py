@@ -2,29 +2,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Length-prefixed messages between a reward host and the process that holds a model.
 
-Frame: ``RRW1``, uint32 header length, uint32 body length (little endian), a JSON header, raw bytes.
-Nothing is ever unpickled, lengths are bounded before anything is allocated, and a peer of another
-protocol is refused at its first byte. A remote host can speak the same over TCP.
+The bytes are those of ``remote/packet.py``: a peer of another protocol is refused at its first
+byte. Another host speaks the same, inside an encrypted connection (``remote_source.py``).
 """
 
 from __future__ import annotations
 
 import socket
-import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from roboreward_ros.errors import FormatError
+from roboreward_ros.remote.packet import HEAD_SIZE, Packet, front, lengths, parse
 from roboreward_ros.rewards.live import LiveFrame
 from roboreward_ros.types import GroundTruth, RewardRequest
-from roboreward_ros.types.codec import Fields, JsonObject, from_text, to_text
+from roboreward_ros.types.codec import Fields, JsonObject
 
 WIRE_FORMAT = 2
-MAX_HEADER = 16 << 20
-MAX_BODY = 1 << 30
-_MAGIC = b"RRW1"
-_HEAD = struct.Struct("<4sII")
 
 
 class MessageKind(StrEnum):
@@ -54,8 +49,7 @@ class Message:
 
 def send(sock: socket.socket, message: Message) -> None:
     """Raises OSError when the peer is gone or, with a timeout on ``sock``, does not read."""
-    header = to_text({"kind": message.kind.value, "fields": message.fields}).encode()
-    sock.sendall(_HEAD.pack(_MAGIC, len(header), len(message.body)) + header)
+    sock.sendall(front(Packet(message.kind.value, message.fields, message.body)))
     if message.body:
         sock.sendall(message.body)
 
@@ -71,16 +65,19 @@ def receive(sock: socket.socket, remaining_s: Callable[[], float] | None = None)
         FormatError: another protocol, impossible lengths, or an end inside a message.
         TimeoutError: no time remained.
     """
-    head = _exactly(sock, _HEAD.size, remaining_s, may_end=True)
+    head = _exactly(sock, HEAD_SIZE, remaining_s, may_end=True)
     if head is None:
         return None
-    magic, n_header, n_body = _HEAD.unpack(head)
-    if magic != _MAGIC or n_header > MAX_HEADER or n_body > MAX_BODY:
-        raise FormatError("the peer does not speak the reward protocol", got=f"{head!r}")
+    n_header, n_body = lengths(head)
     header = _exactly(sock, n_header, remaining_s) or b""
     body = (_exactly(sock, n_body, remaining_s) or b"") if n_body else b""
-    fields = Fields(from_text(header, "reward message"), "reward message")
-    return Message(fields.enum("kind", MessageKind), fields.object("fields"), body)
+    return of_packet(parse(header, body))
+
+
+def of_packet(packet: Packet) -> Message:
+    """A message of the protocol; raises FormatError for a kind that it does not have."""
+    kind = Fields({"kind": packet.kind}, "reward message").enum("kind", MessageKind)
+    return Message(kind, packet.fields, packet.body)
 
 
 def _exactly(

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roboreward_ros.errors import FormatError
+from roboreward_ros.remote.packet import MAX_BODY
 from roboreward_ros.rewards.wire import (
-    MAX_BODY,
     Message,
     MessageKind,
     decode_request,
