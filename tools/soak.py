@@ -29,7 +29,7 @@ from roboreward_ros.files import write_atomic
 from roboreward_ros.session.plan import PlanConfig
 from roboreward_ros.sim.tasks import TASKS
 from roboreward_ros.testing.kills import TARGETS, Kill, StackProcess, kills
-from roboreward_ros.testing.witness import Witness, relearnt
+from roboreward_ros.testing.witness import Shadow, Witness
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
@@ -58,13 +58,18 @@ def main() -> int:
         words = [*FIXED, f"reward:={args.reward}", f"max_steps:={args.max_steps}"]
         stack = StackProcess(folder / "run", words, {**os.environ, **domain})
         witness = Witness(stack.run_dir, PlanConfig(TASK))
+        scratch = Path(tempfile.mkdtemp())
+        shadow = Shadow(stack.run_dir, scratch)
         if witness.episodes:
             wrong += witness.look()
         numbers = itertools.takewhile(
             lambda _: time.monotonic() < end, range(len(rows), args.kills)
         )
         try:
-            for row in kills(stack, witness, numbers, seed=args.seed, patience_s=args.patience):
+            for row in kills(
+                stack, witness, numbers,
+                seed=args.seed, patience_s=args.patience, shadow=shadow,
+            ):  # fmt: skip
                 rows.append(row)
                 with book.open("a") as file:
                     file.write(json.dumps(asdict(row)) + "\n")
@@ -72,14 +77,15 @@ def main() -> int:
         except KeyboardInterrupt:
             print("stopping; run again to go on", flush=True)
         try:
-            wrong += finish(stack, witness, args.patience)
+            wrong += finish(stack, witness, shadow, args.patience)
         finally:
             stack.end()
-    write_table(rows, wrong, witness, args)
+            shutil.rmtree(scratch)
+    write_table(rows, wrong, args)
     return 1 if wrong or any(row.wrong for row in rows) else 0
 
 
-def finish(stack: StackProcess, witness: Witness, patience_s: float) -> list[str]:
+def finish(stack: StackProcess, witness: Witness, shadow: Shadow, patience_s: float) -> list[str]:
     """Let the run come to rest and compare what was learned with an undisturbed learner."""
     wrong = []
     if stack.alive and stack.stop(patience_s):
@@ -89,17 +95,19 @@ def finish(stack: StackProcess, witness: Witness, patience_s: float) -> list[str
         wrong.append(f"the last launch ended with code {code}")
     wrong += witness.look()
     wrong += [f"{name} has no reward" for name in witness.unanswered()]
-    scratch = Path(tempfile.mkdtemp())
-    print("learning the run anew, undisturbed, to compare the weights", flush=True)
-    differ = relearnt(stack.run_dir, scratch)
-    shutil.rmtree(scratch)
-    wrong += [f"{name} differs from an undisturbed learner's" for name in differ]
+    wrong += [f"{name} differs from an undisturbed learner's" for name in shadow.compare()]
     return wrong
 
 
 def kill_of(line: str) -> Kill:
     values = json.loads(line)
     return Kill(**{**values, "wrong": tuple(values["wrong"])})
+
+
+def episodes_of(rows: Sequence[Kill]) -> int:
+    """Episodes behind the rows: a run that was begun anew counts from 0 again."""
+    ends = [a.episodes for a, b in itertools.pairwise(rows) if b.episodes < a.episodes]
+    return sum(ends) + (rows[-1].episodes if rows else 0)
 
 
 def line_of(row: Kill) -> str:
@@ -110,9 +118,7 @@ def line_of(row: Kill) -> str:
     )
 
 
-def write_table(
-    rows: Sequence[Kill], wrong: Sequence[str], witness: Witness, args: argparse.Namespace
-) -> None:
+def write_table(rows: Sequence[Kill], wrong: Sequence[str], args: argparse.Namespace) -> None:
     """The table in bench/results, and on the screen."""
     bad = [*wrong, *(text for row in rows for text in row.wrong)]
     lines = [
@@ -134,21 +140,22 @@ def write_table(
 # Killing parts of a running stack
 
 `make soak`: {len(rows)} times `kill -9` at seeded random moments (seed {args.seed}), the whole
-stack on the twin in lock-step, reward `{args.reward}`, {witness.episodes} episodes of
-{args.max_steps} steps. {len(bad)} losses.
+stack on the twin in lock-step, reward `{args.reward}`, {episodes_of(rows)} episodes of
+{args.max_steps} steps, on a machine that was busy with other work. {len(bad)} losses.
 
 {chr(10).join(lines)}
 
 *Back after*: from the kill (of supervisor and all: from the next launch) until the victim took work
-again and another episode was committed, on a machine that was busy with other work. What the
-session did when it was hit: {hit}. Nodes whose supervisor was killed had all left after
-{max(gone, default=0):.1f} s.
+again and another episode was committed. What the session did when it was hit: {hit}. Nodes whose
+supervisor was killed had all left after {max(gone, default=0):.1f} s.
 
 After each kill: every episode that was visible before is there and unchanged, new ones are whole
 (all checksums), each has the seed and the place that the plan gives it, no line of the ledgers is
-gone, no episode was scored twice. At the end of each sitting: every episode has its one reward, and
-weights, targets, moments, generators and replay of the learner equal to the bit those of a learner
-that read the same stores undisturbed.
+gone, no episode was scored twice. After {sum(row.updates >= 0 for row in rows)} of the kills, too:
+the arm's last command before each reset, and of each process that left it alive, was a hold; and
+weights, targets, moments, generators and replay of the newest checkpoint equal to the bit those of
+a learner that read the same stores undisturbed (the others were compared when their sitting ended).
+At the end of each sitting every episode has its one reward.
 """
     if bad:
         about += "\n## What was wrong\n\n" + "".join(f"- {text}\n" for text in bad)
@@ -158,7 +165,7 @@ that read the same stores undisturbed.
         "seed": args.seed,
         "reward": args.reward,
         "max_steps": args.max_steps,
-        "episodes": witness.episodes,
+        "episodes": episodes_of(rows),
         "losses": len(bad),
         "wrong": bad,
         "kills": [asdict(row) for row in rows],

@@ -15,6 +15,7 @@ steady clock ticks.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -22,6 +23,7 @@ import roboreward_ros.msg as msg
 from roboreward_ros.clock import Clock
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.protocols import Robot
+from roboreward_ros.robot.command_log import COMMANDS, LoggedRobot
 from roboreward_ros.ros.arm_beat import ArmLoopConfig
 from roboreward_ros.ros.arm_loop import ArmLoop
 from roboreward_ros.ros.arm_server import ArmServer, StatePublisher
@@ -50,6 +52,7 @@ class SimNodeConfig(HostConfig):
     control_hz: float = option(5.0, "control periods per second of simulated time")
     action_timeout_s: float = option(10.0, "an episode without an action for so long is a fault")
     gl: str = option("auto", "OpenGL backend: auto, egl or osmesa")
+    command_log: bool = option(True, "note what the arm is told in run_dir/logs/commands.log")
 
     def __post_init__(self) -> None:
         HostConfig.__post_init__(self)
@@ -174,7 +177,10 @@ class SimNode(HostNode[SimNodeConfig]):
         # A missing OpenGL library is to be said now, not at the first episode.
         self._twin.reset(TASKS[0].sentence, 0)
         self._twin.render(config.image_size, config.image_size)
-        return ClockedTwin(self._twin, stamps)
+        robot = ClockedTwin(self._twin, stamps)
+        if not config.command_log:
+            return robot
+        return LoggedRobot(robot, Path(config.run_dir, "logs", COMMANDS), self.clock)
 
     def publish(self, beat: Beat) -> None:
         """Picture, truth and state of one step, all with the state's stamp; the state goes last."""

@@ -82,11 +82,12 @@ class EpisodeRunner:
                 self._exchange.advance(episode)
                 if cause is None and episode.step >= episode.max_steps:
                     cause = EndCause.TIME
-                if cause is not None and not report.flags & StepFlag.HOLD:
+                moves = cause is not None and not report.flags & StepFlag.HOLD
+                if moves and self._config.paced:
                     self._rest(robot)
                 self._publish(Beat(episode.episode_id, episode.step, state, report, cause))
                 if cause is not None:
-                    return
+                    break
         except Exception as error:
             # Rendering or transport failed: there is no state that could be published.
             self._rest(robot)
@@ -95,19 +96,18 @@ class EpisodeRunner:
             self._driver_clock.end_ns = None
             self._exchange.finish()
             self._person.end()
+        if not self._config.paced:
+            self._rest(robot)  # a twin's picture and truth are drawn as its state is published
 
     def _rest(self, robot: Robot) -> None:
-        """Hold at once: an arm would go on to the target of its last action, however it ended.
-
-        The twin's time stands still between episodes.
-        """
-        if not self._config.paced:
-            return
+        """Hold at once: an arm would go on to the target of its last action, however it ended."""
         self._driver_clock.end_ns = self._clock.steady_ns()
         try:
             robot.hold()
         except RoboRewardError as error:
             self._log(f"the arm could not hold: {error}")
+        finally:
+            self._driver_clock.end_ns = None
 
     def _publish(self, beat: Beat) -> None:
         self.ticks.tick(self._clock.steady_ns())

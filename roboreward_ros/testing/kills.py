@@ -24,10 +24,11 @@ from typing import IO
 
 from roboreward_ros.clock import SystemClock
 from roboreward_ros.errors import StackError
-from roboreward_ros.testing.witness import Witness
+from roboreward_ros.testing.witness import Shadow, Witness
 
+ARM = "sim_node"
 NODES = (
-    "sim_node",
+    ARM,
     "recorder_node",
     "policy_node",
     "reward_node",
@@ -56,6 +57,7 @@ class Kill:
             another episode is committed.
         episodes: committed when it was looked at.
         wrong: what must not be; empty where all is well.
+        updates: behind the learner's checkpoint that was compared to the bit; -1 where none was.
     """
 
     number: int
@@ -66,6 +68,7 @@ class Kill:
     recovery_s: float
     episodes: int
     wrong: tuple[str, ...] = ()
+    updates: int = -1
 
 
 def schedule(seed: int, number: int, targets: Sequence[str] = TARGETS) -> tuple[str, float]:
@@ -226,6 +229,7 @@ def kills(
     targets: Sequence[str] = TARGETS,
     spread_s: float = 8.0,
     patience_s: float = 120.0,
+    shadow: Shadow | None = None,
 ) -> Iterator[Kill]:
     """Kill and look, once for each of ``numbers``; ends early where nothing comes back.
 
@@ -237,7 +241,9 @@ def kills(
         targets: who may be killed.
         spread_s: the moment falls into so many seconds after the last recovery.
         patience_s: limit of each recovery.
+        shadow: of its learner; compared after each kill where it is given.
     """
+    killed: set[int] = set()
 
     def another_episode() -> float:
         if not stack.alive:
@@ -255,21 +261,27 @@ def kills(
         _CLOCK.sleep(wait_s)
         phase, gone_s, recovery_s, wrong = stack.phase, 0.0, math.nan, []
         pid = stack.pid_of(victim)
+        if victim in (ARM, ALL):
+            killed.add(stack.pid_of(ARM))
         stack.kill(victim)
         try:
             if victim in (SUPERVISOR, ALL):
                 gone_s = wait_until(lambda: not processes_of(stack.run_dir), patience_s)
-                wrong += witness.look()
+                wrong += witness.look(killed)
                 recovery_s = another_episode()
             else:
                 again_s = wait_until(partial(_is_back, stack, victim, pid), patience_s)
                 recovery_s = again_s + another_episode()
         except StackError as error:
             wrong.append(str(error))
-        wrong += witness.look()
+        wrong += witness.look(killed)
+        if shadow is not None:
+            wrong += [f"{name} differs from an undisturbed learner's" for name in shadow.compare()]
+        updates = shadow.updates if shadow is not None else -1
         yield Kill(
-            number, victim, phase, wait_s, gone_s, recovery_s, witness.episodes, tuple(wrong)
-        )
+            number, victim, phase, wait_s, gone_s, recovery_s, witness.episodes, tuple(wrong),
+            updates,
+        )  # fmt: skip
         if math.isnan(recovery_s):
             return
 

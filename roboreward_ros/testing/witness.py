@@ -5,8 +5,11 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from roboreward_ros.dsrl.config import load_profile
 from roboreward_ros.episodes.header import NAME
@@ -14,8 +17,12 @@ from roboreward_ros.episodes.ledger import OPERATOR, SCORES, Ledger, ledger_path
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.episodes.verify import verify_episode
 from roboreward_ros.errors import LearnerError
+from roboreward_ros.robot.command_log import COMMANDS, read_commands, unheld
 from roboreward_ros.session.plan import PlanConfig
 from roboreward_ros.types import RewardFailure
+
+if TYPE_CHECKING:
+    from roboreward_ros.dsrl.follow import RunFollower
 
 SLICE = 20
 """Updates at a time; the weights do not depend on it."""
@@ -27,6 +34,8 @@ class Witness:
     Args:
         run_dir: the run.
         plan: what its session was asked to do.
+
+    What processes told the arm before this was made is not judged: who killed them is not known.
     """
 
     def __init__(self, run_dir: Path, plan: PlanConfig) -> None:
@@ -34,14 +43,20 @@ class Witness:
         self._plan = plan
         self._headers: dict[str, str] = {}
         self._lines: dict[str, bytes] = {}
+        self._unheld: set[str] = set()
+        self._earlier = {it.pid for it in read_commands(run_dir / "logs" / COMMANDS)}
 
     @property
     def episodes(self) -> int:
         """Committed episodes, now."""
         return len(EpisodeStore(self.run_dir).ids()) if self.run_dir.is_dir() else 0
 
-    def look(self) -> list[str]:
-        """What is wrong, a sentence each; episodes and lines seen before must be unchanged."""
+    def look(self, killed: Collection[int] = ()) -> list[str]:
+        """What is wrong, a sentence each; episodes and lines seen before must be unchanged.
+
+        Args:
+            killed: processes that drove the arm and could not hold it.
+        """
         store = EpisodeStore(self.run_dir)
         ids = list(store.ids())
         wrong = [f"{name} was lost" for name in self._headers if name not in ids]
@@ -58,7 +73,15 @@ class Witness:
             found = (meta.episode_id, meta.seed, meta.task)
             if found != (planned.episode_id, planned.seed, planned.task):
                 wrong.append(f"{name} has the place of {planned.episode_id}")
-        return wrong + self._ledgers()
+        return wrong + self._ledgers() + self._arm(killed)
+
+    def _arm(self, killed: Collection[int]) -> list[str]:
+        """Where the arm was left without a hold; each once."""
+        commands = read_commands(self.run_dir / "logs" / COMMANDS)
+        wrong = unheld((it for it in commands if it.pid not in self._earlier), killed)
+        told = [text for text in wrong if text not in self._unheld]
+        self._unheld.update(told)
+        return told
 
     def _ledgers(self) -> list[str]:
         wrong = []
@@ -87,50 +110,78 @@ class Witness:
         return [name for name in EpisodeStore(self.run_dir).ids() if name not in answers]
 
 
-def relearnt(run_dir: Path, scratch: Path, profile: str = "widowx", seed: int = 0) -> list[str]:
-    """Learn a run anew from its stores, undisturbed, and compare with its checkpoint to the bit.
+class Shadow:
+    """A second learner that reads the same stores undisturbed and stops where the checkpoint is.
+
+    It goes on from look to look, so that a look costs the updates since the last one.
 
     Args:
-        run_dir: a run at rest.
-        scratch: empty folder for the other learner.
+        run_dir: the run.
+        scratch: empty folder for the second learner.
         profile: of the learner.
         seed: of the learner.
-
-    Returns:
-        Names of the tensors that differ: weights, targets, moments, generators, replay rows.
-
-    Raises:
-        LearnerError: the stores do not lead to where the checkpoint stands.
     """
-    import torch
-    from safetensors.torch import load_file
 
-    from roboreward_ros.dsrl.checkpoint import load_learner
-    from roboreward_ros.dsrl.compute import Compute, Precision
-    from roboreward_ros.dsrl.follow import CHECKPOINT, RunFollower, spec_of
+    def __init__(
+        self, run_dir: Path, scratch: Path, profile: str = "widowx", seed: int = 0
+    ) -> None:
+        self._run_dir = run_dir
+        self._scratch = scratch
+        self._profile = profile
+        self._seed = seed
+        self._follower: RunFollower | None = None
+        self.updates = 0
+        """Updates behind the checkpoint that was compared last."""
 
-    for name in ("episodes", "ledger"):
-        (scratch / name).symlink_to((run_dir / name).resolve())
-    torch.set_num_threads(1)
-    path = run_dir / "checkpoints" / CHECKPOINT
-    store = EpisodeStore(run_dir)
-    saved = load_learner(path, spec_of(next(iter(store))), exact=False)
-    compute = Compute(precision=Precision.AUTO)  # learner_node's own choice
-    follower = RunFollower(scratch, load_profile(profile), seed, compute=compute)
-    while follower.grad_steps < saved.sac.steps or follower.taken < len(saved.seen):
-        if not follower.advance(min(SLICE, max(saved.sac.steps - follower.grad_steps, 1))):
-            raise LearnerError(
-                "the stores do not lead to where the checkpoint stands",
-                got=f"{follower.taken} episodes, {follower.grad_steps} updates",
-                allowed=f"{len(saved.seen)} episodes, {saved.sac.steps} updates",
-            )
-    follower.save()
-    one, other = load_file(path), load_file(follower.checkpoint)
-    return sorted(
-        name
-        for name in one.keys() | other.keys()
-        if name not in one or name not in other or not _same(one[name], other[name])
-    )
+    def compare(self) -> list[str]:
+        """Names of the tensors that differ from the run's newest checkpoint, to the bit.
+
+        Weights, targets, moments, generators and replay rows; [] where there is no checkpoint.
+
+        Raises:
+            LearnerError: the stores do not lead to where the checkpoint stands.
+        """
+        from safetensors.torch import load_file
+
+        from roboreward_ros.dsrl.checkpoint import load_learner
+        from roboreward_ros.dsrl.follow import CHECKPOINT, spec_of
+
+        path = self._scratch / "compared.safetensors"
+        try:
+            shutil.copyfile(self._run_dir / "checkpoints" / CHECKPOINT, path)
+        except FileNotFoundError:
+            return []
+        spec = spec_of(next(iter(EpisodeStore(self._run_dir))))
+        saved = load_learner(path, spec, exact=False)
+        follower = self._follower = self._follower or self._begin()
+        while follower.grad_steps < saved.sac.steps or follower.taken < len(saved.seen):
+            if not follower.advance(min(SLICE, max(saved.sac.steps - follower.grad_steps, 1))):
+                raise LearnerError(
+                    "the stores do not lead to where the checkpoint stands",
+                    got=f"{follower.taken} episodes, {follower.grad_steps} updates",
+                    allowed=f"{len(saved.seen)} episodes, {saved.sac.steps} updates",
+                )
+        follower.save()
+        self.updates = saved.sac.steps
+        one, other = load_file(path), load_file(follower.checkpoint)
+        return sorted(
+            name
+            for name in one.keys() | other.keys()
+            if name not in one or name not in other or not _same(one[name], other[name])
+        )
+
+    def _begin(self) -> RunFollower:
+        import torch
+
+        from roboreward_ros.dsrl.compute import Compute, Precision
+        from roboreward_ros.dsrl.follow import RunFollower
+
+        for name in ("episodes", "ledger"):
+            (self._scratch / name).symlink_to((self._run_dir / name).resolve())
+        torch.set_num_threads(1)
+        compute = Compute(precision=Precision.AUTO)  # learner_node's own choice
+        profile = load_profile(self._profile)
+        return RunFollower(self._scratch, profile, self._seed, compute=compute)
 
 
 def _same(one: object, other: object) -> bool:
