@@ -132,6 +132,32 @@ class LineReader:
             )
 
 
+def cut_tail(path: Path) -> int:
+    """Cut off what a crash left of an unfinished line; returns its length (0: none).
+
+    For the one writer of ``path`` only; what was cut is kept beside the file.
+    """
+    if not path.exists():
+        return 0
+    data = path.read_bytes()
+    end = data.rfind(b"\n") + 1
+    # A power cut can leave the file's length without all of its last bytes: zeros in them.
+    while end and b"\0" in data[data.rfind(b"\n", 0, end - 1) + 1 : end]:
+        end = data.rfind(b"\n", 0, end - 1) + 1
+    torn = data[end:]
+    if torn:
+        aside = path.with_name(f"{path.name}.torn-{end}")
+        aside.write_bytes(torn)
+        os.truncate(path, end)
+        _LOG.warning(
+            "%s ended in an unfinished line of %d bytes (a crash); cut, kept as %s",
+            path,
+            len(torn),
+            aside.name,
+        )
+    return len(torn)
+
+
 class LineWriter:
     """The one writer of a file of lines; cuts a torn tail when it opens.
 
@@ -146,7 +172,7 @@ class LineWriter:
         self._lock = WriterLock(path.with_name(f".{path.name}.lock"), str(path))
         self._fd = -1
         try:
-            self.cut_bytes = self._cut_tail()
+            self.cut_bytes = cut_tail(path)
             self.reader = LineReader(path, kind, file_format)
             self.initial = self.reader.poll()
             self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -156,27 +182,6 @@ class LineWriter:
         except BaseException:
             self.close()
             raise
-
-    def _cut_tail(self) -> int:
-        if not self.path.exists():
-            return 0
-        data = self.path.read_bytes()
-        end = data.rfind(b"\n") + 1
-        # A power cut can leave the file's length without all of its last bytes: zeros in them.
-        while end and b"\0" in data[data.rfind(b"\n", 0, end - 1) + 1 : end]:
-            end = data.rfind(b"\n", 0, end - 1) + 1
-        torn = data[end:]
-        if torn:
-            aside = self.path.with_name(f"{self.path.name}.torn-{end}")
-            aside.write_bytes(torn)
-            os.truncate(self.path, end)
-            _LOG.warning(
-                "%s ended in an unfinished line of %d bytes (a crash); cut, kept as %s",
-                self.path,
-                len(torn),
-                aside.name,
-            )
-        return len(torn)
 
     def append(self, record: JsonObject) -> None:
         """Write and sync one line; on failure the file ends where it ended before.
