@@ -5,7 +5,8 @@
 Stop it when you like; run again, it goes on with the same run and the counts add up. The table goes
 to bench/results/kills.md and kills.json.
 
-Usage: python tools/soak.py [--kills N] [--minutes M] [--run-dir DIR] [--seed S]
+Usage: python tools/soak.py [--kills N] [--minutes M] [--run-dir DIR] [--seed S], or
+python tools/soak.py --hours H: hours of simulated operation without kills, see soak_hours.py
 """
 
 from __future__ import annotations
@@ -38,6 +39,10 @@ FIXED = ("sim:=true", "speed:=max", "console:=false", f"task:={TASK}")
 
 
 def main() -> int:
+    if any(word.startswith("--hours") for word in sys.argv[1:]):
+        import soak_hours
+
+        return soak_hours.run_hours(soak_hours.parse(sys.argv[1:]))
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200, help="kills over all sittings (200)")
     parser.add_argument("--minutes", type=float, default=1e6, help="end of this sitting")

@@ -1,0 +1,145 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a running stack takes from its machine: memory, handles, threads, shared memory, disk."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+_NODE = re.compile(r"roboreward_ros\.nodes\.(\w+)")
+_SHM = Path("/dev/shm")
+_MB = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessVitals:
+    """One process at one moment.
+
+    Attributes:
+        name: of the node; its children have "worker" behind it.
+        pid: process id.
+        memory_mb: memory that is its own (resident, not shared with a file), MB.
+        handles: open file descriptors.
+        threads: of the kernel.
+    """
+
+    name: str
+    pid: int
+    memory_mb: float
+    handles: int
+    threads: int
+
+
+def stack_vitals(supervisor: int) -> list[ProcessVitals]:
+    """Of a supervisor and everything below it; [] where it is gone."""
+    found = []
+    try:
+        top = psutil.Process(supervisor)
+        below = [(top, "supervisor"), *_below(top, "supervisor")]
+    except psutil.NoSuchProcess:
+        return []
+    for process, name in below:
+        try:
+            with process.oneshot():
+                memory = process.memory_info()
+                found.append(
+                    ProcessVitals(
+                        name,
+                        process.pid,
+                        (memory.rss - memory.shared) / _MB,
+                        process.num_fds(),
+                        process.num_threads(),
+                    )
+                )
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def _below(process: psutil.Process, name: str) -> Iterator[tuple[psutil.Process, str]]:
+    for child in process.children():
+        try:
+            words = " ".join(child.cmdline())
+        except psutil.NoSuchProcess:
+            continue
+        if match := _NODE.search(words):
+            own = match.group(1)
+        else:
+            own = f"{name.removesuffix(' worker').removesuffix(' tracker')} worker"
+            if "resource_tracker" in words:
+                own = own.replace("worker", "tracker")
+        yield child, own
+        yield from _below(child, own)
+
+
+def shared_memory_mb(pids: list[int]) -> float:
+    """Size of the files in /dev/shm that any of the processes maps, MB."""
+    names = set()
+    for pid in pids:
+        try:
+            text = Path(f"/proc/{pid}/maps").read_text()
+        except OSError:
+            continue
+        names |= {line.split(maxsplit=5)[5] for line in text.splitlines() if str(_SHM) in line}
+    sizes = 0
+    for name in names:
+        try:
+            sizes += Path(name).stat().st_size
+        except OSError:  # unlinked; counted as its process's memory
+            continue
+    return sizes / _MB
+
+
+class DiskUse:
+    """Bytes below a run's folders; committed episodes are measured once.
+
+    Args:
+        run_dir: the run.
+    """
+
+    def __init__(self, run_dir: Path) -> None:
+        self._run_dir = run_dir
+        self._episodes: dict[str, int] = {}
+
+    def megabytes(self) -> dict[str, float]:
+        """MB by folder of the run; files beside the folders count as "files"."""
+        found = {"files": 0.0}
+        for entry in os.scandir(self._run_dir) if self._run_dir.is_dir() else ():
+            if entry.name == "episodes":
+                found["episodes"] = self._of_episodes(Path(entry.path)) / _MB
+            elif entry.is_dir():
+                found[entry.name] = tree_bytes(Path(entry.path)) / _MB
+            else:
+                found["files"] += entry.stat().st_size / _MB
+        return found
+
+    def _of_episodes(self, root: Path) -> int:
+        total = 0
+        here = set()
+        for entry in os.scandir(root):
+            if entry.is_dir() and entry.name[0] != ".":
+                here.add(entry.name)
+                if entry.name not in self._episodes:
+                    self._episodes[entry.name] = tree_bytes(Path(entry.path))
+            elif not entry.is_dir():
+                total += entry.stat().st_size
+        self._episodes = {name: self._episodes[name] for name in here}
+        return total + sum(self._episodes.values())
+
+
+def tree_bytes(root: Path) -> int:
+    """Bytes of the files below a folder; what vanishes meanwhile counts nothing."""
+    total = 0
+    for folder, _, names in os.walk(root):
+        for name in names:
+            try:
+                total += Path(folder, name).lstat().st_blocks * 512
+            except FileNotFoundError:
+                continue
+    return total
