@@ -8,7 +8,7 @@ Deterministic under a seed on one thread. What is returned are the averaged (EMA
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,6 +90,13 @@ class AveragedWeights:
         self._step += 1
         decay = min(self._decay, self._step / (10 + self._step))
         torch._foreach_lerp_(list(self.weights.values()), list(self._source.values()), 1 - decay)
+
+    @torch.no_grad()
+    def restore(self, weights: Mapping[str, Tensor], step: int) -> None:
+        """Go on from averages that were saved after ``step`` updates."""
+        self._step = step
+        for name, value in self.weights.items():
+            value.copy_(weights[name])
 
 
 def train(

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from roboreward_ros.errors import CheckpointError, ConfigError
 from roboreward_ros.policies.checkpoint import Checkpoint, load_checkpoint
+from roboreward_ros.policies.inversion import Rows
 from roboreward_ros.policies.network import PolicyNetwork
 from roboreward_ros.policies.normalise import Statistics
 from roboreward_ros.policies.sampler import DdimSampler, Predictor
@@ -29,7 +29,6 @@ from roboreward_ros.types import (
     require_shape,
 )
 
-Rows = npt.NDArray[np.int64] | None
 DEMO_POLICY = "demo"
 _SHIPPED = ("policies", "widowx_twin")
 

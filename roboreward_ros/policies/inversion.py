@@ -13,22 +13,43 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from roboreward_ros.policies.diffusion import DiffusionPolicy
+from roboreward_ros.policies.normalise import Statistics
+from roboreward_ros.policies.sampler import DdimSampler, Predictor
+from roboreward_ros.protocols import Policy
 from roboreward_ros.types import ACTION_DIM, Float32Array, require_shape
 
 Step = Callable[[Tensor, npt.NDArray[np.int64]], Tensor]
 """(x ``[B, D]``, its rows) -> the next x of these rows."""
 
+Rows = npt.NDArray[np.int64] | None
+
 _TOLERANCE = 2e-6  # of a solved step, normalised units; float32 gives little more
 _SWEEPS = 40
 _NEWTON = 30
 _NEAR = 0.5  # a step moves a draw of the prior by less, root mean square
+
+
+@runtime_checkable
+class Invertible(Policy, Protocol):
+    """A policy whose sampler can be taken apart: the package's own."""
+
+    def predictor(self, features: Tensor) -> Callable[[Rows], Predictor]:
+        """The denoiser at features ``[B, F]``, for some of their rows or (None) for all."""
+
+    @property
+    def sampler(self) -> DdimSampler:
+        """Noise to chunk, normalised units."""
+
+    @property
+    def actions(self) -> Statistics:
+        """Mean and spread that normalise actions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +77,7 @@ class Inversion:
         return np.asarray(finite & (self.residual <= residual) & (self.norm <= norm))
 
 
-def invert(policy: DiffusionPolicy, features: Float32Array, chunks: Float32Array) -> Inversion:
+def invert(policy: Invertible, features: Float32Array, chunks: Float32Array) -> Inversion:
     """Noise for each chunk.
 
     Args:

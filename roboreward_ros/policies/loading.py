@@ -10,8 +10,10 @@ from pathlib import Path
 
 import torch
 
+from roboreward_ros.errors import CheckpointError
 from roboreward_ros.policies.checkpoint import DESCRIPTION_FILE
 from roboreward_ros.policies.diffusion import DEMO_POLICY, load_policy
+from roboreward_ros.policies.inversion import Invertible
 from roboreward_ros.protocols import Policy
 from roboreward_ros.types import PolicySpec
 
@@ -67,16 +69,29 @@ def _describe_pi_zero(folder: Path) -> PolicySpec:
     return describe(folder)
 
 
+def _load_transformer(folder: Path, device: str) -> Policy:
+    from roboreward_ros.policies.transformer.policy import TransformerPolicy
+
+    return TransformerPolicy(folder, device)
+
+
+def _describe_transformer(folder: Path) -> PolicySpec:
+    from roboreward_ros.policies.transformer.files import describe
+
+    return describe(folder)
+
+
 LAYOUTS = (
+    Layout("transformer_policy.json", _load_transformer, _describe_transformer),
     Layout("pi_zero.yaml", _load_pi_zero, _describe_pi_zero),
     Layout("gc_ddpm_bc.json", _load_gc_ddpm, _describe_gc_ddpm),
     Layout("config.json", _load_lerobot, _describe_lerobot),
 )
-"""Foreign layouts; the package's own ``policy.json`` comes before all."""
+"""Layouts beside the small policy's own, ``policy.json``, which comes before all."""
 
 
 def find_layout(folder: Path) -> Layout | None:
-    """The foreign layout of a folder; None for the package's own, or for no policy at all."""
+    """The layout of a folder; None for the small policy's own, or for no policy at all."""
     if (folder / DESCRIPTION_FILE).is_file():
         return None
     return next((layout for layout in LAYOUTS if (folder / layout.mark).is_file()), None)
@@ -97,3 +112,20 @@ def load_any_policy(source: str | Path, device: str = "cpu") -> Policy:
         return load_policy(source, device)
     torch.set_num_threads(1)
     return layout.load(folder, device)
+
+
+def load_invertible(source: str | Path, device: str = "cpu") -> Invertible:
+    """A policy that demonstrations and corrections can be taken through backwards; or ``demo``.
+
+    Raises:
+        CheckpointError: a policy of another framework; otherwise as of ``load_any_policy``.
+    """
+    policy = load_any_policy(source, device)
+    if not isinstance(policy, Invertible):
+        raise CheckpointError(
+            "the sampler of this policy cannot be inverted",
+            got=str(source),
+            allowed="a policy that this package trained",
+            next_step="Learn without demonstrations and corrections.",
+        )
+    return policy

@@ -6,15 +6,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import yaml
 
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.policies.config import NetworkConfig, SamplerConfig, TrainConfig
 
-Section = TypeVar("Section", NetworkConfig, SamplerConfig, TrainConfig)
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Section = TypeVar("Section")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,27 @@ def load_recipe(path: Path) -> Recipe:
     Raises:
         ConfigError: missing file, unknown or wrong entries.
     """
+    raw = read_entries(path, {field.name for field in fields(Recipe)})
+    counts = raw["demonstrations"]
+    if not isinstance(counts, dict) or not all(type(value) is int for value in counts.values()):
+        raise ConfigError("Recipe.demonstrations", got=counts, allowed="sentence: episodes")
+    if type(raw["seed"]) is not int:
+        raise ConfigError("Recipe.seed", got=raw["seed"], allowed="an integer")
+    return Recipe(
+        demonstrations=tuple((str(task), count) for task, count in counts.items()),
+        seed=raw["seed"],
+        network=read_section(NetworkConfig, raw["network"], path),
+        sampler=read_section(SamplerConfig, raw["sampler"], path),
+        train=read_section(TrainConfig, raw["train"], path),
+    )
+
+
+def read_entries(path: Path, names: set[str]) -> dict[str, object]:
+    """The top of a recipe's file, which must hold exactly these entries.
+
+    Raises:
+        ConfigError: missing file, unknown or missing entries.
+    """
     try:
         raw = yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -67,40 +92,44 @@ def load_recipe(path: Path) -> Recipe:
             got=f"{path}: {why}",
             next_step="Give the name of one in config/policies, or the path of a .yaml file.",
         ) from error
-    names = {field.name for field in fields(Recipe)}
     if not isinstance(raw, dict) or set(raw) != names:
         got = sorted(map(str, raw)) if isinstance(raw, dict) else type(raw).__name__
         raise ConfigError(f"recipe {path} has the wrong entries", got=got, allowed=sorted(names))
-    counts = raw["demonstrations"]
-    if not isinstance(counts, dict) or not all(type(value) is int for value in counts.values()):
-        raise ConfigError("Recipe.demonstrations", got=counts, allowed="sentence: episodes")
-    if type(raw["seed"]) is not int:
-        raise ConfigError("Recipe.seed", got=raw["seed"], allowed="an integer")
-    return Recipe(
-        demonstrations=tuple((str(task), count) for task, count in counts.items()),
-        seed=raw["seed"],
-        network=_section(NetworkConfig, raw["network"], path),
-        sampler=_section(SamplerConfig, raw["sampler"], path),
-        train=_section(TrainConfig, raw["train"], path),
-    )
+    return raw
 
 
-def _section(kind: type[Section], raw: object, path: Path) -> Section:
-    allowed = {field.name for field in fields(kind)}
+def read_section(kind: type[Section], raw: object, path: Path) -> Section:
+    """A configuration whose fields all have defaults, from plain values.
+
+    Args:
+        kind: its class.
+        raw: some of its fields, or all.
+        path: of the file, for errors.
+
+    Raises:
+        ConfigError: unknown entries, values of the wrong kind or out of range.
+    """
+    build = cast("Callable[..., Section]", kind)
+    default = build()
+    allowed = {field.name for field in fields(cast("DataclassInstance", default))}
     if not isinstance(raw, Mapping) or not set(raw) <= allowed:
         raise ConfigError(
             f"{kind.__name__} of recipe {path} has the wrong entries",
             got=raw,
             allowed=sorted(allowed),
         )
-    values = {name: tuple(v) if isinstance(v, list) else v for name, v in raw.items()}
-    default = kind()
-    for name, value in values.items():
+    values: dict[str, object] = {}
+    for name, value in raw.items():
         wanted = type(getattr(default, name))
-        fits = type(value) is wanted or (wanted is float and type(value) is int)
-        if not fits:
+        given = tuple(value) if isinstance(value, list) else value
+        if issubclass(wanted, StrEnum) and type(given) is str:
+            if given not in [item.value for item in wanted]:
+                allowed_words = [item.value for item in wanted]
+                raise ConfigError(f"{kind.__name__}.{name}", got=given, allowed=allowed_words)
+            given = wanted(given)
+        if not (type(given) is wanted or (wanted is float and type(given) is int)):
             raise ConfigError(
                 f"{kind.__name__}.{name} has the wrong type", got=value, allowed=wanted.__name__
             )
-    build = cast("Callable[..., Section]", kind)
+        values[name] = given
     return build(**values)
