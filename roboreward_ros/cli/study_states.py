@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from roboreward_ros.cli.progress import make_display
 
 if TYPE_CHECKING:
+    from roboreward_ros.studies.lowdim.bench import Bench
     from roboreward_ros.studies.lowdim.runs import RunPlan
 
 RUNS = Path("runs/states")
@@ -44,7 +45,18 @@ def add_parsers(studies: argparse._SubParsersAction[argparse.ArgumentParser]) ->
          "the first quarter of training against the base policy"),
     ):  # fmt: skip
         parser = studies.add_parser(name, help=text)
-        parser.add_argument("--tasks", nargs="+", default=list(sizes.tasks), help="of the twin")
+        suite = run in (run_accuracy, run_types)
+        where = ", or robomimic_lift, _can, _square with --robomimic" if suite else ""
+        parser.add_argument(
+            "--tasks", nargs="+", default=list(sizes.tasks), help=f"of the twin{where}"
+        )
+        if suite:
+            parser.add_argument(
+                "--robomimic",
+                type=Path,
+                metavar="DIR",
+                help="robomimic's low-dimensional data (needs robosuite)",
+            )
         parser.add_argument(
             "--seeds", type=int, nargs="+", default=list(range(sizes.seeds)), help="of the runs"
         )
@@ -75,15 +87,18 @@ def run_accuracy(args: argparse.Namespace) -> int:
     from roboreward_ros.studies.lowdim.study import plain, run_task
 
     plan = _plan(args)
-    for task in _tasks(args):
+    for bench in _benches(args):
         with closing(make_display()) as display:
             result = run_task(
-                task, args.seeds, plan, reward_accuracy.judges_of, args.runs, "accuracy",
+                bench, args.seeds, plan, reward_accuracy.judges_of, args.runs, "accuracy",
                 display.say,
             )  # fmt: skip
         page = reward_accuracy.markdown(result, plan)
         picture = reward_accuracy.picture(result)
-        _write(args, f"study_accuracy_{task}", "accuracy", [task], [plain(result)], page, picture)
+        _write(
+            args, f"study_accuracy_{bench.key}", "accuracy", [bench.key], [plain(result)], page,
+            picture,
+        )  # fmt: skip
     return 0
 
 
@@ -94,30 +109,31 @@ def run_types(args: argparse.Namespace) -> int:
     from roboreward_ros.studies.lowdim.study import plain, run_task
 
     plan = _plan(args)
-    for task in _tasks(args):
+    for bench in _benches(args):
         with closing(make_display()) as display:
             result = run_task(
-                task, args.seeds, plan, reward_type.judges_of, args.runs, "types", display.say
+                bench, args.seeds, plan, reward_type.judges_of, args.runs, "types", display.say
             )
         page, picture = reward_type.markdown(result, plan), arms_picture([result])
-        stem = f"study_reward_types_{task}"
-        _write(args, stem, "reward-types", [task], [plain(result)], page, picture)
+        stem = f"study_reward_types_{bench.key}"
+        _write(args, stem, "reward-types", [bench.key], [plain(result)], page, picture)
     return 0
 
 
 def run_sources(args: argparse.Namespace) -> int:
     """Sources of reward."""
+    from roboreward_ros.sim.tasks import find_task
     from roboreward_ros.studies import reward_sources
+    from roboreward_ros.studies.lowdim.bench import TwinBench
     from roboreward_ros.studies.lowdim.figures import arms_picture
     from roboreward_ros.studies.lowdim.study import plain, run_task
 
-    plan, tasks = _plan(args), _tasks(args)
+    plan, tasks = _plan(args), _tasks(args.tasks)
+    judges_of, benches = reward_sources.judges_of, [TwinBench(find_task(task)) for task in tasks]
     with closing(make_display()) as display:
         results = [
-            run_task(
-                task, args.seeds, plan, reward_sources.judges_of, args.runs, "sources", display.say
-            )
-            for task in tasks
+            run_task(bench, args.seeds, plan, judges_of, args.runs, "sources", display.say)
+            for bench in benches
         ]
     page, picture = reward_sources.markdown(results, plan), arms_picture(results)
     content = [plain(result) for result in results]
@@ -136,7 +152,7 @@ def run_no_dip(args: argparse.Namespace) -> int:
     if args.episodes < QUARTER:
         raise ConfigError("a run without a first quarter", got=args.episodes, allowed=">= 4")
     config = load_profile(args.profile) if args.profile else study_learner()
-    plan, tasks = RunPlan(config, args.episodes // QUARTER, 0), _tasks(args)
+    plan, tasks = RunPlan(config, args.episodes // QUARTER, 0), _tasks(args.tasks)
     with closing(make_display()) as display:
         results = [
             no_dip.run_task(task, args.seeds, plan, args.episodes, args.runs, display.say)
@@ -156,15 +172,37 @@ def _plan(args: argparse.Namespace) -> RunPlan:
     return RunPlan(study_learner(), args.episodes, args.held_out)
 
 
-def _tasks(args: argparse.Namespace) -> list[str]:
-    """Keys of the tasks, checked before anything is run."""
+def _tasks(names: Sequence[str]) -> list[str]:
+    """Keys of the twin's tasks, checked before anything is run."""
     from roboreward_ros.sim.tasks import find_task
     from roboreward_ros.studies.lowdim.view import view_dim
 
-    found = [find_task(task) for task in args.tasks]
+    found = [find_task(name) for name in names]
     for task in found:
         view_dim(task)
     return [task.key for task in found]
+
+
+def _benches(args: argparse.Namespace) -> list[Bench]:
+    """The tasks, here or in robosuite, checked before anything is run."""
+    from roboreward_ros.errors import ConfigError
+    from roboreward_ros.sim.tasks import find_task
+    from roboreward_ros.studies.lowdim.bench import TwinBench
+    from roboreward_ros.studies.robomimic.bench import SuiteBench
+    from roboreward_ros.studies.robomimic.tasks import PREFIX, find_suite_task
+
+    benches: list[Bench] = []
+    for name in args.tasks:
+        if not name.startswith(PREFIX):
+            (key,) = _tasks([name])
+            benches.append(TwinBench(find_task(key)))
+        elif args.robomimic is None:
+            raise ConfigError(
+                "robomimic's data is needed", got=name, next_step="Add --robomimic DIR."
+            )
+        else:
+            benches.append(SuiteBench(find_suite_task(name), args.robomimic))
+    return benches
 
 
 def _write(
@@ -182,6 +220,8 @@ def _write(
         f"roboreward study {study} --tasks {' '.join(tasks)} "
         f"--seeds {' '.join(map(str, args.seeds))} --episodes {args.episodes}"
     )
+    if getattr(args, "robomimic", None):
+        command += " --robomimic DIR"
     if getattr(args, "profile", ""):
         command += f" --profile {args.profile}"
     if "held_out" in args:

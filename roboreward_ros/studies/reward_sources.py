@@ -2,13 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Is a bad reward worse than none? Sources of reward side by side, and no learning at all.
 
-No vision-language model takes part: the judges look at states. ``untuned-like`` is a judge that was
-hardly trained and errs about as much as untuned models do in RoboReward's table (arXiv 2601.00675,
-1.4 to 1.6 levels); ``tuned`` is one that was trained to the end, as RoboReward is.
+The policy sees states, the vision-language models see pictures (``lowdim.watching``). The tuned
+model is the shipped one. Nobody ships a small untuned model that knows the world, so what stands in
+for one is the shipped model before its training, with random weights: once with the limits of an
+untuned source, above which it abstains, and once made to answer. A judge of states that was hardly
+trained stands in for the size of error that RoboReward reports of untuned models (arXiv 2601.00675,
+1.4 to 1.6 levels).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -30,24 +34,26 @@ from roboreward_ros.studies.lowdim.study import (
     mean_interval,
     points,
 )
+from roboreward_ros.studies.lowdim.watching import SHIPPED, shipped_judge, untrained_judge
 
 LABELS = 240
-UNTUNED_STEPS, TUNED_STEPS = 3, 300
+UNTUNED_STEPS = 3
 TRUTH = "ground truth"
 _HEADS = (
-    "source", "MAE, levels", "false positives, % of failures", "success, %", "against no learning",
-    "against the truth",
+    "source", "labelled, %", "MAE, levels", "false positives, % of failures", "success, %",
+    "against no learning", "against the truth",
 )  # fmt: skip
 
 
 def judges_of(setup: Setup, seed: int) -> Mapping[str, Judge]:
     """A judge for every source that learns."""
     labels = draw_labels(setup.demos, LABELS, seed)
-    steps = (UNTUNED_STEPS, TUNED_STEPS)
-    untuned, tuned = train_judges(labels, RewardType.LEVELS, steps, seed)
+    (hardly,) = train_judges(labels, RewardType.LEVELS, (UNTUNED_STEPS,), seed)
     return {
-        "untuned-like judge": untuned,
-        "tuned judge": tuned,
+        "untrained VLM, may abstain": untrained_judge(setup.task, seed, made_to_answer=False),
+        "untrained VLM, made to answer": untrained_judge(setup.task, seed, made_to_answer=True),
+        "hardly trained judge of states": hardly,
+        f"tuned VLM ({SHIPPED})": shipped_judge(setup.task),
         "shuffled truth": ShuffledJudge(),
         "human, success or failure": TruthJudge(RewardType.BINARY),
         TRUTH: TruthJudge(),
@@ -66,18 +72,32 @@ def markdown(results: Sequence[TaskResult], plan: RunPlan) -> str:
             "",
             f"| {' | '.join(_HEADS)} |",
             "|---" * len(_HEADS) + "|",
-            f"| no learning | | | {100 * result.base_rate:.0f} | | |",
+            f"| no learning | | | | {100 * result.base_rate:.0f} | | |",
         ]
         for arm in result.arms:
             runs = result.of(arm)
             gain = mean_interval([run.rate - result.base_rate for run in runs])
             versus = "" if arm == TRUTH else points(difference(runs, truth), signed=True)
             lines.append(
-                f"| {arm} | {np.mean([run.mae for run in runs]):.2f} | "
-                f"{100 * np.nanmean([run.false_positives for run in runs]):.0f} | "
+                f"| {arm} | {100 * np.mean([run.labelled for run in runs]):.0f} | "
+                f"{_mean([run.mae for run in runs], '.2f')} | "
+                f"{_mean([100 * run.false_positives for run in runs], '.0f')} | "
                 f"{points(mean_interval([run.rate for run in runs]))} | "
                 f"{points(gain, signed=True)} | {versus} |"
             )
         lines.append("")
-    lines += ["Brackets: 95 % over paired seeds (Student).", ""]
+    lines += [
+        "The policy sees states; the vision-language models (VLM) see rendered pictures, through",
+        "their own prompt and limits. Untrained: the architecture of the tuned model with random",
+        "weights, others for every seed: a stand-in for an untuned model, of which none this",
+        "small exists. An episode that a source abstains from stays unlabelled. Brackets: 95 %",
+        "over paired seeds (Student).",
+        "",
+    ]
     return "\n".join(lines)
+
+
+def _mean(values: Sequence[float], form: str) -> str:
+    """Of what is finite; a dash where nothing is."""
+    found = [value for value in values if math.isfinite(value)]
+    return format(np.mean(found), form) if found else "-"

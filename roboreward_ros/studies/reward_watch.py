@@ -85,6 +85,13 @@ class Snapshot:
     scores: tuple[int, ...]
 
 
+def photograph(twin: Twin) -> bytes:
+    """The JPEG of the present state that a run would store."""
+    image = cv2.cvtColor(twin.render(CAMERA_SIZE, CAMERA_SIZE), cv2.COLOR_RGB2BGR)
+    _, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return jpeg.tobytes()
+
+
 class WatchedTwin(Twin):
     """Looks at the steps of an episode that are wanted."""
 
@@ -112,10 +119,8 @@ class WatchedTwin(Twin):
     def _look(self) -> None:
         if self._step not in self.wanted:
             return
-        image = cv2.cvtColor(self.render(CAMERA_SIZE, CAMERA_SIZE), cv2.COLOR_RGB2BGR)
-        _, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         scores = tuple(judge.assess().score for judge in self._judges)
-        self.seen[self._step] = Snapshot(jpeg.tobytes(), self.privileged(), scores)
+        self.seen[self._step] = Snapshot(photograph(self), self.privileged(), scores)
 
     def privileged(self) -> Float32Array:
         """See ``Shard.states``."""

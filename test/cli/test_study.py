@@ -95,6 +95,14 @@ def test_an_unknown_task_costs_nothing(no_policy: None, study: str, task: str, c
     assert "allowed" in capsys.readouterr().err
 
 
+def test_robomimic_needs_its_data(no_policy: None, tmp_path: Path, capsys):
+    study = ["study", "accuracy", "--tasks", "robomimic_can"]
+    assert command.main(study) != 0
+    assert "--robomimic DIR" in capsys.readouterr().err
+    assert command.main([*study, "--robomimic", str(tmp_path)]) != 0
+    assert "can/ph/low_dim" in capsys.readouterr().err
+
+
 def test_a_first_quarter_needs_four_episodes(no_policy: None, capsys):
     assert command.main(["study", "no-dip", "--episodes", "3"]) != 0
     assert "first quarter" in capsys.readouterr().err
@@ -120,14 +128,14 @@ def test_each_study_leaves_its_tables(
 ):
     asked = []
 
-    def run(task, seeds, plan, judges_of, folder, name, say):
-        asked.append((task, tuple(seeds), plan.episodes, plan.held_out, folder))
+    def run(bench, seeds, plan, judges_of, folder, name, say):
+        asked.append((bench.key, tuple(seeds), plan.episodes, plan.held_out, folder))
         runs = [
             record(arm, seed, 0.9 - 0.1 * k - 0.2 * seed)
             for k, arm in enumerate(arms)
             for seed in seeds
         ]
-        return TaskResult(task, {"w ~ N(0, I)": (True, False)}, tuple(runs))
+        return TaskResult(bench.key, {"w ~ N(0, I)": (True, False)}, tuple(runs))
 
     monkeypatch.setattr(study_module, "run_task", run)
     words = f"--tasks drawer --seeds 0 2 --episodes 60 --held-out 10 --runs {tmp_path}"

@@ -22,6 +22,7 @@ from roboreward_ros.studies import (
 from roboreward_ros.studies.baselines import candidate_latents
 from roboreward_ros.studies.lowdim import lanes as lanes_module
 from roboreward_ros.studies.lowdim import runs as runs_module
+from roboreward_ros.studies.lowdim.bench import TwinBench
 from roboreward_ros.studies.lowdim.figures import arms_picture
 from roboreward_ros.studies.lowdim.judges import RewardType, TruthJudge
 from roboreward_ros.studies.lowdim.lanes import Lanes
@@ -197,7 +198,7 @@ def test_type_and_source_pages_compare_with_the_truth(tmp_path: Path):
                for s in range(2)]  # fmt: skip
     result = TaskResult("mushroom", base, tuple(sources))
     page = reward_sources.markdown([result], PLAN)
-    assert "| no learning | | | 25 | | |" in page
+    assert "| no learning | | | | 25 | | |" in page
     assert "+5 [" in page
     assert "-50 [" in page
     picture = arms_picture([result])
@@ -209,14 +210,14 @@ def test_type_and_source_pages_compare_with_the_truth(tmp_path: Path):
 
 def test_a_study_goes_through_all_seeds(place: Path):
     result = run_task(
-        "drawer", (0, 1), replace(PLAN, episodes=3, points=()),
-        lambda _setup, _seed: {"truth": TruthJudge()}, place, "tiny", quiet, SETUP,
+        TwinBench(DRAWER, SETUP), (0, 1), replace(PLAN, episodes=3, points=()),
+        lambda _setup, _seed: {"truth": TruthJudge()}, place, "tiny", quiet,
     )  # fmt: skip
     assert result.arms == ("truth",)
     assert [run.seed for run in result.of("truth")] == [0, 1]
     assert (place / "drawer" / "tiny_seed1.json").is_file()
     with pytest.raises(ConfigError, match="without seeds"):
-        run_task("drawer", (), PLAN, lambda *_: {}, place, "none", quiet, SETUP)
+        run_task(TwinBench(DRAWER), (), PLAN, lambda *_: {}, place, "none", quiet)
 
 
 def test_the_first_quarter_meets_the_base_on_its_layouts(place: Path):

@@ -52,8 +52,8 @@ class RewardType(StrEnum):
 class Judge(Protocol):
     """Labels the episodes of one run in their order."""
 
-    def score(self, result: LaneResult, run_seed: int) -> Score:
-        """The reward of a finished episode."""
+    def score(self, result: LaneResult, run_seed: int) -> Score | None:
+        """The reward of a finished episode; None leaves it unlabelled."""
 
 
 def rubric_score(value: float, source: str) -> Score:

@@ -9,8 +9,8 @@ stays open) its physics ends there, while decisions go on to the time limit as e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from roboreward_ros.sim.tasks import DRAWER, find_task
 from roboreward_ros.studies.lowdim.policy import StatePolicy
 from roboreward_ros.studies.lowdim.view import ViewTwin
 from roboreward_ros.studies.lrm.control import ArmBatch
+from roboreward_ros.studies.reward_watch import photograph
 from roboreward_ros.studies.rollout import (
     ConstantNoise,
     NoiseChooser,
@@ -47,11 +48,19 @@ _RUNS, _DONE, _BROKE = range(3)
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """What to run: layout and noise seed, who chooses the noise, number in its run."""
+    """What to run.
+
+    Attributes:
+        seed: of layout and noise.
+        chooser: of the noise.
+        index: number in its run.
+        film: steps before which the scene is drawn, multiples of the chunk or the time limit.
+    """
 
     seed: int
     chooser: NoiseChooser
     index: int = 0
+    film: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +69,12 @@ class LaneResult(RolloutResult):
 
     Attributes:
         first, last: states ``[S]`` before the first step and after the last.
+        pictures: JPEG by step, those that were asked for and reached.
     """
 
     first: FloatArray
     last: FloatArray
+    pictures: Mapping[int, bytes] = field(default_factory=dict)
 
 
 class Lanes:
@@ -72,12 +83,14 @@ class Lanes:
     Args:
         policy: over states.
         lanes: N.
+        to_the_end: simulate all of an episode, for whoever looks at pictures of it.
     """
 
-    def __init__(self, policy: StatePolicy, lanes: int) -> None:
+    def __init__(self, policy: StatePolicy, lanes: int, *, to_the_end: bool = False) -> None:
         (sentence,) = policy.spec.tasks
         self.policy = policy
         self.task = find_task(sentence)
+        self._stops = self.task in STAYS and not to_the_end
         self._twins = [ViewTwin() for _ in range(lanes)]
         twin = self._twins[0]
         self._arms = ArmBatch(twin.profile, twin.config.control_hz, lanes)
@@ -100,15 +113,19 @@ class Lanes:
         spec, limit = self.policy.spec, self.task.max_steps
         # Spare lanes run along: the arms are planned for as one batch.
         twins = self._twins[: len(wave)]
+        for episode in wave:
+            self._check(episode)
         for lane, (twin, episode) in enumerate(zip(twins, wave, strict=True)):
             self._arms.latch(lane, twin.reset(self.task.sentence, episode.seed).q)
         states = np.stack([twin.look() for twin in twins])
         first = states.copy()
         chunks: list[list[Chunk]] = [[] for _ in wave]
+        films: list[dict[int, bytes]] = [{} for _ in wave]
         fate = [_RUNS] * len(wave)
         size, schedule = spec.chunk_size, ChunkSchedule(spec.chunk_size)
         for k in range(schedule.decisions(limit)):
             step = k * size
+            _film(wave, twins, fate, films, step)
             features = self.policy.features(states)
             left = remaining_fraction(step, limit)
             w = np.stack(
@@ -128,12 +145,25 @@ class Lanes:
                 chunks[lane].append(chunk)
                 if fate[lane] == _RUNS:
                     states[lane] = twins[lane].look()
-                    if self.task in STAYS and twins[lane].truth().success:
+                    if self._stops and twins[lane].truth().success:
                         fate[lane] = _DONE
+        _film(wave, twins, fate, films, limit)
         return [
-            self._result(episode, twin, fate[lane] != _BROKE, first[lane], states[lane], done)
-            for lane, (episode, twin, done) in enumerate(zip(wave, twins, chunks, strict=True))
-        ]
+            self._result(
+                episode, twins[lane], fate[lane] != _BROKE, first[lane], states[lane],
+                chunks[lane], films[lane],
+            )
+            for lane, episode in enumerate(wave)
+        ]  # fmt: skip
+
+    def _check(self, episode: Episode) -> None:
+        size, limit = self.policy.spec.chunk_size, self.task.max_steps
+        if any(step % size and step != limit for step in episode.film):
+            raise ConfigError(
+                "the scene is drawn between chunks only",
+                got=episode.film,
+                allowed=f"multiples of {size}, or the time limit {limit}",
+            )
 
     def _run_chunk(
         self, twins: Sequence[ViewTwin], chunks: Float32Array, fate: list[int]
@@ -164,6 +194,7 @@ class Lanes:
         first: FloatArray,
         last: FloatArray,
         chunks: Sequence[Chunk],
+        film: Mapping[int, bytes],
     ) -> LaneResult:
         spec = self.policy.spec
         meta = EpisodeMeta(
@@ -182,7 +213,20 @@ class Lanes:
         summary = EpisodeSummary(meta, steps, EndCause.TIME, complete=True, policy_version=version)
         # Diverged physics are a failed episode, in training and in evaluation alike.
         truth = twin.truth() if whole else GroundTruth(0.0, False, 1, "diverged")
-        return LaneResult(summary, truth, tuple(chunks), (0,) * steps, first, last)
+        return LaneResult(summary, truth, tuple(chunks), (0,) * steps, first, last, film)
+
+
+def _film(
+    wave: Sequence[Episode],
+    twins: Sequence[ViewTwin],
+    fate: Sequence[int],
+    films: Sequence[dict[int, bytes]],
+    step: int,
+) -> None:
+    """Draw the scenes whose episodes ask for it at ``step``; nothing of diverged physics."""
+    for episode, twin, state, film in zip(wave, twins, fate, films, strict=True):
+        if step in episode.film and state != _BROKE:
+            film[step] = photograph(twin)
 
 
 def latent(

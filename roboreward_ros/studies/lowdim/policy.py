@@ -220,10 +220,24 @@ def train_state_policy(
         train: steps, ``frozen_batch_size`` rows each, learning rate, averaging, seed.
         on_progress: (step, denoising loss) every 500 steps.
     """
+    states, chunks = demos.states[:, :-1], demos.chunks
+    states = states.reshape(-1, states.shape[-1])
+    chunks = chunks.reshape(-1, *chunks.shape[2:])
+    return train_rows(states, chunks, task, config, train, on_progress)
+
+
+def train_rows(
+    states: Float32Array,
+    chunks: Float32Array,
+    task: str,
+    config: StateNetConfig,
+    train: TrainConfig,
+    on_progress: Callable[[int, float], None] = lambda _step, _loss: None,
+) -> StatePolicy:
+    """As ``train_state_policy``, of states ``[N, S]`` and their chunks of actions ``[N, P, 7]``."""
     torch.set_num_threads(1)
-    rows = demos.chunks.shape[0] * demos.chunks.shape[1]
-    states = demos.states[:, :-1].reshape(rows, -1)
-    state, action = Statistics.fit(states), Statistics.fit(demos.chunks)
+    rows = len(states)
+    state, action = Statistics.fit(states), Statistics.fit(chunks)
     sampler_config = SamplerConfig()
     sampler = DdimSampler(sampler_config)
     with torch.random.fork_rng(devices=[]):
@@ -231,14 +245,14 @@ def train_state_policy(
         network = StateNetwork(config)
     rng = torch.Generator().manual_seed(train.seed)
     known = torch.from_numpy(state.normalise(states))
-    chunks = torch.from_numpy(action.normalise(demos.chunks)).reshape(rows, -1)
+    unit = torch.from_numpy(action.normalise(chunks)).reshape(rows, -1)
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=train.learning_rate, weight_decay=train.weight_decay, fused=True
     )
     average = AveragedWeights(network, train.ema_decay)
     for step in range(train.steps):
         drawn = torch.randint(0, rows, (train.frozen_batch_size,), generator=rng)
-        clean = chunks[drawn]
+        clean = unit[drawn]
         noise = torch.randn(clean.shape, generator=rng)
         times = torch.randint(0, sampler_config.train_steps, (len(clean),), generator=rng)
         noisy, target = sampler.corrupt(clean, noise, times)

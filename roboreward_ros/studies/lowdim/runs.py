@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +21,11 @@ from roboreward_ros.errors import CheckpointError
 from roboreward_ros.files import write_atomic
 from roboreward_ros.sim.seeds import held_out_seed, training_seed
 from roboreward_ros.studies.baselines import candidate_latents
+from roboreward_ros.studies.lowdim.bench import EpisodeLanes
 from roboreward_ros.studies.lowdim.fleet import Fleet, fits_fleet
 from roboreward_ros.studies.lowdim.judges import SUCCESS, Judge
-from roboreward_ros.studies.lowdim.lanes import Episode, LaneResult, Lanes
+from roboreward_ros.studies.lowdim.lanes import Episode, LaneResult
+from roboreward_ros.studies.lowdim.watching import VideoJudge
 from roboreward_ros.studies.online import chooser_of
 from roboreward_ros.studies.rollout import ConstantNoise, NoiseChooser, PriorNoise, SteeredNoise
 
@@ -71,7 +73,7 @@ class RunRecord:
         seed: of the run.
         success: of every training episode, by the simulator.
         levels: the simulator's rubric level of each.
-        labels: what the learner was told, 1..5.
+        labels: what the learner was told, 1..5; None where it was told nothing.
         final: success on each held-out layout with the last actor, stochastic.
         points: (episodes, held-out success) on the way.
         grad_steps: updates in all.
@@ -81,7 +83,7 @@ class RunRecord:
     seed: int
     success: tuple[bool, ...]
     levels: tuple[int, ...]
-    labels: tuple[float, ...]
+    labels: tuple[float | None, ...]
     final: tuple[bool, ...]
     points: tuple[tuple[int, float], ...]
     grad_steps: int
@@ -92,25 +94,38 @@ class RunRecord:
         return float(np.mean(self.final))
 
     @property
+    def labelled(self) -> float:
+        """Share of the run's episodes that have a label."""
+        return float(np.mean([label is not None for label in self.labels]))
+
+    @property
     def mae(self) -> float:
-        """Mean distance of the labels from the simulator's level, over the run's own episodes."""
-        return float(np.abs(np.asarray(self.labels) - np.asarray(self.levels)).mean())
+        """Mean distance of the labels from the simulator's level, over the run's own episodes.
+
+        NaN without a label.
+        """
+        pairs = zip(self.labels, self.levels, strict=True)
+        errors = [abs(label - level) for label, level in pairs if label is not None]
+        return float(np.mean(errors)) if errors else float("nan")
 
     @property
     def false_positives(self) -> float:
-        """Share of the run's failed episodes that were called a success; NaN without a failure."""
-        failed = ~np.asarray(self.success)
-        called = np.asarray(self.labels) >= SUCCESS
-        return float(called[failed].mean()) if failed.any() else float("nan")
+        """Share of the failed episodes with a label that were called a success; NaN without any."""
+        called = [
+            label >= SUCCESS
+            for label, won in zip(self.labels, self.success, strict=True)
+            if label is not None and not won
+        ]
+        return float(np.mean(called)) if called else float("nan")
 
     @property
     def told(self) -> float:
         """Share of the run's episodes whose outcome, success or failure, the label tells."""
-        called = np.asarray(self.labels) >= SUCCESS
-        return float((called == np.asarray(self.success)).mean())
+        pairs = zip(self.labels, self.success, strict=True)
+        return float(np.mean([x is not None and (x >= SUCCESS) == won for x, won in pairs]))
 
 
-def baselines(lanes: Lanes, folder: Path, count: int) -> dict[str, tuple[bool, ...]]:
+def baselines(lanes: EpisodeLanes, folder: Path, count: int) -> dict[str, tuple[bool, ...]]:
     """Held-out success of noise that does not learn, kept in ``folder``."""
     path = folder / f"baselines_{count}.json"
     if path.is_file():
@@ -129,7 +144,7 @@ def baselines(lanes: Lanes, folder: Path, count: int) -> dict[str, tuple[bool, .
     return found
 
 
-def _best_constant(lanes: Lanes) -> ConstantNoise:
+def _best_constant(lanes: EpisodeLanes) -> ConstantNoise:
     """The best of 16 constant latents on ``_TRIES`` training layouts each, the same for all."""
     latents = candidate_latents(0, lanes.policy.spec.prediction_horizon)
     layouts = [training_seed(0, k) for k in range(_TRIES)]
@@ -139,14 +154,14 @@ def _best_constant(lanes: Lanes) -> ConstantNoise:
     return ConstantNoise(latents[int(np.argmax(rates))])
 
 
-def evaluate(lanes: Lanes, chooser: NoiseChooser, count: int) -> tuple[bool, ...]:
+def evaluate(lanes: EpisodeLanes, chooser: NoiseChooser, count: int) -> tuple[bool, ...]:
     """Success on the first ``count`` held-out layouts."""
     results = lanes.run([Episode(held_out_seed(k), chooser, k) for k in range(count)])
     return tuple(bool(result.success) for result in results)
 
 
 def run_together(
-    lanes: Lanes, plan: RunPlan, runs: Sequence[Run], path: Path, say: OnLine
+    lanes: EpisodeLanes, plan: RunPlan, runs: Sequence[Run], path: Path, say: OnLine
 ) -> list[RunRecord]:
     """Do some runs, or read them from their file if it is there.
 
@@ -201,13 +216,19 @@ def _read(path: Path, key: Mapping[str, object]) -> list[RunRecord]:
     ]
 
 
-def _run(lanes: Lanes, plan: RunPlan, runs: Sequence[Run], say: OnLine) -> list[RunRecord]:
+def _run(lanes: EpisodeLanes, plan: RunPlan, runs: Sequence[Run], say: OnLine) -> list[RunRecord]:
     policy = lanes.policy
     learners = [Learner(plan.config, policy.spec, run.seed, decode=policy.decode) for run in runs]
-    fleet = Fleet(learners) if fits_fleet(plan.config) else None
+    together = [
+        learner
+        for learner, run in zip(learners, runs, strict=True)
+        if fits_fleet(plan.config) and not isinstance(run.judge, VideoJudge)
+    ]  # who may leave an episode unlabelled does not keep step with the others
+    fleet = Fleet(together) if together else None
+    alone = [learner for learner in learners if learner not in together]
     success: list[list[bool]] = [[] for _ in learners]
     levels: list[list[int]] = [[] for _ in learners]
-    labels: list[list[float]] = [[] for _ in learners]
+    labels: list[list[float | None]] = [[] for _ in learners]
     points: list[list[tuple[int, float]]] = [[] for _ in learners]
     for index in range(plan.episodes):
         every = plan.canary_every
@@ -219,12 +240,11 @@ def _run(lanes: Lanes, plan: RunPlan, runs: Sequence[Run], say: OnLine) -> list[
             learner.observe_episode(result, score)
             success[k].append(bool(result.success))
             levels[k].append(int(result.truth.score))
-            labels[k].append(score.value)
+            labels[k].append(None if score is None else score.value)
         if fleet is not None:
             fleet.update()
-        else:
-            for learner in learners:
-                learner.update()
+        for learner in alone:
+            learner.update()
         done = index + 1
         if done in plan.points:
             for k, rates in enumerate(_evaluated(lanes, learners, plan.point_layouts)):
@@ -244,7 +264,7 @@ def _run(lanes: Lanes, plan: RunPlan, runs: Sequence[Run], say: OnLine) -> list[
 
 
 def _episode(
-    lanes: Lanes, runs: Sequence[Run], choosers: Sequence[NoiseChooser], index: int
+    lanes: EpisodeLanes, runs: Sequence[Run], choosers: Sequence[NoiseChooser], index: int
 ) -> list[LaneResult]:
     """Episode ``index`` of every run; plain noise is simulated once for all runs of a seed."""
     wanted: dict[tuple[int, int], Episode] = {}
@@ -252,12 +272,16 @@ def _episode(
     for k, (run, chooser) in enumerate(zip(runs, choosers, strict=True)):
         key = (run.seed, -1 if isinstance(chooser, PriorNoise) else k)
         keys.append(key)
-        wanted.setdefault(key, Episode(training_seed(run.seed, index), chooser, index))
+        film = run.judge.steps if isinstance(run.judge, VideoJudge) else ()
+        shared = wanted.get(key) or Episode(training_seed(run.seed, index), chooser, index)
+        wanted[key] = replace(shared, film=tuple(sorted({*shared.film, *film})))
     done = dict(zip(wanted, lanes.run(list(wanted.values())), strict=True))
     return [done[key] for key in keys]
 
 
-def _evaluated(lanes: Lanes, learners: Sequence[Learner], count: int) -> list[tuple[bool, ...]]:
+def _evaluated(
+    lanes: EpisodeLanes, learners: Sequence[Learner], count: int
+) -> list[tuple[bool, ...]]:
     """Held-out success of every learner's present actor, all of them in the same waves."""
     actors = [SteeredNoise(learner.actor_snapshot()) for learner in learners]
     episodes = [Episode(held_out_seed(k), actor, k) for actor in actors for k in range(count)]

@@ -15,9 +15,8 @@ import numpy as np
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.evaluation.intervals import Interval
 from roboreward_ros.files import write_atomic
-from roboreward_ros.sim.tasks import find_task
+from roboreward_ros.studies.lowdim.bench import Bench
 from roboreward_ros.studies.lowdim.judges import Judge
-from roboreward_ros.studies.lowdim.lanes import Lanes
 from roboreward_ros.studies.lowdim.runs import (
     OnLine,
     Run,
@@ -26,7 +25,8 @@ from roboreward_ros.studies.lowdim.runs import (
     baselines,
     run_together,
 )
-from roboreward_ros.studies.lowdim.setup import Setup, SetupConfig, prepare
+from roboreward_ros.studies.lowdim.setup import Setup
+from roboreward_ros.studies.lowdim.watching import VideoJudge
 
 JudgesOf = Callable[[Setup, int], Mapping[str, Judge]]
 """The judges of a run seed by arm, in the same order for every seed."""
@@ -62,33 +62,32 @@ class TaskResult:
 
 
 def run_task(
-    task: str,
+    bench: Bench,
     seeds: Sequence[int],
     plan: RunPlan,
     judges_of: JudgesOf,
     folder: Path,
     name: str,
     say: OnLine,
-    setup_config: SetupConfig | None = None,
 ) -> TaskResult:
     """Run or resume a study on one task.
 
     Args:
-        task: sentence or key.
+        bench: task and place.
         seeds: of the runs.
         plan: what the runs share.
         judges_of: see ``JudgesOf``.
         folder: of all low-dimensional studies; the task's policy is shared between them.
         name: of this study's files.
         say: progress.
-        setup_config: how the policy is made.
     """
     if not seeds:
         raise ConfigError("a study without seeds", got=seeds, allowed="one or more")
-    spec = find_task(task)
-    place = folder / spec.key
-    setup = prepare(spec, place, setup_config, say)
-    lanes = Lanes(setup.policy, max(len(judges_of(setup, seeds[0])), 1))
+    place = folder / bench.key
+    setup = bench.prepare(place, say)
+    judges = judges_of(setup, seeds[0])
+    looks = any(isinstance(judge, VideoJudge) for judge in judges.values())
+    lanes = bench.lanes(setup.policy, len(judges), to_the_end=looks)
     try:
         base = baselines(lanes, place, plan.held_out)
         runs: list[RunRecord] = []
@@ -98,7 +97,7 @@ def run_task(
             runs += run_together(lanes, plan, wanted, path, say)
     finally:
         lanes.close()
-    return TaskResult(spec.key, base, tuple(runs))
+    return TaskResult(bench.key, base, tuple(runs))
 
 
 def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval:
@@ -160,8 +159,10 @@ def plain(result: TaskResult) -> dict[str, object]:
         values = asdict(run)
         values |= {"success": bits(run.success), "final": bits(run.final)}
         values |= {"levels": "".join(map(str, run.levels))}
-        values |= {"labels": [round(label, 2) for label in run.labels]}
-        values |= {"mae": run.mae, "rate": run.rate}
+        values |= {"labels": [x if x is None else round(x, 2) for x in run.labels]}
+        values |= {"rate": run.rate}
+        if math.isfinite(run.mae):
+            values |= {"mae": run.mae}
         if math.isfinite(run.false_positives):
             values |= {"false_positives": run.false_positives}
         runs.append(values)
