@@ -21,7 +21,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from roboreward_ros.cameras.choose import CameraChoice, choose_camera
 from roboreward_ros.cameras.images import decode, fit_image, jpeg_round_trip
-from roboreward_ros.cameras.watch import FrameWatch
+from roboreward_ros.cameras.watch import FrameWatch, Timing
 from roboreward_ros.errors import CameraError, ConfigError
 from roboreward_ros.protocols import Camera
 from roboreward_ros.ros.convert import image_to_compressed, image_to_msg
@@ -130,15 +130,14 @@ class Stream:
         self._ticks = TickStatistics(round(1e9 / (config.fps or 30.0)))
         self._ages = Samples()
         self.problem = ""
-        self.published = 0
+        self.published = self.left_out = self.jumps = 0
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         self._ending = threading.Event()
-        self._thread = threading.Thread(
-            target=self._run, args=(self._ending,), name="camera worker", daemon=True
-        )
+        name, arguments = "camera worker", (self._ending,)
+        self._thread = threading.Thread(None, self._run, name, arguments, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -156,6 +155,8 @@ class Stream:
             "interval_p99_ms": interval.p99_ms,
             "publish_age_p50_ms": age.p50_ms,
             "silent_s": self._watch.age_s,
+            "out_of_order": self.left_out,
+            "clock_jumps": self.jumps,
         }
         if self.problem:
             return Health(Level.ERROR, self.problem, values)
@@ -177,7 +178,8 @@ class Stream:
 
     def _publish_next(self) -> None:
         frame = self.camera.read(READ_TIMEOUT_S)
-        self._watch.observe(frame)
+        if (timing := self._watch.observe(frame)) is not Timing.IN_ORDER and self._strange(timing):
+            return
         self._ticks.tick(self._node.clock.steady_ns())
         image = frame.image
         if self._config.square:
@@ -189,6 +191,14 @@ class Stream:
         self.published += 1
         if self._compressed.get_subscription_count():
             self._compressed.publish(image_to_compressed(image, frame.stamp_ns))
+
+    def _strange(self, timing: Timing) -> bool:
+        """Say what a stamp shows; True when the frame is to be left out."""
+        late = timing is Timing.LATE
+        self.left_out, self.jumps = self.left_out + late, self.jumps + (not late)
+        text = f"{self.topic}: {timing.value}, by {self._watch.off_s:+.3f} s"
+        self._node.get_logger().warning(text, throttle_duration_sec=5.0)
+        return late
 
     def _reopen(self) -> None:
         self.camera.close()

@@ -15,9 +15,13 @@ from collections.abc import Callable
 from typing import Generic
 
 from rclpy.action import ActionClient, ActionServer
+from rclpy.callback_groups import CallbackGroup
+from rclpy.clock import Clock as RosClock
+from rclpy.clock import ClockType
 from rclpy.context import Context
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from rclpy.timer import Timer
 
 from roboreward_ros.clock import Clock, SystemClock
 from roboreward_ros.errors import ConfigError, RoboRewardError
@@ -96,6 +100,22 @@ class HostNode(LifecycleNode, Generic[ConfigT]):  # type: ignore[misc]
 
     def _parameters_changed(self, old: ConfigT, new: ConfigT) -> None:
         """A runtime change is wished; raise a RoboRewardError to refuse it."""
+
+    def create_timer(
+        self,
+        timer_period_sec: float,
+        callback: Callable[[], None],
+        callback_group: CallbackGroup | None = None,
+        clock: RosClock | None = None,
+        autostart: bool = True,
+    ) -> Timer:
+        """As rclpy's, by the steady clock.
+
+        By ROS time it would rest for as long as a wall clock was set back, and under
+        ``use_sim_time`` for good.
+        """
+        clock = clock or RosClock(clock_type=ClockType.STEADY_TIME)
+        return super().create_timer(timer_period_sec, callback, callback_group, clock, autostart)
 
     # What front ends call.
 

@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 
 from roboreward_ros.cameras.images import fit_image
-from roboreward_ros.cameras.watch import FrameWatch
+from roboreward_ros.cameras.watch import FrameWatch, Timing
 from roboreward_ros.clock import FakeClock
 from roboreward_ros.errors import CameraError, ConfigError
+from roboreward_ros.protocols import Camera
+from roboreward_ros.rehearsal.faults import Fault, FaultKind
 from roboreward_ros.testing.fake_camera import FakeCamera
+from roboreward_ros.testing.faulty_camera import FaultyCamera
+from roboreward_ros.testing.faulty_clock import JumpingClock
 from roboreward_ros.types import Frame
 
 
@@ -51,6 +55,64 @@ def test_the_same_stamp_again_is_no_new_frame() -> None:
         watch.observe(frame)
     watch.restart()
     watch.check("wrist")
+
+
+def timings(camera: Camera, clock: FakeClock, count: int) -> list[Timing]:
+    camera.open()
+    watch = FrameWatch(clock)
+    return [watch.observe(camera.read(1.0)) for _ in range(count)]
+
+
+def faulty(clock: FakeClock, kind: FaultKind, **given: float) -> FaultyCamera:
+    fault = Fault(kind, step=3, **given)  # type: ignore[arg-type]
+    return FaultyCamera(FakeCamera(clock), (fault,), clock)
+
+
+def test_a_frame_that_was_overtaken_is_known_as_late() -> None:
+    clock = FakeClock()
+    found = timings(faulty(clock, FaultKind.CAMERA_REORDERS), clock, 7)
+    assert [k for k, timing in enumerate(found) if timing is not Timing.IN_ORDER] == [4]
+    assert found[4] is Timing.LATE
+
+
+def test_pictures_that_do_not_come_are_missed_only_after_the_longest_age() -> None:
+    clock = FakeClock()
+    assert set(timings(faulty(clock, FaultKind.CAMERA_DROPS, steps=20), clock, 7)) == {
+        Timing.IN_ORDER
+    }
+    with pytest.raises(CameraError, match="no frame within"):
+        timings(faulty(clock, FaultKind.CAMERA_DROPS, steps=40), clock, 7)
+
+
+@pytest.mark.parametrize("by_s", [3600.0, -3600.0, 1.5, -1.5])
+def test_a_clock_that_was_set_is_noticed_once_with_its_distance(by_s: float) -> None:
+    clock = FakeClock()
+    wall = JumpingClock(clock)
+    camera, watch = FakeCamera(wall), FrameWatch(wall)
+    camera.open()
+    found = []
+    for k in range(6):
+        if k == 3:
+            wall.jump(by_s)
+        found.append(watch.observe(camera.read(1.0)))
+        if found[-1] is Timing.JUMPED:
+            assert watch.off_s == pytest.approx(by_s, abs=0.01)
+    assert [timing is Timing.JUMPED for timing in found] == [k == 3 for k in range(6)]
+    assert Timing.LATE not in found
+
+
+def test_a_camera_that_changes_its_size_is_refused_until_it_is_set_back() -> None:
+    clock = FakeClock()
+    camera, watch = faulty(clock, FaultKind.CAMERA_RESIZES, steps=2), FrameWatch(clock)
+    camera.open()
+    for k in range(7):
+        frame = camera.read(1.0)
+        if k in (3, 4):
+            with pytest.raises(CameraError, match=r"changed its size; got '32x24'.*64x48"):
+                watch.observe(frame)
+            watch.restart()  # opening it again does not make it right
+        else:
+            watch.observe(frame)
 
 
 def test_bad_watch_settings_are_refused() -> None:

@@ -11,8 +11,11 @@ from sensor_msgs.msg import CompressedImage, Image
 from roboreward_ros.errors import CameraError, ConfigError
 from roboreward_ros.nodes import camera_node
 from roboreward_ros.nodes.camera_node import CameraNode
+from roboreward_ros.rehearsal.faults import Fault, FaultKind
 from roboreward_ros.ros.convert import image_from_msg
 from roboreward_ros.ros.qos import EVENT, SENSOR
+from roboreward_ros.testing.fake_camera import FakeCamera
+from roboreward_ros.testing.faulty_camera import FaultyCamera
 from roboreward_ros.types import Frame
 
 WIDTH, HEIGHT, FRAMES = 64, 48, 6
@@ -110,6 +113,48 @@ def test_frozen_pictures_are_reported_and_not_called_fresh(ros, scripted):
     node, _ = scripted("frozen")
     ros.spin_until(lambda: "frozen" in node.streams[0].problem)
     assert node.streams[0].health().level > 0
+
+
+FAULTS = {  # steps of a camera of 100 frames/s, and what is said of it
+    FaultKind.CAMERA_FREEZES: (30, "frozen"),
+    FaultKind.CAMERA_DROPS: (60, "no frame within"),
+    FaultKind.CAMERA_RESIZES: (2, "changed its size; got '32x24'"),
+    FaultKind.CAMERA_REORDERS: (1, "older than one before it"),
+    FaultKind.CLOCK_JUMPS: (2, "the wall clock was set, by +3600.0"),
+}
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_a_camera_s_fault_is_named_and_got_over(ros, monkeypatch, kind):
+    steps, named = FAULTS[kind]
+    said = []
+
+    def make(config):
+        del config
+        camera = FakeCamera(node.clock, fps=100.0)
+        return FaultyCamera(camera, [Fault(kind, step=5, steps=steps)], node.clock)
+
+    monkeypatch.setattr(camera_node, "make_camera", make)
+    monkeypatch.setattr(camera_node, "REOPEN_S", 0.01)
+    monkeypatch.setattr(camera_node, "READ_TIMEOUT_S", 0.3)
+    node = ros.add(CameraNode(context=ros.context, parameters={"device": "0"}))
+    log = node.get_logger()
+    for level in ("warning", "error"):
+        monkeypatch.setattr(log, level, lambda text, **_: said.append(text))
+    monkeypatch.setattr(node, "get_logger", lambda: log)
+    heard = []
+    ros.node().create_subscription(Image, "image", heard.append, EVENT)
+    assert node.bring_up(), node.failure
+    ros.spin_until(lambda: any(named in text for text in said), named)
+    count = len(heard)
+    ros.spin_until(lambda: len(heard) > count + 10, "pictures again")
+    frames = [image_from_msg(message) for message in heard]
+    assert {frame.image.shape for frame in frames} == {(48, 64, 3)}
+    if kind is not FaultKind.CLOCK_JUMPS:
+        stamps = [frame.stamp_ns for frame in frames]
+        assert stamps == sorted(stamps)
+        assert node.streams[0].left_out == (kind is FaultKind.CAMERA_REORDERS)
+    ros.spin_until(lambda: node.streams[0].health().level == 0)
 
 
 def test_a_device_that_is_not_there_fails_the_configuration(ros):

@@ -8,13 +8,16 @@ import inspect
 from pathlib import Path
 
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import State
 from lifecycle_msgs.srv import GetState
 from rclpy.lifecycle import LifecycleNode
+from rclpy.parameter import Parameter
 from std_msgs.msg import Empty
 
 from roboreward_ros.errors import CameraError, CheckpointError, ConfigError
 from roboreward_ros.ros import spin
+from roboreward_ros.ros.diagnostics import Diagnostics, Health, Level
 from roboreward_ros.ros.lifecycle import HostNode
 from roboreward_ros.ros.params import HostConfig
 from roboreward_ros.ros.qos import EVENT
@@ -142,4 +145,16 @@ def test_a_node_shadows_nothing_of_rclpy(ros, name):
                 and ast.unparse(n.value) == "self"
             }
     meant = {"__init__", "on_configure", "on_activate", "on_deactivate", "on_cleanup"}
-    assert ours & theirs <= meant | {"on_shutdown", "on_error"}
+    assert ours & theirs <= meant | {"on_shutdown", "on_error", "create_timer"}
+
+
+def test_diagnostics_go_on_whatever_is_done_to_the_time_of_ros(ros):
+    """As under a wall clock that is set back: ROS time stands still here."""
+    node = ros.add(Fragile(ros.context))
+    Diagnostics(node, {"part": lambda: Health(Level.OK, "well")})
+    heard = []
+    ros.node().create_subscription(DiagnosticArray, "/diagnostics", heard.append, EVENT)
+    (result,) = node.set_parameters([Parameter("use_sim_time", value=True)])
+    assert result.successful
+    assert node.get_clock().now().nanoseconds == 0
+    ros.spin_until(lambda: heard, "a diagnosis")
