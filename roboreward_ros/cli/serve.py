@@ -16,7 +16,7 @@ from roboreward_ros.remote.door_config import DoorConfig
 if TYPE_CHECKING:
     from roboreward_ros.remote.door import Service
 
-SERVICES: tuple[str, ...] = ()
+SERVICES: tuple[str, ...] = ("roboreward_ros.cli.serve_rewards",)
 """Modules of ``roboreward serve NAME``, each with ``add_parser``."""
 
 

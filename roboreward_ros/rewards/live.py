@@ -51,7 +51,10 @@ class LiveEpisode(Protocol):
 
 
 class LiveSource(RewardSource, Protocol):
-    """A source that can follow an episode; ``begin`` is what tells it from others."""
+    """A source that can follow an episode; ``begin`` is what tells it from others.
+
+    One that must know the episode's id has ``begin_episode(episode_id, task, control_hz)`` too.
+    """
 
     def begin(self, task: str, control_hz: float) -> LiveEpisode | None:
         """Start to follow; None where this configuration cannot."""
@@ -127,7 +130,12 @@ class LiveDesk:
         return value
 
     def _open(self, frame: LiveFrame) -> _Growing | None:
-        episode = self._begin(frame.task, frame.control_hz) if self._begin is not None else None
+        named = getattr(self._source, "begin_episode", None)
+        episode: LiveEpisode | None = None
+        if named is not None:
+            episode = named(frame.episode_id, frame.task, frame.control_hz)
+        elif self._begin is not None:
+            episode = self._begin(frame.task, frame.control_hz)
         return None if episode is None else _Growing(frame.task, frame.control_hz, episode)
 
     def drop(self, episode_id: str) -> None:

@@ -25,6 +25,7 @@ SOURCES: Mapping[str, str] = {
     "lrm_mix": "roboreward_ros.rewards.lrm_mix:LrmMixSource",
     "lrm_progress": "roboreward_ros.rewards.lrm_progress:LrmProgressSource",
     "qwen_base": "roboreward_ros.rewards.qwen_base:QwenBaseSource",
+    "remote": "roboreward_ros.rewards.remote.source:RemoteSource",
     "roboreward": "roboreward_ros.rewards.roboreward:RoboRewardSource",
     "topreward": "roboreward_ros.rewards.topreward:TopRewardSource",
 }
