@@ -16,6 +16,7 @@ import sys
 import threading
 from typing import cast
 
+from roboreward_ros import memory
 from roboreward_ros.clock import SystemClock
 from roboreward_ros.errors import FormatError
 from roboreward_ros.protocols import RewardSource
@@ -34,6 +35,7 @@ from roboreward_ros.rewards.wire import (
     receive,
     send,
 )
+from roboreward_ros.types import RewardOutcome, RewardRequest
 from roboreward_ros.types.codec import Fields, outcome_to_json
 
 PROGRESS_S = 0.1
@@ -119,9 +121,20 @@ class _Desk:
         request = decode_request(message)
         self._ticket = Fields(message.fields, "score").integer("ticket")
         with listening(self._progress):
-            outcome, live = self._live.score(request)
+            outcome, live = self._scored(request)
         fields = outcome_to_json(checked(outcome, self._source.spec, request))
         send(self._sock, Message(MessageKind.OUTCOME, {**fields, "live": live}))
+
+    def _scored(self, request: RewardRequest) -> tuple[RewardOutcome, bool]:
+        """Where there is no room, once more with nothing kept of running episodes."""
+        try:
+            return self._live.score(request)
+        except Exception as error:
+            if not memory.ran_out(error):
+                raise
+        self._live = LiveDesk(self._source)
+        memory.release()
+        return self._source.score(request), False
 
     def _score_batch(self, message: Message) -> None:
         requests = decode_batch(message)
@@ -155,10 +168,8 @@ def _build(message: Message) -> RewardSource:
 
 
 def _reply_error(sock: socket.socket, error: BaseException) -> None:
-    name = "" if type(error).__module__.startswith("roboreward_ros") else type(error).__name__
-    text = ": ".join(part for part in (name, str(error)) if part)
     try:
-        send(sock, Message(MessageKind.ERROR, {"message": text}))
+        send(sock, Message(MessageKind.ERROR, {"message": memory.explained(error)}))
     except OSError:
         os._exit(0)
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import cast
 
+from roboreward_ros import memory
 from roboreward_ros.clock import Clock, SystemClock
 from roboreward_ros.errors import RewardSourceError, RoboRewardError
 from roboreward_ros.protocols import RewardSource
@@ -119,7 +120,7 @@ class Guard:
         if isinstance(answer, BaseException):
             raise RewardSourceError(
                 f"reward source '{self.source.spec.name}' cannot be warmed up",
-                got=f"{type(answer).__name__}: {answer}",
+                got=memory.explained(answer),
             )
 
     def _ask(self, request: RewardRequest) -> RewardOutcome:
@@ -130,10 +131,8 @@ class Guard:
                 f"{len(self._hanging)} earlier calls still hang", Provenance(spec.name)
             )
         answer = self._run(lambda: self.source.score(request), self.deadline_s)
-        if isinstance(answer, RoboRewardError):
-            return RewardFailure(str(answer), Provenance(spec.name))
         if isinstance(answer, BaseException):
-            return RewardFailure(f"{type(answer).__name__}: {answer}", Provenance(spec.name))
+            return RewardFailure(memory.explained(answer), Provenance(spec.name))
         return checked(answer, spec, request)
 
     def _run(self, call: Callable[[], object], timeout_s: float) -> object:

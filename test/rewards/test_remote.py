@@ -6,7 +6,6 @@ import dataclasses
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -19,6 +18,7 @@ from roboreward_ros.rewards.host import RewardHost
 from roboreward_ros.rewards.live import LiveDesk, LiveFrame
 from roboreward_ros.rewards.registry import build
 from roboreward_ros.rewards.remote.config import RemoteConfig
+from roboreward_ros.rewards.remote.dialect import name_of
 from roboreward_ros.rewards.remote.service import RewardService
 from roboreward_ros.rewards.remote.shelf import FrameShelf
 from roboreward_ros.rewards.remote.source import RemoteSource
@@ -28,7 +28,6 @@ from roboreward_ros.testing.conformance_reward_source import (
 )
 from roboreward_ros.testing.fake_rewards import (
     AbstainingSource,
-    DoorSource,
     EndlessSource,
     FakeSource,
     FollowingSource,
@@ -163,12 +162,7 @@ def test_an_unreachable_host_is_an_error_and_never_a_number() -> None:
     source.close()
 
 
-def test_an_answer_that_came_while_the_line_was_cut_is_fetched_not_computed_again(
-    tmp_path: Path,
-) -> None:
-    class SlowSource(DoorSource):
-        pass
-
+def test_an_answer_that_came_while_the_line_was_cut_is_fetched_not_computed_again() -> None:
     release = threading.Event()
     with served() as (door, service):
         judge = service.host.score
@@ -243,12 +237,9 @@ def test_sources_that_read_the_truth_are_not_served(name: str) -> None:
 def test_the_oldest_frames_make_room_and_are_asked_for_again() -> None:
     shelf = FrameShelf(1 << 20)
     frames = [bytes([k]) * 400_000 for k in range(3)]
-    names = []
     for frame in frames:
         shelf.put(frame)
         shelf.put(frame)
-    from roboreward_ros.rewards.remote.dialect import name_of
-
     names = [name_of(frame) for frame in frames]
     assert shelf.size == 800_000
     assert shelf.take(names) == [0]

@@ -125,8 +125,9 @@ class RemoteSource:
         return RemoteEpisode(self, episode_id, task, control_hz)
 
     def send_frame(self, frame: LiveFrame) -> float | None:
-        """A frame on its way; the value of its step where the host has one in time. Never raises
-        for a bad network: what does not arrive is sent with the question.
+        """Send a frame; the value of its step where the host has one in time.
+
+        A bad network raises nothing: what does not arrive is sent with the question.
         """
         link, offer = self.link, self._offer
         if not link.connected and not self._reconnect(link):
