@@ -74,7 +74,8 @@ def _decode(jpeg: bytes) -> ImageU8:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def _encode(image: ImageU8) -> bytes:
+def encode_picture(image: ImageU8) -> bytes:
+    """``[H, W, 3]`` uint8 RGB as JPEG."""
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     return bytes(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1])
 
@@ -151,7 +152,7 @@ def _import(args: argparse.Namespace) -> int:
     display = make_display()
     display.stage("import", count)
     try:
-        added = import_episodes(arrivals, origin, store, _encode, config, display.update)
+        added = import_episodes(arrivals, origin, store, encode_picture, config, display.update)
     finally:
         display.close()
         store.close()

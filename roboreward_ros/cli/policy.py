@@ -14,7 +14,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roboreward_ros.cli import policy_convert, policy_finetune, policy_robot
+from roboreward_ros.cli import (
+    policy_clone,
+    policy_convert,
+    policy_demonstrate,
+    policy_finetune,
+    policy_robot,
+)
 from roboreward_ros.cli.preflight import config_dir
 from roboreward_ros.errors import ConfigError
 
@@ -35,25 +41,33 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
     train = commands.add_parser(
         "train",
-        help="clone the twin's demonstrators; the default recipe reproduces the shipped policy",
+        help="clone the twin's demonstrators (--sim; reproduces the shipped policy) or a data set",
     )
     train.add_argument("--sim", action="store_true", help="demonstrations of the simulated twin")
     train.add_argument(
         "--recipe",
-        default=DEFAULT_RECIPE,
-        help="name in config/policies, or a yaml file (default: %(default)s)",
+        default="",
+        help=f"name in config/policies, or a yaml file (default: {DEFAULT_RECIPE} with --sim, "
+        f"otherwise {policy_clone.DEFAULT_RECIPE})",
     )
     train.add_argument("--out", type=Path, help="folder (default: runs/policies/<recipe>)")
     train.add_argument(
-        "--data", type=Path, help="keep demonstrations in this .npz, or read them where it exists"
-    )
+        "--data", action="append", default=[], metavar="DATA",
+        help="rlds:DIR or lerobot:DIR, repeat to join; with --sim: keep demonstrations in this "
+        ".npz, or read them where it exists",
+    )  # fmt: skip
     train.add_argument("--seed", type=_count, help="seed of data and training (default: recipe's)")
     train.add_argument(
         "--episodes", type=_count, default=100, help="evaluation per task; 0: none (%(default)s)"
     )
+    train.add_argument(
+        "--steps", type=_count, default=0, help="of a data set's training (default: recipe's)"
+    )
+    policy_clone.add_arguments(train)
     train.set_defaults(run=run_train)
 
     policy_convert.add_parser(commands)
+    policy_demonstrate.add_parser(commands)
 
     evaluate = commands.add_parser("eval", help="success of a policy on held-out layouts")
     evaluate.add_argument("--sim", action="store_true", help="on the simulated twin")
@@ -83,7 +97,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run_train(args: argparse.Namespace) -> int:
     """Collect, clone, save, evaluate, save again with the measured success."""
-    _require_sim(args.sim, "train")
+    if args.data and not args.sim:
+        return policy_clone.run_clone(
+            args, _recipe_path(args.recipe or policy_clone.DEFAULT_RECIPE)
+        )
+    _require_sim(args.sim, "train", "--sim, --data rlds:DIR, --data lerobot:DIR")
     from roboreward_ros.policies.bc import train
     from roboreward_ros.policies.checkpoint import save_checkpoint
     from roboreward_ros.policies.dataset import load_demonstrations, save_demonstrations
@@ -93,14 +111,15 @@ def run_train(args: argparse.Namespace) -> int:
     from roboreward_ros.studies.demonstrations import CollectProgress, collect
     from roboreward_ros.studies.policy_bench import PolicyBench
 
-    path = _recipe_path(args.recipe)
+    path = _recipe_path(args.recipe or DEFAULT_RECIPE)
     recipe = load_recipe(path)
+    file = Path(args.data[-1]) if args.data else None
     if args.seed is not None:
         recipe = dataclasses.replace(
             recipe, seed=args.seed, train=dataclasses.replace(recipe.train, seed=args.seed)
         )
     out: Path = args.out or Path("runs/policies") / path.stem
-    for name, folder in (("--out", out), ("--data", args.data.parent if args.data else out)):
+    for name, folder in (("--out", out), ("--data", file.parent if file else out)):
         _make_folder(name, folder)  # now: nobody wants to hear of it after an hour of training
     style = DemoStyle()
 
@@ -108,20 +127,20 @@ def run_train(args: argparse.Namespace) -> int:
         share = f"{100 * p.successes / p.done:.0f} % succeed, {p.dropped} diverged"
         _show(f"demonstrations: {p.task}", p.done, p.episodes, share)
 
-    if args.data is not None and args.data.exists():
-        data = load_demonstrations(args.data)
+    if file is not None and file.exists():
+        data = load_demonstrations(file)
         wanted = tuple(task for task, _ in recipe.demonstrations)
         if data.tasks != wanted:
             raise ConfigError(
-                f"{args.data} holds demonstrations of other tasks",
+                f"{file} holds demonstrations of other tasks",
                 got=data.tasks,
                 allowed=wanted,
                 next_step="Give another --data, or delete the file.",
             )
     else:
         data = collect(recipe, style, note)
-        if args.data is not None:
-            save_demonstrations(args.data, data)
+        if file is not None:
+            save_demonstrations(file, data)
     checkpoint = train(
         data,
         recipe.network,

@@ -131,8 +131,8 @@ def _copy(
             allowed="two rows and more, and a sentence",
         )
     state, action = arrival.numbers()
-    proprio = _state(state, arrival.index)
-    actions = _actions(action, arrival.index)
+    proprio = bridge_state(state, arrival.index)
+    actions = bridge_actions(action, arrival.index)
     period_ns = round(1e9 / arrival.fps)
     unknown = np.full(6, np.nan)
     writer = store.create(meta)
@@ -161,15 +161,15 @@ def _copy(
         raise
 
 
-def _state(values: FloatArray, episode: int) -> FloatArray:
-    """As proprioception ``[n, 7]``."""
+def bridge_state(values: FloatArray, episode: int) -> FloatArray:
+    """As proprioception ``[n, 7]``; raises ConfigError for other numbers than BridgeData's."""
     if values.ndim == 2 and values.shape[1] == PADDED_STATE:
         values = np.delete(values, PADDED_STATE - 2, axis=1)
     return _checked(values, PROPRIO_DIM, f"state of episode {episode}")
 
 
-def _actions(values: FloatArray, episode: int) -> FloatArray:
-    """As actions ``[n, 7]``; the gripper's column must be absolute."""
+def bridge_actions(values: FloatArray, episode: int) -> FloatArray:
+    """As actions ``[n, 7]``; raises ConfigError where the gripper's column is not absolute."""
     actions = _checked(values, ACTION_DIM, f"action of episode {episode}")
     gripper = actions[:, 6]
     if gripper.min() < -0.05 or gripper.max() > 1.05:
