@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("roboreward_ros.cli.demo", "fine-tune on the twin, evaluate, write a report"),
     "score": ("roboreward_ros.cli.score", "score one video or episode"),
     "console": ("roboreward_ros.cli.console", "the operator's keys in this terminal"),
+    "rehearse": ("roboreward_ros.cli.rehearse", "play a recorded run through the real nodes"),
     "report": ("roboreward_ros.cli.report", "page and plots of a run"),
     "episodes": ("roboreward_ros.cli.episodes", "list, show, verify, export and import episodes"),
     "rescore": ("roboreward_ros.cli.rescore", "score a run's episodes again"),

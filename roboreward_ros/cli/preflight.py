@@ -84,6 +84,14 @@ def preflight(given: Mapping[str, str], *, probe_domain: bool = True) -> Stack:
     return stack
 
 
+def part_problems(stack: Stack) -> list[str]:
+    """What is missing of policy, reward, learner's profile and device; of any robot or none."""
+    arguments = stack.arguments
+    problems = _policy_problems(arguments.policy, arguments.task) + _reward_problems(arguments)
+    problems += _profile_problems(stack)
+    return problems + _problems_of("device", lambda: require_device(arguments.device))
+
+
 def config_dir() -> Path:
     """The package's ``config`` folder: beside a checkout's package, or installed with it."""
     checkout = Path(__file__).parents[2] / "config"
@@ -142,7 +150,7 @@ def described_policy(folder: Path) -> tuple[str, int]:
         content = json.loads(path.read_text())
         horizon = int(content["description"]["network"]["prediction_horizon"])
         return str(content["policy_id"]), horizon
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, OverflowError, RecursionError, KeyError, TypeError) as error:
         raise CheckpointError("policy cannot be read", got=f"{path}: {error!r}") from error
 
 
@@ -179,7 +187,15 @@ def _policy_problems(policy: str, task: str) -> list[str]:
     try:
         described_policy(folder)
         tasks = json.loads((folder / POLICY_FILES[0]).read_text())["description"]["tasks"]
-    except (CheckpointError, OSError, ValueError, KeyError, TypeError) as error:
+    except (
+        CheckpointError,
+        OSError,
+        ValueError,
+        OverflowError,
+        RecursionError,
+        KeyError,
+        TypeError,
+    ) as error:
         return [f"policy: {folder / POLICY_FILES[0]} cannot be read: {error!r}"]
     if task and tasks and task not in tasks:
         return [f"policy: {folder} was not trained on {task!r}; it knows {', '.join(tasks)}"]

@@ -86,7 +86,7 @@ class NoteReader:
         try:
             rows = [json.loads(line) for line in whole.splitlines()]
             return [Note(**{**row, "kind": NoteKind(row["kind"])}) for row in rows]
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, OverflowError, RecursionError, TypeError, KeyError) as error:
             raise FormatError(
                 "a rehearsal's notes are damaged", got=f"{self._path}: {error}"
             ) from None

@@ -35,7 +35,8 @@ class ScriptedOperator:
         self._phase: tuple[str, str] = ("", "")
         self._since_s = 0.0
         self._begun = False
-        self.helped = 0
+        self._left = False
+        self._helped = 0
 
     def at_step(self, episode: int, step: int) -> list[VerbRequest]:
         """Keys of a control step, each once, whether or not its episode is run again."""
@@ -67,16 +68,16 @@ class ScriptedOperator:
             self._phase, self._since_s = mark, now_s
         phase = Phase(view.phase) if view.phase in set(Phase) else None
         self._begun = self._begun or phase not in (None, Phase.IDLE)
-        if phase is Phase.DONE and not self._waiting:
-            self._since_s = now_s + 1e9  # once
+        if phase is Phase.DONE and not self._waiting and not self._left:
+            self._left = True
             return VerbRequest("quit")
-        if phase not in PATIENCE_S or view.missing or not self._begun:
+        if phase not in PATIENCE_S or view.missing or not self._begun or self._left:
             return None
-        if now_s - self._since_s < PATIENCE_S[phase] or self.helped >= MAX_HELP:
+        if now_s - self._since_s < PATIENCE_S[phase] or self._helped >= MAX_HELP:
             return None
         self._since_s = now_s + PATIENCE_S[phase]
         if phase is Phase.FAULT:
-            self.helped += 1
+            self._helped += 1
         return VerbRequest(GO_ON.get(phase, "start"))
 
 

@@ -149,13 +149,23 @@ def figures_of(deviations: Sequence[Deviation], notes: Sequence[Note], restarts:
         holds=sum(max(d.holds, 0) for d in done),
         retries=kinds.count(NoteKind.BEGUN) - len(begun),
         refused=kinds.count(NoteKind.REFUSED),
-        helped=sum(note.text.startswith("start") for note in notes if note.kind is NoteKind.VERB),
+        helped=_helped(notes),
         restarts=restarts,
         action_mm=largest([d.translation_mm.median for d in done]),
         action_deg=largest([d.rotation_deg.median for d in done]),
         period_ms=largest([d.period_ms.median for d in done]),
         reward=sum(gaps) / len(gaps) if gaps else 0.0,
     )
+
+
+def _helped(notes: Sequence[Note]) -> int:
+    """How often a session that had given up was started again."""
+    phase, count = "", 0
+    for note in notes:
+        if note.kind is NoteKind.PHASE:
+            phase = note.text
+        count += note.kind is NoteKind.VERB and note.text == "start" and phase.startswith("FAULT")
+    return count
 
 
 def judge(figures: Figures, wanted: Sequence[Expectation]) -> list[str]:
@@ -182,7 +192,8 @@ def causes(
             for note in notes[begins[0] + 1 :]:
                 if note.kind in SEEN and not _well(note):
                     seen.append(note.text)
-                if note.kind is NoteKind.BEGUN and note.episode > fault.episode:
+                left = note.kind is NoteKind.VERB and note.text == "quit"
+                if left or (note.kind is NoteKind.BEGUN and note.episode > fault.episode):
                     break
         deviation = by_position.get(fault.episode)
         different = deviation.different if deviation is not None else ()
@@ -194,3 +205,16 @@ def _well(note: Note) -> bool:
     if note.kind is NoteKind.PHASE:
         return note.text.startswith(WELL)
     return note.kind is NoteKind.PART and ": well again: " in note.text
+
+
+def faulty_episodes(faults: Sequence[Fault], notes: Sequence[Note]) -> frozenset[int]:
+    """Episodes in which something was made to go wrong, or could still be felt.
+
+    A camera's or arm's fault is over with its steps; a process that was hit is felt until the
+    session runs again, which is an episode later at most.
+    """
+    begun = {note.number for note in notes if note.number >= 0}
+    hit = [fault for number, fault in enumerate(faults) if number in begun]
+    own = {fault.episode for fault in hit}
+    after = {fault.episode + 1 for fault in hit if fault.node}
+    return frozenset(own | after)

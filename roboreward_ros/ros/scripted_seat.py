@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from roboreward_ros.ros.lifecycle import HostNode
 
 LOOK_S = 0.2
+ANSWER_S = 10.0
 ENDING = ("label", "hold", "stop", "discard")
 """Keys that end a running episode: its next step waits for that, not for the answer alone."""
 
@@ -71,6 +73,10 @@ class ScriptedSeat:
         self._effect = effect
         self._view: SessionView | None = None
         self._parts: dict[str, int] = {}
+        self._queue: deque[tuple[VerbRequest, bool]] = deque()
+        self._busy = False
+        self._asked_ns = 0
+        self._settle: Callable[[str], None] = lambda _: None
         self._verbs = node.create_client(Verb, "session_node/verb")
         node.create_subscription(msg.SessionState, "session", self._on_session, LATCHED)
         node.create_subscription(msg.EpisodeEvent, "episode", self._on_episode, EVENT)
@@ -78,25 +84,41 @@ class ScriptedSeat:
         node.create_timer(LOOK_S, self._look)
 
     def press(self, requests: Sequence[VerbRequest], *, scripted: bool = True) -> None:
-        """Ask the session; scripted keys are told to the script when they are answered."""
-        for request in requests:
-            self._ask(request, scripted)
+        """Ask the session, one key after the other's answer.
+
+        Args:
+            requests: what to press.
+            scripted: the script waits for the answers.
+        """
+        self._queue.extend((request, scripted) for request in requests)
+        self._next()
+
+    def _next(self) -> None:
+        if self._queue and not self._busy:
+            self._busy = True
+            self._ask(*self._queue.popleft())
 
     def _ask(self, request: VerbRequest, scripted: bool) -> None:
         what = " ".join(filter(None, (request.verb, request.text, request.episode_id)))
         self._log.pressed(what)
+        self._asked_ns = asked_ns = self._clock.steady_ns()
 
         def settled(problem: str) -> None:
+            if not self._busy or self._asked_ns != asked_ns:
+                return  # it was given up
+            self._busy = False
             if scripted:
                 self._script.answered()
-            if problem:
+            if problem and scripted:
                 self._log.refused(f"{what}: {problem}")
             if problem or request.verb not in ENDING:
                 self._effect()
+            self._next()
 
         def answered(future: Future) -> None:
             settled(future.result().error_msg if future.exception() is None else "no answer")
 
+        self._settle = settled
         if not self._verbs.service_is_ready():
             settled("session_node is not there")
             return
@@ -105,6 +127,8 @@ class ScriptedSeat:
         self._verbs.call_async(words).add_done_callback(answered)
 
     def _look(self) -> None:
+        if self._busy and self._clock.steady_ns() - self._asked_ns > ANSWER_S * 1e9:
+            self._settle(f"no answer within {ANSWER_S:g} s")
         if self._view is not None:
             request = self._script.look(self._view, self._clock.steady_ns() * 1e-9)
             if request is not None:
