@@ -6,11 +6,11 @@ Usage::
 
     python -m roboreward_ros.nodes.learner_node --ros-args -p run_dir:=runs/first -p profile:=widowx
 
-``episode`` and ``reward`` only wake it: what it learns from is read from disk. Publishes
-``learner`` and ``policy_update`` (both latched) after it has put a new actor into
-``run_dir/policies``. Saves itself to ``run_dir/checkpoints`` from time to time, on ``~/save`` and
-at its end, and resumes there. Holds new weights back, or lets the base policy act again, where
-``dsrl.watch`` says so; ``~/release`` is a person's word against it.
+``episode`` and ``reward`` only wake it: it learns from the disk. Publishes ``learner`` and
+``policy_update`` (both latched) once a new actor is in ``run_dir/policies``. Saves itself to
+``run_dir/checkpoints`` now and then, on ``~/save`` and at its end, and resumes there. Holds weights
+back as ``dsrl.watch`` says; ``~/release`` is a person's word against it. With ``learner`` another
+host does all that (``roboreward serve learner``): episodes go there, actors come back.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ from std_srvs.srv import Trigger
 
 import roboreward_ros.msg as msg
 from roboreward_ros.dsrl.config import load_profile
-from roboreward_ros.dsrl.figures import DutyState, figures, vitals
+from roboreward_ros.dsrl.figures import Bulletin
+from roboreward_ros.dsrl.remote_duty import RemoteConfig, RemoteDuty, refuse_remote
 from roboreward_ros.episodes.locks import WriterLock
 from roboreward_ros.errors import ConfigError, RoboRewardError
+from roboreward_ros.memory import explained
 from roboreward_ros.ros.convert import header
 from roboreward_ros.ros.diagnostics import Diagnostics, Health, Level
 from roboreward_ros.ros.lifecycle import HostNode
@@ -65,6 +67,8 @@ class LearnerNodeConfig(HostConfig):
     false_share: float = option(0.2, "hold weights above this share of false successes in audits")
     abstain_share: float = option(0.2, "hold weights above this share of abstained episodes")
     demonstrations: str = option("", "run folder of demonstrations to learn from, too")
+    learner: str = option("", "learner at another host: wss://HOST:PORT, or a YAML file of it")
+    arm: str = option("", "what this run is called there; empty: by the node's namespace")
     tensorboard: bool = option(True, "write every figure to run_dir/logs/tensorboard")
 
     def __post_init__(self) -> None:
@@ -85,7 +89,7 @@ class LearnerNode(HostNode[LearnerNodeConfig]):
 
     def __init__(self, **arguments: object) -> None:
         super().__init__("learner_node", LearnerNodeConfig, **arguments)  # type: ignore[arg-type]
-        self._duty: LearnerDuty | None = None
+        self._duty: LearnerDuty | RemoteDuty | None = None
         self._thread: threading.Thread | None = None
         self._wake, self._ending = threading.Event(), threading.Event()
         self._lock: WriterLock | None = None
@@ -94,31 +98,11 @@ class LearnerNode(HostNode[LearnerNodeConfig]):
         self._saved_ns, self._problem = self.clock.steady_ns(), ""
 
     def _setup(self) -> None:
-        from roboreward_ros.dsrl.compute import Compute, Precision  # these load torch
-        from roboreward_ros.dsrl.duty import DutyConfig, LearnerDuty
-
         config = self.config
         self._lock = WriterLock(Path(config.run_dir, "checkpoints", ".lock"), "the learner's state")
         self._ending.clear()
         self._problem = ""
-        self._duty = LearnerDuty(
-            DutyConfig(
-                Path(config.run_dir),
-                load_profile(config.profile),
-                config.seed,
-                config.source,
-                config.policy,
-                Compute(precision=Precision(config.precision), compile=config.compile),
-                config.exact_resume,
-                config.keep_actors,
-                config.adapt_updates,
-                MonitorConfig(config.audit_share, config.steering_error, config.false_share),
-                AbstainBrakeConfig(share=config.abstain_share),
-                config.tensorboard,
-                config.demonstrations,
-            ),
-            lambda: self.clock.steady_ns() / 1e9,
-        )
+        self._duty = self._elsewhere(config) if config.learner else self._here(config)
         self._learner = self.create_publisher(msg.LearnerStatus, "learner", LATCHED)
         self._updates = self.create_publisher(msg.PolicyUpdate, "policy_update", LATCHED)
         self.create_subscription(msg.EpisodeEvent, "episode", lambda _: self._wake.set(), EVENT)
@@ -128,6 +112,25 @@ class LearnerNode(HostNode[LearnerNodeConfig]):
         self.create_service(Trigger, "~/save", self._on_save)
         self.create_service(Trigger, "~/release", self._on_release)
         Diagnostics(self, {"learner": self._health})
+
+    def _here(self, its: LearnerNodeConfig) -> LearnerDuty:
+        from roboreward_ros.dsrl.compute import Compute, Precision  # these load torch
+        from roboreward_ros.dsrl.duty import DutyConfig, LearnerDuty
+
+        refuse_remote(Path(its.run_dir))
+        compute = Compute(precision=Precision(its.precision), compile=its.compile)
+        monitor = MonitorConfig(its.audit_share, its.steering_error, its.false_share)
+        config = DutyConfig(
+            Path(its.run_dir), load_profile(its.profile), its.seed, its.source, its.policy, compute,
+            its.exact_resume, its.keep_actors, its.adapt_updates, monitor,
+            AbstainBrakeConfig(share=its.abstain_share), its.tensorboard, its.demonstrations,
+        )  # fmt: skip
+        return LearnerDuty(config, lambda: self.clock.steady_ns() / 1e9)
+
+    def _elsewhere(self, its: LearnerNodeConfig) -> RemoteDuty:
+        arm = its.arm or self.get_namespace()
+        config = RemoteConfig.at(its.learner, Path(its.run_dir), arm, its.seed, its.keep_actors)
+        return RemoteDuty(config, lambda: self.clock.steady_ns() / 1e9)
 
     def _start(self) -> None:
         self._thread = threading.Thread(target=self._work, name="learner worker", daemon=True)
@@ -151,13 +154,12 @@ class LearnerNode(HostNode[LearnerNodeConfig]):
         self._save_wanted.set()
         self._wake.set()
         response.success = self._duty is not None
-        response.message = str(self._duty.follower.checkpoint) if self._duty else "not active"
+        response.message = self._duty.place if self._duty else "not active"
         return response
 
     def _on_release(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         del request
-        duty = self._duty
-        alarm = duty.state.watch.alarm if duty is not None else ""
+        alarm = str(self._duty.bulletin().figures.get("alarm", "")) if self._duty else ""
         response.success, response.message = bool(alarm), alarm or "nothing is held back"
         if alarm:
             self._release_wanted.set()
@@ -172,54 +174,55 @@ class LearnerNode(HostNode[LearnerNodeConfig]):
     def _work(self) -> None:
         duty = self._duty
         assert duty is not None
-        self._publish(duty.state, None)
+        self._publish(duty.bulletin(), None)
         try:
             while not self._ending.is_set():
                 self._turn(duty)
-        except Exception as error:
-            self._problem = f"the learner ended: {error}"
+        except Exception as error:  # not saved: an update may be done by half
+            self._problem = f"the learner ended: {explained(error)}"
             self.get_logger().error(self._problem)
             self.stop.set(self._problem, code=1)
-        finally:
+        else:
             self._save(duty)
+        finally:
             duty.close()
 
-    def _turn(self, duty: LearnerDuty) -> None:
+    def _turn(self, duty: LearnerDuty | RemoteDuty) -> None:
         """Work until the stores hold nothing new, then wait for a sign."""
         self._wake.clear()
         worked = True
         while worked and not self._ending.is_set():
-            before = duty.state
+            before = duty.bulletin()
             duty.session(*self._session)
             if self._release_wanted.is_set():
                 self._release_wanted.clear()
                 duty.release()
             worked = duty.advance(SLICE)
-            if duty.state.status != before.status or duty.state.watch != before.watch:
-                self._publish(duty.state, before)
+            if duty.bulletin() is not before:
+                self._publish(duty.bulletin(), before)
             self._save_if_due(duty)
         self._wake.wait(self.config.poll_s)
 
-    def _save_if_due(self, duty: LearnerDuty) -> None:
+    def _save_if_due(self, duty: LearnerDuty | RemoteDuty) -> None:
         age_s = (self.clock.steady_ns() - self._saved_ns) / 1e9
-        due = duty.follower.unsaved and age_s > self.config.checkpoint_s
+        due = duty.unsaved and age_s > self.config.checkpoint_s
         if due or self._save_wanted.is_set():
             self._save(duty)
 
-    def _save(self, duty: LearnerDuty) -> None:
+    def _save(self, duty: LearnerDuty | RemoteDuty) -> None:
         self._save_wanted.clear()
         self._saved_ns = self.clock.steady_ns()
         try:
-            duty.follower.save()
+            duty.save()
         except (OSError, RoboRewardError) as error:
             self._problem = f"the learner could not be saved: {error}"
             self.get_logger().error(self._problem)
 
-    def _publish(self, state: DutyState, before: DutyState | None) -> None:
+    def _publish(self, told: Bulletin, before: Bulletin | None) -> None:
         """The new actor first, so that whoever waits for the status finds it announced."""
         now_ns = self.clock.now_ns()
-        actor = state.status.actor
-        if actor is not None and (before is None or actor != before.status.actor):
+        actor = told.actor
+        if actor is not None and (before is None or actor != before.actor):
             self._updates.publish(
                 msg.PolicyUpdate(
                     header=header(now_ns),
@@ -230,16 +233,16 @@ class LearnerNode(HostNode[LearnerNodeConfig]):
                     grad_steps=actor.grad_steps,
                 )
             )
-        self._learner.publish(msg.LearnerStatus(header=header(now_ns), **figures(state)))
+        self._learner.publish(msg.LearnerStatus(header=header(now_ns), **told.figures))
 
     def _health(self) -> Health:
         duty = self._duty
         if duty is None:
             return Health(Level.STALE, "not active")
-        stopped = self._problem or duty.trouble
-        level = Level.ERROR if stopped else Level.WARN if duty.warning else Level.OK
-        text = duty.warning or duty.state.status.message
-        return Health(level, stopped or text, vitals(duty.state))
+        told = duty.bulletin()
+        stopped = self._problem or told.trouble
+        level = Level.ERROR if stopped else Level.WARN if told.warning else Level.OK
+        return Health(level, stopped or told.warning or told.message, told.vitals)
 
 
 def main() -> int:

@@ -23,6 +23,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from rclpy.timer import Timer
 
+from roboreward_ros import memory
 from roboreward_ros.clock import Clock, SystemClock
 from roboreward_ros.errors import ConfigError, RoboRewardError
 from roboreward_ros.ros.params import ConfigT, Parameters
@@ -188,7 +189,7 @@ class HostNode(LifecycleNode, Generic[ConfigT]):  # type: ignore[misc]
             work()
         except Exception as error:
             self.failure = error
-            self.get_logger().error(f"{doing} failed: {error}")
+            self.get_logger().error(f"{doing} failed: {memory.explained(error)}")
             if not isinstance(error, RoboRewardError):  # nobody expected it: say where it was
                 self.get_logger().error(traceback.format_exc())
             return False

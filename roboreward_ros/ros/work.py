@@ -22,6 +22,7 @@ from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.logging import LoggingSeverity
 
+from roboreward_ros import memory
 from roboreward_ros.errors import RoboRewardError
 
 if TYPE_CHECKING:
@@ -300,13 +301,19 @@ class WorkServer(Generic[RequestT, ResultT]):
         try:
             return work()
         except Exception as error:
-            log = self._node.get_logger()
-            log.error(f"{self._name}: {error}")
-            if not isinstance(error, RoboRewardError):
-                log.error(traceback.format_exc())
-            if self._failed is not None:
-                return self._failed(error)
-            result: ResultT = self._action.Result()  # type: ignore[attr-defined]
-            result.error_code = UNEXPECTED
-            result.error_msg = f"{type(error).__name__}: {error}"
-            return result
+            result, no_room = self._of_error(error), memory.ran_out(error)
+        if no_room:
+            memory.release()
+        return result
+
+    def _of_error(self, error: Exception) -> ResultT:
+        log, text = self._node.get_logger(), memory.explained(error)
+        log.error(f"{self._name}: {text}")
+        if not isinstance(error, RoboRewardError) and not memory.ran_out(error):
+            log.error(traceback.format_exc())
+        if self._failed is not None:
+            return self._failed(error)
+        result: ResultT = self._action.Result()  # type: ignore[attr-defined]
+        result.error_code = UNEXPECTED
+        result.error_msg = text
+        return result

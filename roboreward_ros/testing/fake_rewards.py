@@ -41,6 +41,7 @@ class FakeConfig:
         dense: give a value for every step, where the fake can.
         breaks_at: step of a followed episode at which it raises.
         door: file without which a DoorSource does not answer.
+        times: misbehave so often, then no more; -1: always.
     """
 
     child: bool = False
@@ -50,6 +51,7 @@ class FakeConfig:
     dense: bool = False
     breaks_at: int = -1
     door: str = ""
+    times: int = -1
 
 
 class FakeSource:
@@ -61,6 +63,7 @@ class FakeSource:
         self.config = config or FakeConfig()
         self.warm = False
         self.closed = False
+        self._misbehaved = 0
 
     @property
     def spec(self) -> RewardSpec:
@@ -75,9 +78,12 @@ class FakeSource:
         self.warm = True
 
     def score(self, request: RewardRequest) -> RewardOutcome:
-        if self.config.only in ("", request.episode_id):
-            return self.misbehave()
-        return self.answer()
+        if self.config.only not in ("", request.episode_id):
+            return self.answer()
+        self._misbehaved += 1
+        if 0 <= self.config.times < self._misbehaved:
+            return self.answer()
+        return self.misbehave()
 
     def misbehave(self) -> RewardOutcome:
         return self.answer()
@@ -133,6 +139,18 @@ class PrintingSource(FakeSource):
         sys.stdout.flush()
         os.write(1, b"and a C library's line\n")
         return self.answer()
+
+
+class OutOfMemorySource(FakeSource):
+    """Finds no room on its GPU, in the words of torch."""
+
+    def misbehave(self) -> RewardOutcome:
+        import torch
+
+        raise torch.OutOfMemoryError(
+            "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 139.80 "
+            "GiB of which 1.12 GiB is free.\nSee documentation for Memory Management"
+        )
 
 
 class NanSource(FakeSource):

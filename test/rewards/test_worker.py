@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from roboreward_ros.errors import ConfigError, RewardSourceError
+from roboreward_ros.memory import ADVICE
 from roboreward_ros.rewards.guard import Guard
 from roboreward_ros.rewards.worker import ChildSource
 from roboreward_ros.testing import fake_rewards as fakes
@@ -154,3 +155,15 @@ source.score(make_request(source))
 
     assert select.select([watch], [], [], 30.0)[0], "the child outlived its parent"
     os.close(watch)
+
+
+def test_a_gpu_without_room_is_named_and_is_tried_once_more_each_time(child):
+    source = child(fakes.OutOfMemorySource, only="large", times=3, value=4.0)
+    outcome = Guard(source, own_thread=False).score(make_request(source, "large"))
+    assert isinstance(outcome, RewardFailure)
+    assert outcome.message.startswith("OutOfMemoryError: CUDA out of memory.")
+    assert outcome.message.endswith(ADVICE)
+    assert source.score(make_request(source, "small")).value == 4
+    # The third time what was kept of running episodes is let go, and the second try finds room.
+    assert source.score(make_request(source, "large")).value == 4
+    assert source.stats.restarts == 0

@@ -16,6 +16,7 @@ from roboreward_ros.episodes.ledger import Ledger
 from roboreward_ros.episodes.promoted import promote
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.errors import ConfigError, StoreError
+from roboreward_ros.memory import ADVICE
 from roboreward_ros.nodes.learner_node import LearnerNode
 from roboreward_ros.ros.qos import LATCHED
 from roboreward_ros.types import (
@@ -216,3 +217,21 @@ def test_a_checkpoint_that_would_lose_more_than_a_minute_is_refused(ros, run):
     values = {"run_dir": str(run.path), "checkpoint_s": 120.0}
     with pytest.raises(ConfigError, match="checkpoint_s at most 50"):
         LearnerNode(context=ros.context, parameters=values)
+
+
+def test_a_learner_without_room_says_so_and_leaves_the_checkpoint_as_it_was(ros, run):
+    parameters = {"run_dir": str(run.path), "tensorboard": False}
+    node = ros.add(LearnerNode(context=ros.context, parameters=parameters))
+    node.trigger_configure()
+
+    def without_room(updates):
+        raise MemoryError
+
+    node._duty.advance = without_room
+    checkpoint = node._duty.follower.checkpoint
+    node.trigger_activate()
+    ros.spin_until(lambda: node.stop, "its end")
+    assert node.stop.code == 1  # started again it goes on from the checkpoint
+    assert node.stop.reason.endswith(ADVICE)
+    ros.spin_until(lambda: not node._thread.is_alive())
+    assert not checkpoint.exists()  # an update may have been done by half

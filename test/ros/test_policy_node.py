@@ -4,6 +4,7 @@
 
 import numpy as np
 import pytest
+import torch
 from action_msgs.msg import GoalStatus
 from rclpy.action import ActionClient
 from roboreward_ros.action import RunPolicy
@@ -13,6 +14,7 @@ from roboreward_ros import msg
 from roboreward_ros.dsrl.actor import SteeringActor
 from roboreward_ros.dsrl.steering import decide
 from roboreward_ros.errors import CheckpointError
+from roboreward_ros.memory import ADVICE
 from roboreward_ros.nodes.policy_node import PolicyNode
 from roboreward_ros.policies.noise import prior_noise
 from roboreward_ros.ros.convert import Beat, beat_to_msg, decision_from_msg, image_to_msg
@@ -389,3 +391,29 @@ def test_a_missing_checkpoint_fails_the_configuration_and_leaves_nothing(ros, tm
     assert str(tmp_path / "nothing") in str(node.failure)
     assert (len(list(node.publishers)), len(list(node.subscriptions))) == before
     assert not node.bring_up(), "it can be tried again"
+
+
+def test_a_gpu_without_room_is_named_and_tried_again_with_the_next_episode(ros, node, arm, policy):
+    made = node()
+    arm.connect()
+    decode, full = policy.decode, [True]
+
+    def without_room(features, noise):
+        if full:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return decode(features, noise)
+
+    policy.decode = without_room
+    handle, ready = arm.goal()
+    ros.spin_until(lambda: ready)
+    arm.show(0)
+    answer = ros.result(handle)
+    assert answer.status == GoalStatus.STATUS_ABORTED
+    assert answer.result.error_msg.endswith(ADVICE)
+    assert not arm.actions  # without an action the arm holds
+    full.clear()
+    _, ready = arm.goal(episode_id="ep_000004")
+    ros.spin_until(lambda: ready)
+    arm.show(0, episode_id="ep_000004")
+    ros.spin_until(lambda: arm.actions)
+    assert made.active
