@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roboreward_ros.dsrl.actor import SteeringActor
+from roboreward_ros.errors import CheckpointError
+from roboreward_ros.files import write_atomic
 
 ARCHIVE_EVERY = 10
 """Of the versions that are pruned every tenth stays, for learning curves."""
@@ -77,6 +79,30 @@ class ActorFiles:
         sha256 = actor.save(path)
         self._prune(actor.version)
         return PublishedActor(actor.version, path, sha256, actor.policy_id, grad_steps)
+
+    def place(self, data: bytes, version: int, policy_id: str, grad_steps: int) -> PublishedActor:
+        """Put an actor here that a learner elsewhere has published under its own number.
+
+        Raises:
+            CheckpointError: the number names another one here.
+            OSError: no space.
+        """
+        path = actor_path(self._run_dir, version)
+        sha256 = hashlib.sha256(data).hexdigest()
+        if path.is_file():
+            have = hashlib.sha256(path.read_bytes()).hexdigest()
+            if have != sha256:
+                raise CheckpointError(
+                    f"actor {version} of this run is another one than the learner's",
+                    got=sha256,
+                    allowed=have,
+                    next_step="The learner began anew: start a new run_dir, or give it its "
+                    "folder back.",
+                )
+        else:
+            write_atomic(path, data)
+        self._prune(version)
+        return PublishedActor(version, path, sha256, policy_id, grad_steps)
 
     def _prune(self, newest: int) -> None:
         gone = newest - self._keep

@@ -1,16 +1,19 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One learner on duty for a run: follows its stores, watches its own steering, keeps a board.
+"""One learner on duty: follows the stores of a run, watches its own steering, keeps a board.
 
-Knows nothing about ROS; one thread. ``learner_node`` gives it time and tells what came of it.
+Knows nothing about ROS; one thread. ``learner_node`` gives it time and tells what came of it; for
+several arms ``dsrl.fleet`` does. Each arm's steering is judged by itself, and any alarm holds the
+one actor for all.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +22,12 @@ from roboreward_ros.dsrl.chunk_decoder import Decode
 from roboreward_ros.dsrl.compute import Compute
 from roboreward_ros.dsrl.config import CriticForm, DsrlConfig
 from roboreward_ros.dsrl.corrections import Corrector
-from roboreward_ros.dsrl.figures import DutyState
+from roboreward_ros.dsrl.figures import Bulletin, DutyState, figures, vitals
 from roboreward_ros.dsrl.follow import FollowStatus, PriorData, RunFollower
 from roboreward_ros.dsrl.pacing import Pacing
 from roboreward_ros.dsrl.prior_data import find_demonstrations, prior_episodes
-from roboreward_ros.dsrl.watch import SteeringWatch
+from roboreward_ros.dsrl.stores import Stores
+from roboreward_ros.dsrl.watch import SteeringWatch, WatchState
 from roboreward_ros.policies.diffusion import load_policy
 from roboreward_ros.policies.loading import find_layout, load_any_policy
 from roboreward_ros.session.brakes import AbstainBrakeConfig
@@ -73,12 +77,18 @@ class LearnerDuty:
     Args:
         config: of the run.
         steady_s: seconds of a steady clock.
+        stores: of several arms, each to be announced by ``attend``; None for the run's own.
 
     Raises:
         CheckpointError: the run's checkpoint does not fit, or cannot be resumed exactly.
     """
 
-    def __init__(self, config: DutyConfig, steady_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        config: DutyConfig,
+        steady_s: Callable[[], float] = time.monotonic,
+        stores: Stores | None = None,
+    ) -> None:
         learner = config.learner
         config.run_dir.mkdir(parents=True, exist_ok=True)
         decode: Decode | None = None
@@ -95,6 +105,7 @@ class LearnerDuty:
             learner,
             config.seed,
             config.source,
+            stores=stores,
             compute=config.compute,
             decode=decode,
             prior=prior,
@@ -104,14 +115,27 @@ class LearnerDuty:
         )
         self.follower.resume()
         self._steady_s = steady_s
-        self._watch = SteeringWatch(
-            config.run_dir, learner, config.seed, config.monitor, config.brake
-        )
+        self._config = config
         self._pacing = Pacing(learner.updates_per_episode) if config.adapt else None
-        self._board = Board(config.run_dir) if config.board else None
+        self._watches: dict[str, tuple[SteeringWatch, Board | None]] = {}
         self._rate = 0.0
         self._shown: FollowStatus | None = None
-        self.state = self._look()
+        self._states: dict[str, DutyState] = {}
+        self._bulletins: dict[str, Bulletin] = {}
+        if stores is None:
+            self.attend("", config.run_dir)
+
+    def attend(self, arm: str, run_dir: Path) -> None:
+        """Watch the steering of one more arm, by its run; "" is the only one there is."""
+        config = self._config
+        watch = SteeringWatch(run_dir, config.learner, config.seed, config.monitor, config.brake)
+        self._watches[arm] = (watch, Board(run_dir) if config.board else None)
+        self._look()
+
+    @property
+    def state(self) -> DutyState:
+        """Where the learner stands, of a run of its own."""
+        return self._states[""]
 
     def advance(self, max_updates: int) -> bool:
         """One bounded piece of work; False when there is nothing to do until a store changes."""
@@ -119,26 +143,36 @@ class LearnerDuty:
         before, start_s = follower.grad_steps, self._steady_s()
         if self._pacing is not None and follower.owed:
             follower.grant(self._pacing.grant(follower.taken, follower.owed, self._rate))
-        self.state = self._look()
+        self._look()
         worked = follower.advance(max_updates)
         done, took_s = follower.grad_steps - before, self._steady_s() - start_s
         if done and took_s > 0:
             self._rate = done / took_s
-        self.state = DutyState(follower.status, self.state.watch, self._rate)
-        if self._board is not None and follower.status != self._shown:
-            self._board.write(self.state)
+        self._tell({arm: state.watch for arm, state in self._states.items()})
+        if follower.status != self._shown:
             self._shown = follower.status
+            for arm, (_, board) in self._watches.items():
+                if board is not None:
+                    board.write(self._states[arm])
         return worked
 
-    @property
-    def trouble(self) -> str:
-        """Why training stopped; "" while it goes on."""
-        return self.follower.status.message if self.follower.halted else ""
+    def bulletin(self, arm: str = "") -> Bulletin:
+        """What an arm is told; the same object until something in it but the rate has changed."""
+        return self._bulletins[arm]
 
     @property
-    def warning(self) -> str:
-        """What a person should look at."""
-        return self.state.watch.alarm or "; ".join(self.state.watch.report.warnings)
+    def unsaved(self) -> bool:
+        """Whether updates were done since the last save."""
+        return self.follower.unsaved
+
+    @property
+    def place(self) -> str:
+        """Where ``save`` writes."""
+        return str(self.follower.checkpoint)
+
+    def save(self) -> None:
+        """Write the checkpoint; raises OSError."""
+        self.follower.save()
 
     def session(self, idle_s: float, committed: int) -> None:
         """What the session reports, see ``Pacing.session``; without ``adapt`` it is ignored."""
@@ -147,22 +181,62 @@ class LearnerDuty:
 
     def release(self) -> None:
         """A person lets weights pass and the actor act."""
-        self._watch.release()
-        self.state = self._look()
+        for arm, (watch, _) in self._watches.items():
+            if self._states[arm].watch.alarm:
+                watch.release()
+        self._look()
 
     def close(self) -> None:
-        """Flush the board."""
-        if self._board is not None:
-            self._board.close()
+        """Flush the boards."""
+        for _, board in self._watches.values():
+            if board is not None:
+                board.close()
 
-    def _look(self) -> DutyState:
+    def _look(self) -> None:
         """Judge the steering and act on it, before anything may be published."""
         follower = self.follower
-        watch = self._watch.look(follower.status)
-        if watch.base_acts and not follower.fallen_back:
-            _LOG.error("%s; the base policy acts until ~/release", watch.alarm)
-            follower.fall_back(watch.alarm)
-        elif watch.alarm != follower.held:
-            _LOG.warning("%s", watch.alarm or "weights are published again")
-            follower.hold(watch.alarm)
-        return DutyState(follower.status, watch, self._rate)
+        watched = {arm: it.look(follower.status) for arm, (it, _) in self._watches.items()}
+        alarm = "; ".join(
+            f"{arm}: {watch.alarm}" if arm else watch.alarm
+            for arm, watch in watched.items()
+            if watch.alarm
+        )
+        base_acts = any(watch.base_acts for watch in watched.values())
+        if base_acts and not follower.fallen_back:
+            _LOG.error("%s; the base policy acts until ~/release", alarm)
+            follower.fall_back(alarm)
+        elif alarm != follower.held:
+            _LOG.warning("%s", alarm or "weights are published again")
+            follower.hold(alarm)
+        self._tell({arm: self._shared(watch, alarm) for arm, watch in watched.items()})
+
+    def _tell(self, watched: Mapping[str, WatchState]) -> None:
+        """Where the learner stands now, for each arm."""
+        for arm, watch in watched.items():
+            state = DutyState(self._status_of(arm), watch, self._rate)
+            before = self._states.get(arm)
+            self._states[arm] = state
+            if before is None or (before.status, before.watch) != (state.status, state.watch):
+                self._bulletins[arm] = Bulletin(
+                    figures(state),
+                    vitals(state),
+                    state.status.actor,
+                    state.status.message if self.follower.halted else "",
+                    watch.alarm or "; ".join(watch.report.warnings),
+                )
+
+    def _shared(self, watch: WatchState, alarm: str) -> WatchState:
+        """What an arm is told of its steering: an alarm of any arm is everybody's."""
+        if watch.alarm == alarm:
+            return watch
+        return dataclasses.replace(watch, alarm=alarm, base_acts=self.follower.fallen_back)
+
+    def _status_of(self, arm: str) -> FollowStatus:
+        """The learner's status with an arm's own episodes."""
+        status = self.follower.status
+        if not arm:
+            return status
+        done = self.follower.order[: status.episodes_done]
+        own = [name for name in done if name.startswith(f"{arm}/")]
+        trainable = sum(self.follower.trains(name) for name in own)
+        return dataclasses.replace(status, episodes_done=len(own), trainable=trainable)

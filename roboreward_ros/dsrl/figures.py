@@ -6,12 +6,42 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from roboreward_ros.dsrl.actor_files import PublishedActor
 
 if TYPE_CHECKING:  # they load torch; a node that is only described needs none
     from roboreward_ros.dsrl.follow import FollowStatus
     from roboreward_ros.dsrl.watch import WatchState
+
+
+Figure: TypeAlias = "int | float | bool | str | list[str]"
+
+
+@dataclass(frozen=True, slots=True)
+class Bulletin:
+    """What a learner tells, wherever it runs.
+
+    Attributes:
+        figures: by their names in ``LearnerStatus``.
+        vitals: what diagnostics show.
+        actor: newest version that lies in the run's ``policies``; None before the first.
+        trouble: why training stopped; "" while it goes on.
+        warning: what a person should look at.
+    """
+
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    vitals: Mapping[str, str | float | int] = field(default_factory=dict)
+    actor: PublishedActor | None = None
+    trouble: str = ""
+    warning: str = ""
+
+    @property
+    def message(self) -> str:
+        """One line."""
+        return str(self.figures.get("message", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +59,7 @@ class DutyState:
     updates_per_s: float = 0.0
 
 
-def figures(state: DutyState) -> dict[str, int | float | bool | str | list[str]]:
+def figures(state: DutyState) -> dict[str, Figure]:
     """Every figure under its name in ``LearnerStatus``."""
     status, watch = state.status, state.watch
     metrics, last, compared = status.metrics, status.metrics.last, watch.report.comparison

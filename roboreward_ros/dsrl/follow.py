@@ -33,9 +33,7 @@ from roboreward_ros.dsrl.config import DsrlConfig
 from roboreward_ros.dsrl.corrections import Corrector
 from roboreward_ros.dsrl.learner import Learner, LearnerMetrics, fingerprint
 from roboreward_ros.dsrl.prior_data import PriorEpisode
-from roboreward_ros.episodes.promoted import read_promoted
-from roboreward_ros.episodes.store import EpisodeStore
-from roboreward_ros.episodes.views import LabelStatus, RewardView, ViewConfig
+from roboreward_ros.dsrl.stores import RunStores, Stores
 from roboreward_ros.errors import CheckpointError, FormatError, LearnerError
 from roboreward_ros.protocols import EpisodeReader
 from roboreward_ros.types import ACTION_DIM, PolicySpec
@@ -94,6 +92,7 @@ class RunFollower:
         config: of the learner; a resumed run keeps the configuration of its checkpoint.
         seed: of weights and sampling.
         source: reward source to learn from; "" follows the run's promoted one.
+        stores: what to learn from instead of the run's own stores.
         compute: device, precision and compilation of the updates.
         decode: of the frozen policy, for algorithms that decode noise in their updates.
         prior: gives demonstrations, once, before the first episode of a new run.
@@ -109,6 +108,7 @@ class RunFollower:
         seed: int = 0,
         source: str = "",
         *,
+        stores: Stores | None = None,
         compute: Compute | None = None,
         decode: Decode | None = None,
         prior: PriorData | None = None,
@@ -129,10 +129,7 @@ class RunFollower:
         self.config = config
         self.seed = seed
         self.status = FollowStatus()
-        self._source = source
-        self._store = EpisodeStore(self.run_dir, "r")
-        self._view: RewardView | None = None
-        self._cursor = 0
+        self._stores: Stores = stores or RunStores(self.run_dir, source)
         self._learner: Learner | None = None
         self._order: list[str] = []  # processed, in order
         self._discarded: set[str] = set()
@@ -159,14 +156,14 @@ class RunFollower:
             self.checkpoint.replace(kept)
             _LOG.warning("%s has an older format: the learner learns anew from the stores", kept)
             return
-        ids = self._store.ids()
+        ids = self._stores.ids()
         if not ids:
             raise CheckpointError(
                 "the run has a learner checkpoint but no episodes",
                 got=str(self.checkpoint),
                 next_step="Restore episodes/, or start a new run_dir.",
             )
-        spec = spec_of(self._store.open(ids[0]))
+        spec = spec_of(self._stores.open(ids[0]))
         learner = load_learner(self.checkpoint, spec, self.compute, self._decode, exact=self._exact)
         self._refuse_foreign(learner, set(ids))
         self._learner = learner
@@ -188,7 +185,7 @@ class RunFollower:
                     got=episode_id,
                     next_step="Restore episodes/, or start a new run_dir.",
                 )
-            meta = self._store.open(episode_id).summary.meta
+            meta = self._stores.open(episode_id).summary.meta
             if fingerprint(meta) != known:
                 raise CheckpointError(
                     f"{what} belongs to another task or run",
@@ -213,6 +210,15 @@ class RunFollower:
     def taken(self) -> int:
         """Episodes taken in, those whose updates are not done included."""
         return len(self._order)
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Their ids, in the order in which they were taken in."""
+        return tuple(self._order)
+
+    def trains(self, episode_id: str) -> bool:
+        """Whether an episode was taken in and may train."""
+        return self._learner is not None and self._learner.seen.get(episode_id, False)
 
     @property
     def owed(self) -> int:
@@ -285,59 +291,43 @@ class RunFollower:
         if self._unpublished and not self._held:
             self._settle(publish=True)
             return True
-        self._follow_source()
-        return self._apply_changes() or self._take_next()
-
-    def _follow_source(self) -> None:
-        promoted = read_promoted(self.run_dir)
-        config = ViewConfig(self._source) if self._source else promoted
-        if promoted is not None and self._source == promoted.source:
-            config = promoted
-        if config is not None and (self._view is None or config != self._view.config):
-            self._view = RewardView.of_run(self.run_dir, config)
-            self._cursor = 0
+        return self._stores.refresh() and (self._apply_changes() or self._take_next())
 
     def _apply_changes(self) -> bool:
         """Labels and marks that changed after their episode was taken in."""
-        learner, view = self._learner, self._view
-        if learner is None or view is None:
+        learner, stores = self._learner, self._stores
+        if learner is None:
             return False
-        self._cursor, changed = view.changes(self._cursor)
-        marked = {e for e in self._order if self._store.marks.discarded(e)}
+        changed = stores.changes()
+        marked = stores.discarded(self._order)
         touched = [e for e in changed if e in learner.seen] + sorted(marked ^ self._discarded)
         self._discarded = marked
         for episode_id in touched:
-            self._observe(episode_id, view)
+            self._observe(episode_id)
         if touched and learner.owed == 0:
             self._settle(publish=False)
         return bool(touched)
 
     def _take_next(self) -> bool:
-        view = self._view
-        ids = self._store.ids()
-        if view is None or len(ids) <= len(self._order):
+        episode_id = self._stores.next(self._order)
+        if episode_id is None:
             return False
-        known = {*self._order}
-        waiting = [e for e in ids if e not in known]
-        if not any(_settled(view, episode_id) for episode_id in waiting):
-            return False
-        episode_id = waiting[0]
-        self._observe(episode_id, view)
+        self._observe(episode_id)
         self._order.append(episode_id)
         if self._learner is None or self._learner.owed == 0 or self._halted:
             self._settle(publish=True)
         return True
 
-    def _observe(self, episode_id: str, view: RewardView) -> None:
+    def _observe(self, episode_id: str) -> None:
         try:
-            episode = self._store.open(episode_id)
+            episode = self._stores.open(episode_id)
             if self._learner is None:
                 self._learner = Learner(
                     self.config, spec_of(episode), self.seed, self.compute, self._decode
                 )
                 self._take_prior(self._learner)
             mended = self._correct(episode) if self._correct else None
-            label = view.label(episode_id)
+            label = self._stores.label(episode_id)
             self._learner.observe_episode(mended or episode, label, corrected=mended is not None)
         except (LearnerError, FormatError) as error:
             _LOG.error("the learner goes on without %s: %s", episode_id, error)
@@ -393,8 +383,3 @@ class RunFollower:
         published = self._files.write(actor, learner.sac.steps)
         learner.version = published.version
         return published
-
-
-def _settled(view: RewardView, episode_id: str) -> bool:
-    label = view.status(episode_id)
-    return label.status is not LabelStatus.UNSCORED or bool(label.detail)

@@ -22,9 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from roboreward_ros.episodes.header import NAME
 from roboreward_ros.episodes.lines import cut_tail, decode_line
 from roboreward_ros.episodes.locks import WriterLock, sync_directory, sync_tree
-from roboreward_ros.episodes.parcel import NAME, Offer, unpack
+from roboreward_ros.episodes.parcel import Offer, unpack
 from roboreward_ros.errors import FormatError, StoreError
 from roboreward_ros.files import make_folder, write_atomic
 from roboreward_ros.types.codec import Fields, from_text, to_text
@@ -92,6 +93,7 @@ class Mirror:
         if not _RUN.fullmatch(run):
             raise FormatError("no identity of a run", got=run, allowed="32 hexadecimal digits")
         self.root = root
+        self.run = run
         self._episodes = root / "episodes"
         self._incoming = self._episodes / ".incoming"
         make_folder(self._incoming)

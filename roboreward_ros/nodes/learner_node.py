@@ -223,16 +223,10 @@ class LearnerNode(HostNode[LearnerNodeConfig]):
         now_ns = self.clock.now_ns()
         actor = told.actor
         if actor is not None and (before is None or actor != before.actor):
-            self._updates.publish(
-                msg.PolicyUpdate(
-                    header=header(now_ns),
-                    version=actor.version,
-                    sha256=actor.sha256,
-                    uri=str(actor.path.resolve()),
-                    policy_id=actor.policy_id,
-                    grad_steps=actor.grad_steps,
-                )
-            )
+            update = msg.PolicyUpdate(header=header(now_ns), uri=str(actor.path.resolve()))
+            update.version, update.sha256 = actor.version, actor.sha256
+            update.policy_id, update.grad_steps = actor.policy_id, actor.grad_steps
+            self._updates.publish(update)
         self._learner.publish(msg.LearnerStatus(header=header(now_ns), **told.figures))
 
     def _health(self) -> Health:
