@@ -11,6 +11,7 @@ images). What the user has set is never changed.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import MutableMapping
 from pathlib import Path
 
@@ -20,6 +21,9 @@ VARIABLE = "ROBOREWARD_DDS"
 PROFILES = ("loopback", "shm", "none")
 DEFAULT_PROFILE = "shm"
 PROFILE_FILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+SHARED_MEMORY = Path("/dev/shm")
+SEGMENT_MB = 17
+"""What the profile ``shm`` takes of it for one process, with the middleware's own files."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -70,3 +74,24 @@ def prepare(
     if chosen == "loopback":
         # Any other range makes the middleware add its own transports beside the profile's.
         target.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "SYSTEM_DEFAULT")
+
+
+def shared_memory_problem(environment: MutableMapping[str, str] | None = None) -> str:
+    """Why pictures will not go through shared memory although the profile wants it; "" if they do.
+
+    The middleware falls back to UDP then, in words that nobody understands; nothing is lost, but
+    raw pictures cost more time. What runs already keeps what it has.
+    """
+    target = os.environ if environment is None else environment
+    if not target.get(PROFILE_FILE_VARIABLES[0], "").endswith("config/dds/shm.xml"):
+        return ""
+    try:
+        free_mb = shutil.disk_usage(SHARED_MEMORY).free / 2**20
+    except OSError as error:
+        return f"{SHARED_MEMORY} cannot be used ({error.strerror}): pictures go by UDP"
+    if free_mb >= SEGMENT_MB:
+        return ""
+    return (
+        f"{SHARED_MEMORY} has {free_mb:.1f} MB free, {SEGMENT_MB} are needed: pictures go by UDP. "
+        "Free it (fastdds shm clean), or give a container more: --shm-size=512m"
+    )

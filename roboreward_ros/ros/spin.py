@@ -23,6 +23,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from roboreward_ros.clock import SystemClock
 from roboreward_ros.errors import CheckpointError, ConfigError, RoboRewardError
+from roboreward_ros.ros.dds import shared_memory_problem
 from roboreward_ros.ros.lifecycle import HostNode
 from roboreward_ros.ros.params import HostConfig
 from roboreward_ros.ros.stop import StopSignal
@@ -63,6 +64,8 @@ def run(factory: Callable[[], HostNode[ConfigT]], argv: Sequence[str] | None = N
 
 def _run(factory: Callable[[], HostNode[ConfigT]], stop: StopSignal) -> int:
     log = rclpy.logging.get_logger("roboreward")
+    if problem := shared_memory_problem():
+        log.warning(problem)
     try:
         node = factory()
     except RoboRewardError as error:
