@@ -184,8 +184,8 @@ class PlayerNode(HostNode[PlayerNodeConfig]):
     def phase(self, text: str) -> None:
         self._note(NoteKind.PHASE, text)
 
-    def over(self, text: str) -> None:
-        self._note(NoteKind.OVER, text)
+    def over(self, episode: int) -> None:
+        self._note(NoteKind.OVER, self._deck.recording.names[episode], episode)
 
     def part(self, text: str) -> None:
         self._note(NoteKind.PART, text)

@@ -19,6 +19,7 @@ from pathlib import Path
 import yaml
 
 from roboreward_ros.errors import ConfigError
+from roboreward_ros.files import read_yaml
 
 
 class FaultKind(StrEnum):
@@ -110,7 +111,7 @@ def load_faults(path: Path) -> tuple[Fault, ...]:
         ConfigError: it is not there, or holds something else.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigError("the fault file cannot be read", got=f"{path}: {error}") from None
     rows = content.get("faults") if isinstance(content, Mapping) else None

@@ -24,7 +24,7 @@ class NoteKind(StrEnum):
     PHASE = "phase"  # of the session
     PART = "part"  # a part's health is not well any more
     BEGUN = "begun"  # an episode
-    OVER = "over"  # an episode is on disk
+    OVER = "over"  # an episode is on disk; `number` is its place in the recording
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,8 +147,7 @@ class RecordedRobot:
             raise SafetyError("not an action", got=str(asked), allowed="seven finite numbers")
         k = deck.step
         episode = deck.episode
-        self._before_step(k)
-        deck.advance()
+        self._play()
         if k >= episode.n_steps:
             return self._stand(asked)
         fault = episode.faults[k] or ("a fault, as recorded" if _faulty(episode, k) else "")
@@ -168,8 +167,7 @@ class RecordedRobot:
     def hold(self) -> StepReport:
         """A period without an action; the recording goes on."""
         self._require_link()
-        self._before_step(self._deck.step)
-        self._deck.advance()
+        self._play()
         return self._stand(None)
 
     def state(self) -> RobotState:
@@ -180,6 +178,13 @@ class RecordedRobot:
 
     def close(self) -> None:
         self._connected = False
+
+    def _play(self) -> None:
+        """One control period; it passes also when the arm refuses."""
+        try:
+            self._before_step(self._deck.step)
+        finally:
+            self._deck.advance()
 
     def _stand(self, asked: FloatArray | None) -> StepReport:
         state = self.state()

@@ -21,6 +21,7 @@ import yaml
 from roboreward_ros.episodes.ledger import OPERATOR, Ledger
 from roboreward_ros.episodes.marks import Marks
 from roboreward_ros.errors import ConfigError
+from roboreward_ros.files import read_yaml
 from roboreward_ros.rehearsal.recording import RecordedEpisode, StoredRecording
 from roboreward_ros.session.events import VERBS
 from roboreward_ros.types import EndCause, LabelRecord, Score, StepFlag, VerbRequest
@@ -120,7 +121,7 @@ def load_script(path: Path) -> tuple[Cue, ...]:
         ConfigError: it is not there, or holds something else.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigError("the script cannot be read", got=f"{path}: {error}") from None
     rows = content.get("cues") if isinstance(content, Mapping) else None

@@ -176,6 +176,7 @@ def judge(figures: Figures, wanted: Sequence[Expectation]) -> list[str]:
 
 
 SEEN = frozenset({NoteKind.PHASE, NoteKind.PART, NoteKind.REFUSED})
+FAULTS = frozenset({NoteKind.FAULT, NoteKind.HIT})
 WELL = ("RESETTING", "READY", "RUNNING", "TAKEOVER", "SCORING", "LEARNING", "DONE", "WAIT_RESET")
 
 
@@ -186,7 +187,7 @@ def causes(
     by_position = {d.position: d for d in deviations}
     found = []
     for number, fault in enumerate(faults):
-        begins = [k for k, note in enumerate(notes) if note.number == number]
+        begins = [k for k, n in enumerate(notes) if n.kind in FAULTS and n.number == number]
         seen: list[str] = []
         if begins:
             for note in notes[begins[0] + 1 :]:
@@ -213,7 +214,7 @@ def faulty_episodes(faults: Sequence[Fault], notes: Sequence[Note]) -> frozenset
     A camera's or arm's fault is over with its steps; a process that was hit is felt until the
     session runs again, which is an episode later at most.
     """
-    begun = {note.number for note in notes if note.number >= 0}
+    begun = {note.number for note in notes if note.kind in FAULTS}
     hit = [fault for number, fault in enumerate(faults) if number in begun]
     own = {fault.episode for fault in hit}
     after = {fault.episode + 1 for fault in hit if fault.node}

@@ -45,7 +45,7 @@ class SeatLog(Protocol):
 
     def phase(self, text: str) -> None: ...
 
-    def over(self, text: str) -> None: ...
+    def over(self, episode: int) -> None: ...
 
     def part(self, text: str) -> None: ...
 
@@ -76,10 +76,10 @@ class ScriptedSeat:
         self._queue: deque[tuple[VerbRequest, bool]] = deque()
         self._busy = False
         self._asked_ns = 0
+        self._committed = 0
         self._settle: Callable[[str], None] = lambda _: None
         self._verbs = node.create_client(Verb, "session_node/verb")
         node.create_subscription(msg.SessionState, "session", self._on_session, LATCHED)
-        node.create_subscription(msg.EpisodeEvent, "episode", self._on_episode, EVENT)
         node.create_subscription(DiagnosticArray, "/diagnostics", self._on_health, EVENT)
         node.create_timer(LOOK_S, self._look)
 
@@ -138,11 +138,11 @@ class ScriptedSeat:
         before, self._view = self._view, session_from_msg(state)
         if before is None or (before.phase, before.message) != (state.phase, state.message):
             self._log.phase(f"{state.phase}: {state.message}")
-
-    def _on_episode(self, event: msg.EpisodeEvent) -> None:
-        if event.event == msg.EpisodeEvent.COMMITTED:
-            self._log.over(event.episode_id)
-            self.press(self._script.committed(int(event.index)))
+        # Its own count: before it knows of an episode's end, a key would bring that end about.
+        while self._committed < int(state.committed):
+            self._log.over(self._committed)
+            self.press(self._script.committed(self._committed))
+            self._committed += 1
 
     def _on_health(self, array: DiagnosticArray) -> None:
         for status in array.status:
