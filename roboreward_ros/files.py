@@ -7,8 +7,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import IO
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+import yaml
+
+_MOST_VALUES = 100_000
+"""In one YAML file, aliases counted as often as they are used."""
 
 
 @contextmanager
@@ -75,6 +80,45 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     """
     with open_atomic(path) as file:
         file.write(data.encode("utf-8") if isinstance(data, str) else data)
+
+
+def read_yaml(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds, as ``safe_load``
+    """Plain values of a YAML file; the only way in which this package reads YAML.
+
+    Raises:
+        yaml.YAMLError: no UTF-8, no YAML, nested too deeply, or aliases that stand for so many
+            values that writing them out would fill the memory.
+        OSError: the file cannot be read.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise yaml.YAMLError(f"{path}: {error}") from None
+    left, waiting = _MOST_VALUES, [values]
+    while waiting and left:
+        left -= 1
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [*value.keys(), *value.values()]
+        elif isinstance(value, list | tuple | set):
+            waiting += value
+    if waiting:
+        raise yaml.YAMLError(f"{path}: more than {_MOST_VALUES} values")
+    return values
+
+
+def inside(root: Path, name: str) -> Path:
+    """``root / name`` for a name that somebody else wrote: it must not lead out of ``root``.
+
+    Links are followed: a folder of links into a cache is one that its owner made.
+
+    Raises:
+        ValueError: empty, absolute, with ``..`` in it, or no name at all.
+    """
+    path = PurePosixPath(name)
+    if not path.parts or path.is_absolute() or ".." in path.parts or "\0" in name:
+        raise ValueError(f"{name!r} does not lie below the folder")
+    return root / path
 
 
 def config_folders(kind: str) -> list[Path]:

@@ -14,7 +14,7 @@ import numpy as np
 import yaml
 
 from roboreward_ros.errors import ConfigError
-from roboreward_ros.files import config_folders
+from roboreward_ros.files import config_folders, read_yaml
 from roboreward_ros.session.events import KEYS, LABELS
 from roboreward_ros.types import FloatArray
 
@@ -128,7 +128,7 @@ def load_hands(name: str) -> HandMap:
         names = sorted(path.stem for folder in folders for path in folder.glob("*.yaml"))
         raise ConfigError("there is no such hand map", got=name, allowed=names)
     try:
-        values = yaml.safe_load(found[0].read_text(encoding="utf-8"))
+        values = read_yaml(found[0])
         for kind in ("pad", "joy"):
             values[kind] = PadMap(**_numbers(values.get(kind, {})))
         for kind in ("keys", "aliases"):

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -244,9 +245,9 @@ def load_actor(
             )
     try:
         with safe_open(path, framework="numpy") as file:
-            header = json.loads((file.metadata() or {})["actor"])
+            header = dict(json.loads((file.metadata() or {})["actor"]))
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError, OSError) as error:
         raise CheckpointError("not an actor file", got=f"{path}: {error}") from error
     if header.pop("format", None) not in range(1, ACTOR_FORMAT + 1):
         raise CheckpointError(
@@ -256,10 +257,26 @@ def load_actor(
     try:
         header |= {name: kind(header[name]) for name, kind in kinds.items() if name in header}
         actor = SteeringActor(**header, weights=weights)
-    except (TypeError, ValueError) as error:
+        _check(actor)
+    except (TypeError, ValueError, OverflowError) as error:
         raise CheckpointError("not an actor file", got=f"{path}: {error}") from error
     if policy_id is not None and actor.policy_id != policy_id:
         raise CheckpointError(
             f"actor {path} steers another policy", got=actor.policy_id, allowed=policy_id
         )
     return actor
+
+
+def _check(actor: SteeringActor) -> None:
+    """Raises ValueError for values of other kinds than the class has: files come from elsewhere."""
+    counts = (actor.version, actor.horizon, actor.basis, actor.candidates)
+    bounds = (
+        actor.mean_bound, actor.log_std_bound, actor.noise_bound, actor.feature_clip,
+        actor.squash, actor.pessimism, actor.edit_bound,
+    )  # fmt: skip
+    if not all(type(count) is int and 0 <= count < 2**63 for count in counts):
+        raise ValueError(f"version, horizon, basis, candidates are {counts}")
+    if not all(type(bound) in (int, float) and math.isfinite(bound) for bound in bounds):
+        raise ValueError(f"bounds are {bounds}")
+    if not isinstance(actor.policy_id, str):
+        raise ValueError(f"policy_id is {actor.policy_id!r}")

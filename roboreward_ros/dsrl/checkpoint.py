@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -91,8 +92,8 @@ def checkpoint_format(path: Path) -> int:
     """Format of a learner checkpoint; 0 where it cannot be read (``load_learner`` says why)."""
     try:
         with safe_open(path, framework="pt") as file:
-            return int(json.loads((file.metadata() or {})["learner"])["format"])
-    except (SafetensorError, KeyError, ValueError, OSError):
+            return int(_header(file.metadata())["format"])
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError, OSError):
         return 0
 
 
@@ -120,9 +121,9 @@ def load_learner(
         raise CheckpointError("no such learner checkpoint", got=str(path))
     try:
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})["learner"])
+            header = _header(file.metadata())
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError, OSError) as error:
         raise CheckpointError("not a learner checkpoint", got=f"{path}: {error}") from error
     if header["format"] != LEARNER_FORMAT:
         raise CheckpointError(
@@ -140,10 +141,10 @@ def load_learner(
             next_step="Go on as it was saved, or accept a run that differs in its last bits: "
             "exact_resume:=false for learner_node (config/learner_node.yaml).",
         )
-    if header["policy_id"] != spec.policy_id:
+    if header.get("policy_id") != spec.policy_id:
         raise CheckpointError(
             f"learner checkpoint {path} steers another policy",
-            got=header["policy_id"],
+            got=header.get("policy_id"),
             allowed=spec.policy_id,
         )
     try:
@@ -162,9 +163,22 @@ def load_learner(
         _restore_sac(learner.sac, tensors, header["steps"])
         for copies in learner.copies:
             copies.refresh()
-    except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:
+    except (
+        LookupError, TypeError, ValueError, ArithmeticError, AttributeError, AssertionError,
+        RuntimeError, ConfigError,
+    ) as error:  # fmt: skip
         raise CheckpointError("damaged learner checkpoint", got=f"{path}: {error}") from error
     return learner
+
+
+def _header(metadata: Mapping[str, str] | None) -> dict[str, Any]:
+    """What ``save_learner`` wrote; raises KeyError or ValueError for anything else."""
+    header = json.loads((metadata or {})["learner"])
+    if not isinstance(header, dict) or type(header["format"]) is not int:
+        raise ValueError("its header is none")
+    if not isinstance(header.get("computed_by"), dict):
+        raise ValueError("it does not say what computed it")
+    return header
 
 
 def _sac_tensors(sac: Agent) -> dict[str, Tensor]:

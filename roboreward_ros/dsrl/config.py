@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from roboreward_ros.errors import ConfigError
-from roboreward_ros.files import config_folders
+from roboreward_ros.files import config_folders, read_yaml
 
 
 class CriticForm(StrEnum):
@@ -352,7 +352,7 @@ def load_profile(name: str) -> DsrlConfig:
     for path in candidates:
         if path.is_file():
             try:
-                values = yaml.safe_load(path.read_text())
+                values = read_yaml(path)
             except yaml.YAMLError as error:
                 raise ConfigError("learner profile is not YAML", got=f"{path}: {error}") from error
             if not isinstance(values, dict):

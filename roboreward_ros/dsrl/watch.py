@@ -192,7 +192,7 @@ def _read_since(path: Path) -> int:
         version, since = int(values["format"]), int(values["steering_since"])
     except FileNotFoundError:
         return 0
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, OverflowError, RecursionError, KeyError, TypeError) as error:
         raise FormatError(
             f"{path} cannot be read",
             got=repr(error),

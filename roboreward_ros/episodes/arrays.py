@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.generic]
 
+_CRC_BYTES = 4
 _RESTORE = "Restore it from a backup or discard the episode."
 
 
@@ -73,8 +74,8 @@ def read_array(folder: Path) -> Array:
             got=f"shape {stored.shape}, chunks {stored.chunks}",
             next_step=_RESTORE,
         )
-    if stored.size and not chunk.is_file():
-        raise FormatError(f"{chunk} is missing", next_step=_RESTORE)
+    if stored.size:
+        _check_size(chunk, stored)
     try:
         values = np.asarray(stored[...])
     except MemoryError:
@@ -83,6 +84,34 @@ def read_array(folder: Path) -> Array:
         raise FormatError(f"{chunk} is damaged", got=str(error), next_step=_RESTORE) from error
     values.flags.writeable = False
     return cast("Array", values)
+
+
+def _check_size(chunk: Path, stored: zarr.Array) -> None:
+    """Before anything is allocated or decoded: one chunk as it is in memory, and its checksum.
+
+    A header from elsewhere could otherwise ask for all memory, or for any codec that is installed.
+    """
+    codecs = [codec.to_dict()["name"] for codec in stored.metadata.codecs]
+    fixed = stored.dtype.kind in "biuf"
+    if codecs != ["bytes", "crc32c"] or not fixed:
+        raise FormatError(
+            f"{chunk.parent / 'zarr.json'} is not an array of this package",
+            got=f"{stored.dtype}, codecs {codecs}",
+            allowed="numbers, codecs bytes and crc32c",
+            next_step=_RESTORE,
+        )
+    wanted = stored.size * stored.dtype.itemsize + _CRC_BYTES
+    try:
+        there = chunk.stat().st_size
+    except OSError:
+        raise FormatError(f"{chunk} is missing", next_step=_RESTORE) from None
+    if there != wanted:
+        raise FormatError(
+            f"{chunk} is damaged",
+            got=f"{there} bytes",
+            allowed=f"{wanted} bytes",
+            next_step=_RESTORE,
+        )
 
 
 def array_attributes(folder: Path) -> JsonObject:

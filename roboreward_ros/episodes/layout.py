@@ -18,6 +18,7 @@ Arrays (T steps, T + 1 observations, K decisions; units as in ``roboreward_ros.t
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -34,7 +35,7 @@ from roboreward_ros.episodes.records import (
     unpack_step,
     unpack_truth,
 )
-from roboreward_ros.errors import StoreError
+from roboreward_ros.errors import FormatError, StoreError
 from roboreward_ros.types import (
     MOTORS,
     Chunk,
@@ -65,25 +66,35 @@ class Recording:
     @classmethod
     def of(cls, records: Iterable[Record]) -> Recording:
         rec = cls()
-        for record in records:
-            match record.kind:
-                case Kind.META:
-                    where = "the journal's header"
-                    rec.meta = meta_from_json(from_text(bytes(record.payload), where), where)
-                case Kind.OBSERVATION:
-                    rec.observations.append(unpack_observation(record.payload))
-                case Kind.STEP:
-                    rec.steps.append(unpack_step(record.payload))
-                case Kind.CHUNK:
-                    rec.chunks.append(unpack_chunk(record.payload))
-                case Kind.TRUTH:
-                    rec.truth.append(unpack_truth(record.payload)[1])
-                case Kind.END:
-                    end = Fields(from_text(bytes(record.payload), "end"), "the journal's end")
-                    rec.end_cause = end.enum("end_cause", EndCause)
-                    rec.taint = end.texts("taint")
-                    rec.gap = end.flag("gap")
+        for number, record in enumerate(records):
+            try:
+                rec._take(record)
+            except (ValueError, struct.error) as error:  # whole by its checksum, wrong inside
+                raise FormatError(
+                    f"record {number} of the journal is not what it says",
+                    got=f"{record.kind.name}: {error}",
+                ) from None
         return rec
+
+    def _take(self, record: Record) -> None:
+        payload = record.payload
+        match record.kind:
+            case Kind.META:
+                where = "the journal's header"
+                self.meta = meta_from_json(from_text(bytes(payload), where), where)
+            case Kind.OBSERVATION:
+                self.observations.append(unpack_observation(payload))
+            case Kind.STEP:
+                self.steps.append(unpack_step(payload))
+            case Kind.CHUNK:
+                self.chunks.append(unpack_chunk(payload))
+            case Kind.TRUTH:
+                self.truth.append(unpack_truth(payload)[1])
+            case Kind.END:
+                end = Fields(from_text(bytes(payload), "end"), "the journal's end")
+                self.end_cause = end.enum("end_cause", EndCause)
+                self.taint = end.texts("taint")
+                self.gap = end.flag("gap")
 
     def n_steps(self) -> int:
         """Steps for which everything is there."""

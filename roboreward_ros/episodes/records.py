@@ -125,7 +125,8 @@ def unpack_chunk(payload: memoryview) -> Chunk:
     noise, actions, features = np.split(
         values, (n_noise * ACTION_DIM, (n_noise + n_actions) * ACTION_DIM)
     )
-    assert len(features) == n_features
+    if min(n_noise, n_actions, n_features) < 0 or len(features) != n_features:
+        raise ValueError(f"{len(values)} numbers for {n_noise}, {n_actions} and {n_features}")
     return Chunk(
         index=index,
         step=step,

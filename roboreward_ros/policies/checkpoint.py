@@ -154,7 +154,10 @@ def load_checkpoint(folder: Path) -> Checkpoint:
             )
         weights = load(packed)
         provenance = dict(document["provenance"])
-    except (ValueError, KeyError, TypeError, ConfigError, SafetensorError) as error:
+    except (
+        OSError, ValueError, OverflowError, RecursionError, KeyError, TypeError, AttributeError,
+        ConfigError, SafetensorError,
+    ) as error:  # fmt: skip
         raise CheckpointError("policy checkpoint cannot be read", got=f"{path}: {error}") from error
     _check_fit(description, weights)
     return Checkpoint(description, weights, provenance, _identity(description, packed))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import yaml
 
 from roboreward_ros.errors import ConfigError
+from roboreward_ros.files import read_yaml
 from roboreward_ros.policies.config import NetworkConfig, SamplerConfig, TrainConfig
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def read_entries(path: Path, names: set[str]) -> dict[str, object]:
         ConfigError: missing file, unknown or missing entries.
     """
     try:
-        raw = yaml.safe_load(path.read_text())
+        raw = read_yaml(path)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(

@@ -13,6 +13,7 @@ from typing import TypeVar
 import yaml
 
 from roboreward_ros.errors import ConfigError
+from roboreward_ros.files import read_yaml
 
 Section = TypeVar("Section")
 
@@ -168,7 +169,7 @@ def load_recipe(path: Path) -> Recipe:
         ConfigError: no such file, not YAML, unknown or wrong values.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = read_yaml(path)
     except (OSError, yaml.YAMLError) as error:
         raise ConfigError("no recipe can be read", got=f"{path}: {error}") from None
     if not isinstance(raw, dict):

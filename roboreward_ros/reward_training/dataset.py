@@ -141,7 +141,7 @@ def read_vocabulary(folder: Path) -> Vocabulary:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         version = raw.pop("format")
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, OverflowError, RecursionError, KeyError, AttributeError) as error:
         raise FormatError("no clips here", got=f"{path}: {error}") from None
     if version != FORMAT:
         raise FormatError("clips of another format", got=version, allowed=FORMAT)

@@ -18,6 +18,7 @@ from typing import TypeAlias, TypeVar
 import yaml
 
 from roboreward_ros.errors import ConfigError
+from roboreward_ros.files import read_yaml
 
 Option: TypeAlias = "bool | int | float | str | list[Option] | dict[str, Option] | None"
 Options: TypeAlias = Mapping[str, Option]
@@ -42,7 +43,7 @@ def file_options(name: str) -> dict[str, Option]:
         path = folder / f"{name}.yaml"
         if path.is_file():
             try:
-                values: Option = yaml.safe_load(path.read_text(encoding="utf-8"))
+                values: Option = read_yaml(path)
             except yaml.YAMLError as error:
                 raise ConfigError(f"{path} is not YAML", got=str(error)) from None
             if values is None:
@@ -59,7 +60,7 @@ def options_from_json(text: str) -> dict[str, Option]:
         return {}
     try:
         values: Option = json.loads(text)
-    except ValueError as error:
+    except (ValueError, OverflowError, RecursionError) as error:
         raise ConfigError(
             "options are not JSON", got=str(error), allowed='an object such as {"error": 0.1}'
         ) from None

@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from roboreward_ros.errors import ConfigError
+from roboreward_ros.files import read_yaml
 from roboreward_ros.rewards.config import Option
 
 ASSETS = Path(__file__).parents[1] / "assets" / "rewards"
@@ -37,7 +38,7 @@ def model_options(name: str) -> dict[str, Option]:
     if path is None or not path.is_file():
         return {}
     try:
-        values: Option = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values: Option = read_yaml(path)
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} is not YAML", got=str(error)) from None
     if not isinstance(values, dict):

@@ -12,7 +12,7 @@ import numpy as np
 import yaml
 
 from roboreward_ros.errors import ConfigError
-from roboreward_ros.files import config_folders
+from roboreward_ros.files import config_folders, read_yaml
 from roboreward_ros.robot.frames import pose_from_proprio
 from roboreward_ros.robot.kinematics import Kinematics
 from roboreward_ros.types import FloatArray, require_shape
@@ -270,7 +270,7 @@ def load_profile(name: str) -> RobotProfile:
         available = sorted({p.stem for folder in profile_dirs() for p in folder.glob("*.yaml")})
         raise ConfigError("no such robot profile", got=name, allowed=available)
     try:
-        values = yaml.safe_load(path.read_text())
+        values = read_yaml(path)
     except yaml.YAMLError as error:
         raise ConfigError("robot profile is not YAML", got=f"{path}: {error}") from error
     if not isinstance(values, dict):

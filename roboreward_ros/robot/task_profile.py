@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from roboreward_ros.errors import ConfigError
-from roboreward_ros.files import config_folders
+from roboreward_ros.files import config_folders, read_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def load_task(name: str) -> TaskProfile:
     if path is None:
         raise ConfigError("no such task profile", got=name, allowed=task_names())
     try:
-        values = yaml.safe_load(path.read_text())
+        values = read_yaml(path)
     except yaml.YAMLError as error:
         raise ConfigError("task profile is not YAML", got=f"{path}: {error}") from error
     if not isinstance(values, dict):

@@ -54,7 +54,7 @@ def load_memory(run_dir: Path | str) -> SessionMemory:
         memory = SessionMemory(str(values["task"]), idle, bool(values.get("waits", False)))
     except FileNotFoundError:
         return SessionMemory()
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, OverflowError, RecursionError, KeyError, TypeError) as error:
         raise FormatError(
             f"{path} cannot be read",
             got=repr(error),

@@ -41,7 +41,7 @@ def from_text(text: str | bytes, where: str) -> JsonObject:
     """Parse one JSON object; raises FormatError that names ``where``."""
     try:
         value: JsonValue = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FormatError(f"{where} is not JSON", got=str(error)) from None
     if not isinstance(value, dict):
         raise FormatError(f"{where} is not a JSON object", got=type(value).__name__)
@@ -78,7 +78,7 @@ class Fields:
         value = self._values.get(name)
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise self._fail(name, "a number")
-        return float(value)
+        return self._float(name, value)
 
     def flag(self, name: str) -> bool:
         value = self._values.get(name)
@@ -94,8 +94,14 @@ class Fields:
         for item in value:
             if not isinstance(item, int | float) or isinstance(item, bool):
                 raise self._fail(name, "a list of numbers")
-            items.append(float(item))
+            items.append(self._float(name, item))
         return tuple(items)
+
+    def _float(self, name: str, value: float) -> float:
+        try:
+            return float(value)
+        except OverflowError:  # an integer of hundreds of digits
+            raise self._fail(name, "a number that fits a float") from None
 
     def integers(self, name: str) -> tuple[int, ...]:
         value = self._values.get(name)

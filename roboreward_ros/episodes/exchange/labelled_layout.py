@@ -125,7 +125,7 @@ def read_table(table: Path, on_problem: OnProblem = stop) -> Iterator[LayoutRow]
             place = f"{table}, line {number}"
             try:
                 content = json.loads(line)
-            except ValueError as error:
+            except (ValueError, OverflowError, RecursionError) as error:
                 on_problem(Problem(Fault.MALFORMED, place, f"not JSON: {error}"))
                 continue
             found = parse_row(content, table.parent, place)

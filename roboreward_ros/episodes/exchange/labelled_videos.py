@@ -117,7 +117,7 @@ def _rows(table: Path) -> dict[str, dict[str, object]]:
     try:
         rows = [json.loads(line) for line in table.read_text(encoding="utf-8").splitlines()]
         return {str(row["file_name"]): row for row in rows}
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, OverflowError, RecursionError, KeyError, TypeError) as error:
         raise FormatError(
             "the table of labelled videos is damaged", got=f"{table}: {error!r}"
         ) from None

@@ -80,7 +80,14 @@ def read_info(root: Path) -> Info:
             chunk_size=int(content.get("chunks_size", 1000)),
             robot=str(content.get("robot_type") or ""),
         )
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+    except (
+        KeyError,
+        ValueError,
+        OverflowError,
+        RecursionError,
+        TypeError,
+        AttributeError,
+    ) as error:
         raise FormatError(f"{path} is damaged", got=repr(error)) from None
     if major not in (2, 3):
         raise FormatError("unknown version of a LeRobot data set", got=version, allowed="2.x, 3.x")

@@ -15,9 +15,11 @@ import numpy as np
 from roboreward_ros.episodes.exchange.lerobot_layout import (
     EPISODES_V2,
     EPISODES_V3,
+    INFO,
     Info,
     read_info,
 )
+from roboreward_ros.episodes.exchange.places import place_of
 from roboreward_ros.episodes.exchange.video import read_frames
 from roboreward_ros.errors import ConfigError, FormatError
 from roboreward_ros.types import FloatArray, ImageU8
@@ -95,7 +97,7 @@ class LeRobotDataset:
                 columns=list(names),
                 filters=[("episode_index", "=", episode.index)],
             )
-        except (OSError, pa.ArrowInvalid) as error:
+        except (OSError, pa.ArrowException) as error:
             raise FormatError("a table cannot be read", got=f"{episode.table}: {error}") from None
         if table.num_rows != episode.length:
             raise FormatError(
@@ -149,15 +151,18 @@ def _episodes_v2(root: Path, info: Info) -> Iterator[LeRobotEpisode]:
             index = int(row["episode_index"])
             tasks = tuple(str(task) for task in row["tasks"])
             length = int(row["length"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, OverflowError, RecursionError, KeyError, TypeError) as error:
             raise FormatError(f"{path}, line {number} is damaged", got=repr(error)) from None
         place = {"episode_chunk": index // info.chunk_size, "episode_index": index}
-        videos = {
-            key: Segment(root / info.video_path.format(video_key=key, **place), 0.0)
-            for key in info.cameras
-            if info.video_path and info.features[key].get("dtype") == "video"
-        }
-        table = root / info.data_path.format(**place)
+        try:
+            videos = {
+                key: Segment(place_of(root, info.video_path, video_key=key, **place), 0.0)
+                for key in info.cameras
+                if info.video_path and info.features[key].get("dtype") == "video"
+            }
+            table = place_of(root, info.data_path, **place)
+        except ValueError as error:
+            raise FormatError(f"{root / INFO} names no file", got=str(error)) from None
         yield LeRobotEpisode(index, tasks, length, table, videos)
 
 
@@ -176,17 +181,21 @@ def _episodes_v3(root: Path, info: Info) -> Iterator[LeRobotEpisode]:
     for file in files:
         try:
             rows = pq.read_table(file, columns=wanted).to_pylist()
-        except (OSError, pa.ArrowInvalid, KeyError) as error:
+        except (OSError, pa.ArrowException, KeyError) as error:
             raise FormatError("a table of episodes is damaged", got=f"{file}: {error}") from None
         for row in rows:
             try:
-                table = info.data_path.format(
-                    chunk_index=row["data/chunk_index"], file_index=row["data/file_index"]
+                table = place_of(
+                    root,
+                    info.data_path,
+                    chunk_index=row["data/chunk_index"],
+                    file_index=row["data/file_index"],
                 )
                 videos = {
                     key: Segment(
-                        root
-                        / info.video_path.format(
+                        place_of(
+                            root,
+                            info.video_path,
                             video_key=key,
                             chunk_index=row[f"videos/{key}/chunk_index"],
                             file_index=row[f"videos/{key}/file_index"],
@@ -199,7 +208,7 @@ def _episodes_v3(root: Path, info: Info) -> Iterator[LeRobotEpisode]:
                     int(row["episode_index"]),
                     tuple(row["tasks"]),
                     int(row["length"]),
-                    root / table,
+                    table,
                     videos,
                 )
             except (KeyError, TypeError, ValueError) as error:

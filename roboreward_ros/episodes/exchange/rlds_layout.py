@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import cast
 
+from roboreward_ros.episodes.exchange.places import place_of
 from roboreward_ros.errors import ConfigError, FormatError
 from roboreward_ros.types.codec import JsonObject, JsonValue
 
@@ -141,7 +142,7 @@ def _json(path: Path) -> JsonObject:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError("no TFDS data set in this folder", got=str(path)) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError, RecursionError) as error:
         raise FormatError(f"{path} is damaged", got=str(error)) from None
     if not isinstance(found, dict):
         raise FormatError(f"{path} is no object", got=type(found).__name__)
@@ -153,15 +154,17 @@ def _shards(root: Path, name: str, split: JsonObject) -> list[Shard]:
     template = str(split.get("filepathTemplate") or TEMPLATE)
     shards = []
     for index, length in enumerate(lengths):
-        place = template.format(
+        place = place_of(
+            root,
+            template,
             DATASET=name,
-            SPLIT=split["name"],
+            SPLIT=str(split["name"]),
             FILEFORMAT="tfrecord",
             SHARD_X_OF_Y=f"{index:05d}-of-{len(lengths):05d}",
             SHARD_INDEX=f"{index:05d}",
             NUM_SHARDS=f"{len(lengths):05d}",
         )
-        shards.append(Shard(root / place, length))
+        shards.append(Shard(place, length))
     return shards
 
 

@@ -31,6 +31,8 @@ from roboreward_ros.errors import ConfigError, FormatError
 from roboreward_ros.types import ImageU8
 
 Numbers = npt.NDArray[np.generic]
+_LARGEST = 1 << 28
+"""Bytes of one step's packed value; an array of 8 million numbers fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +155,13 @@ class RldsEpisode:
         Raises:
             ConfigError, FormatError: as ``encoded``, or a picture that cannot be decoded.
         """
-        from PIL import Image, UnidentifiedImageError
+        from PIL import Image
 
         for step, data in enumerate(self.encoded(name)):
             try:
                 with Image.open(io.BytesIO(data)) as picture:
                     yield np.asarray(picture.convert("RGB"))
-            except (OSError, UnidentifiedImageError) as error:
+            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
                 raise FormatError(
                     f"{self._where(name)}, step {step} cannot be decoded", got=str(error)
                 ) from None
@@ -264,8 +266,19 @@ def _unpacked(values: Values, spec: FeatureSpec, where: str) -> Numbers:
         if not isinstance(value, bytes):
             raise FormatError(f"{where} is not packed as announced", got=type(value).__name__)
         try:
-            data = zlib.decompress(value) if spec.encoding == "zlib" else value
+            data = _inflated(value) if spec.encoding == "zlib" else value
             rows.append(np.frombuffer(data, spec.dtype).reshape(spec.shape))
-        except (ValueError, zlib.error) as error:
+        except (ValueError, TypeError, zlib.error) as error:
             raise FormatError(f"{where} cannot be unpacked", got=str(error)) from None
     return np.array(rows)
+
+
+def _inflated(value: bytes) -> bytes:
+    """Raises ValueError for what grows beyond all measure: a few bytes can stand for gigabytes."""
+    inflater = zlib.decompressobj()
+    data = inflater.decompress(value, _LARGEST)
+    if inflater.unconsumed_tail:
+        raise ValueError(f"more than {_LARGEST} bytes when unpacked")
+    if not inflater.eof:
+        raise ValueError("it ends early")
+    return data

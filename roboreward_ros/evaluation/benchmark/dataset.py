@@ -105,7 +105,7 @@ def _collected(path: Path, on_problem: OnProblem) -> Iterator[LayoutRow]:
     """HELM's file: prompt and answer as a conversation, the task behind "Task:"."""
     try:
         items = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
+    except (ValueError, OverflowError, RecursionError) as error:
         raise FormatError(f"{path} is not JSON", got=str(error)) from None
     for number, item in enumerate(items):
         place = f"{path}, item {number}"

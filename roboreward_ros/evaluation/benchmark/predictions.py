@@ -86,7 +86,7 @@ def parse_row(line: str, place: str) -> Prediction:
     """
     try:
         row = json.loads(line)
-    except json.JSONDecodeError as error:
+    except (ValueError, OverflowError, RecursionError) as error:
         raise FormatError(f"{place} is not JSON", got=str(error)) from None
     if not isinstance(row, Mapping):
         raise FormatError(f"{place} is no JSON object", got=type(row).__name__)

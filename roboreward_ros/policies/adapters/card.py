@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 
 from roboreward_ros.errors import ConfigError
+from roboreward_ros.files import read_yaml
 
 CARD_FILE = "roboreward.yaml"
 
@@ -65,7 +66,7 @@ def load_card(folder: Path) -> AdapterCard:
     if not path.is_file():
         return AdapterCard()
     try:
-        raw = yaml.safe_load(path.read_text())
+        raw = read_yaml(path)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{CARD_FILE} cannot be read", got=f"{path}: {error}") from error
     allowed = {item.name for item in fields(AdapterCard)}

@@ -47,7 +47,7 @@ def read_json(path: Path) -> dict[str, object]:
     """
     try:
         document = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError, RecursionError) as error:
         raise CheckpointError("description cannot be read", got=f"{path}: {error}") from error
     if not isinstance(document, dict):
         raise CheckpointError("description is no JSON object", got=str(path))

@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from roboreward_ros.errors import CheckpointError, ConfigError
+from roboreward_ros.files import read_yaml
 from roboreward_ros.policies.adapters.files import read_json
 from roboreward_ros.types import ACTION_DIM, PROPRIO_DIM
 
@@ -110,7 +111,7 @@ def read_config(folder: Path) -> PiZeroConfig:
         ConfigError: values out of range.
     """
     try:
-        raw = yaml.safe_load((folder / CONFIG_FILE).read_text())
+        raw = read_yaml(folder / CONFIG_FILE)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise CheckpointError(f"{CONFIG_FILE} cannot be read", got=str(error)) from error
     statistics = read_json(folder / STATISTICS_FILE)

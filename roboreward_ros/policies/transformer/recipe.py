@@ -7,10 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-import yaml
-
 from roboreward_ros.errors import ConfigError
-from roboreward_ros.files import config_folders
+from roboreward_ros.files import config_folders, read_yaml
 from roboreward_ros.policies.config import SamplerConfig
 from roboreward_ros.policies.normalise import Statistics
 from roboreward_ros.policies.recipe import read_entries, read_section
@@ -81,7 +79,7 @@ def published_statistics(name: str) -> tuple[Statistics, Statistics]:
     if not found:
         there = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
         raise ConfigError("unknown normalisation statistics", got=name, allowed=there)
-    raw = yaml.safe_load(found[0].read_text())
+    raw = read_yaml(found[0])
     try:
         proprio, action = (
             Statistics(

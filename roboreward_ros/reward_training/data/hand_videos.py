@@ -172,7 +172,7 @@ def hoi4d_events(path: Path, length_s: float) -> list[tuple[str, float, float]]:
         found = [(str(m["event"]), float(m[names[0]]), float(m[names[1]])) for m in marks]
         info = cast("Mapping[str, float]", content.get("info") or {})
         stated = float(info.get("duration") or info.get("Duration") or 0)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, OverflowError, RecursionError, KeyError, TypeError) as error:
         raise FormatError(f"{path} lists no actions", got=repr(error)) from None
     scale = length_s / stated if stated > 0 and length_s > 0 else 1.0
     scaled = [(name, start * scale, end * scale) for name, start, end in found]

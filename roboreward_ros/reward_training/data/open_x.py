@@ -8,13 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-import yaml
-
 from roboreward_ros.episodes.exchange.labelled_layout import Fault, OnProblem, Problem
 from roboreward_ros.episodes.exchange.rlds_layout import STEPS
 from roboreward_ros.episodes.exchange.rlds_read import RldsDataset, RldsEpisode
 from roboreward_ros.errors import ConfigError, FormatError
-from roboreward_ros.files import config_folders
+from roboreward_ros.files import config_folders, read_yaml
 from roboreward_ros.reward_training.data.clip import SUCCESS, Clip
 from roboreward_ros.reward_training.data.options import Options
 
@@ -58,7 +56,7 @@ def known_entry(name: str) -> OpenXEntry | None:
         path = folder / TABLE
         if not path.is_file():
             continue
-        table = yaml.safe_load(path.read_text(encoding="utf-8"))
+        table = read_yaml(path)
         try:
             entries = {str(key): OpenXEntry(**value) for key, value in table.items()}
         except (AttributeError, TypeError) as error:

@@ -18,6 +18,7 @@ import yaml
 from roboreward_ros.episodes.exchange.labelled_layout import Fault, OnProblem, Problem
 from roboreward_ros.episodes.exchange.video import nominal_rate, read_frames
 from roboreward_ros.errors import ConfigError, FormatError
+from roboreward_ros.files import read_yaml
 from roboreward_ros.reward_training.data.clip import Clip
 from roboreward_ros.reward_training.data.options import Options, binned, show_edges
 
@@ -59,7 +60,7 @@ class RoboArenaSource:
     def clips(self, on_problem: OnProblem) -> Iterator[Clip]:
         for path in sorted(self.root.glob(f"*/{METADATA}")):
             try:
-                content = yaml.safe_load(path.read_text(encoding="utf-8"))
+                content = read_yaml(path)
                 task = str(content["language_instruction"]).strip()
                 policies = sorted(dict(content["policies"]).items())
             except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:

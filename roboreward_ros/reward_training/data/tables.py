@@ -63,7 +63,7 @@ class TableSource:
                     continue
                 try:
                     content = json.loads(line)
-                except ValueError as error:
+                except (ValueError, OverflowError, RecursionError) as error:
                     on_problem(Problem(Fault.MALFORMED, place, f"not JSON: {error}"))
                     continue
                 if isinstance(content, dict):

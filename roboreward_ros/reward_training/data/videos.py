@@ -157,7 +157,7 @@ class Journal:
                 else:
                     made = Made(row["name"], row["sha256"], row["frames"], row["fps"])
                     self._made[int(row["key"])] = made
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, OverflowError, RecursionError, KeyError, TypeError) as error:
                 raise FormatError(
                     f"{self._path}, line {number} is damaged", got=repr(error)
                 ) from None

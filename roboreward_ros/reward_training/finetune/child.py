@@ -183,6 +183,6 @@ def _read(line: str, last: Report) -> Report:
             best = float(row["best"])
             best = best if math.isfinite(best) else math.nan
             return Report("training", int(row["step"]), int(row["steps"]), float(row["loss"]), best)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, OverflowError, RecursionError, KeyError, TypeError) as error:
         raise FormatError("a training said something else", got=f"{line!r}: {error}") from None
     return last

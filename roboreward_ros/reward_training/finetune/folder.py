@@ -164,7 +164,7 @@ class Folder:
             try:
                 if int(json.loads(line)["step"]) <= step:
                     kept.append(line + "\n")
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, OverflowError, RecursionError, KeyError, TypeError):
                 break  # a kill in the middle of the last line
         write_atomic(path, "".join(kept))
 

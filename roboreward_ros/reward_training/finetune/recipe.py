@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 
 from roboreward_ros.errors import ConfigError
+from roboreward_ros.files import read_yaml
 from roboreward_ros.rewards.config import Option, build_config
 from roboreward_ros.rewards.vlm.settings import Dtype
 
@@ -299,7 +300,7 @@ def load_finetune(path: Path) -> FinetuneConfig:
         ConfigError: no such file, not YAML, unknown or wrong values.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = read_yaml(path)
     except (OSError, yaml.YAMLError) as error:
         raise ConfigError("no recipe can be read", got=f"{path}: {error}") from None
     if not isinstance(raw, dict):

@@ -106,7 +106,7 @@ class Journal:
                         allowed=self._header,
                         next_step="Choose another folder.",
                     )
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, OverflowError, RecursionError, KeyError, TypeError) as error:
                 raise FormatError(
                     f"{self._path}, line {number} is damaged", got=repr(error)
                 ) from None

@@ -185,7 +185,7 @@ def _object(ask: Callable[[], str], keys: Sequence[str]) -> JsonObject:
         start, end = reply.find("{"), reply.rfind("}")
         try:
             found = json.loads(reply[start : end + 1]) if 0 <= start < end else None
-        except ValueError:
+        except (ValueError, OverflowError, RecursionError):
             found = None
         if isinstance(found, dict) and all(key in found for key in keys):
             return cast("JsonObject", found)

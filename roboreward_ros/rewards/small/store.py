@@ -49,10 +49,10 @@ def load(path: Path) -> tuple[dict[str, Classifier], str]:
             metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         number, tasks = int(metadata["format"]), json.loads(metadata["tasks"])
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        if number > FORMAT:
+            raise RewardSourceError(f"{path} is of a newer format", got=number, allowed=FORMAT)
+        models = {str(task): from_arrays(arrays, f"{k}.") for k, task in enumerate(tasks)}
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise RewardSourceError(f"{path} is no classifier", got=str(error)) from None
-    if number > FORMAT:
-        raise RewardSourceError(f"{path} is of a newer format", got=number, allowed=FORMAT)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-    models = {str(task): from_arrays(arrays, f"{k}.") for k, task in enumerate(tasks)}
     return models, f"{path.name}@{digest}"

@@ -81,7 +81,7 @@ def attach(model: PreTrainedModel, folder: Path, name: str = "default") -> PreTr
 def _check_config(folder: Path) -> None:
     try:
         kind = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["peft_type"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, OverflowError, RecursionError, KeyError, TypeError) as error:
         raise RewardSourceError(
             f"{folder} has no readable adapter_config.json", got=repr(error)
         ) from None

@@ -98,7 +98,7 @@ def _json_value(text: str, key: str) -> str | Unreadable:
     while start >= 0:
         try:
             item, length = decoder.raw_decode(plain[start:])
-        except ValueError:
+        except (ValueError, OverflowError, RecursionError):
             length = 1
         else:
             if isinstance(item, dict) and key in item:

@@ -106,7 +106,7 @@ def read_json(folder: Path, name: str) -> dict[str, object]:
     """A JSON object of a checkpoint folder; raises RewardSourceError."""
     try:
         content = json.loads((folder / name).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError, RecursionError) as error:
         raise RewardSourceError(f"{folder} has no readable {name}", got=str(error)) from None
     if not isinstance(content, dict):
         raise RewardSourceError(f"{folder / name} is not an object", got=type(content).__name__)
