@@ -7,6 +7,7 @@ Every message says what is wrong, what was got, what is allowed and what to do n
     RoboRewardError
     +-- ConfigError        a value of a configuration, argument or parameter
     +-- FormatError        a file or store that cannot be read (corrupt, newer, foreign)
+    |   +-- PicturesGoneError  an episode whose pictures were removed to keep a disk budget
     +-- StoreError         a store that cannot be written or is held by another process
     +-- CheckpointError    policy or learner weights that do not fit
     +-- RobotError         link, limits, faults of an arm or of the twin
@@ -67,6 +68,10 @@ class ConfigError(RoboRewardError):
 
 class FormatError(RoboRewardError):
     """A file or store cannot be read: corrupt, of a newer format, or not ours."""
+
+
+class PicturesGoneError(FormatError):
+    """An episode's pictures were removed on purpose, to keep a disk budget; the rest is there."""
 
 
 class StoreError(RoboRewardError):

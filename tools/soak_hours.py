@@ -11,6 +11,7 @@ Usage: python tools/soak.py --hours 8 [--run-dir DIR] [--max-steps N] [--minutes
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import sys
@@ -89,7 +90,7 @@ class Steps:
         self._last_ns = fresh[-1].steady_ns
         times = [
             (b.steady_ns - a.steady_ns) * 1e-6
-            for a, b in zip(fresh, fresh[1:], strict=False)
+            for a, b in itertools.pairwise(fresh)
             if a.verb is Verb.STEP and b.verb is Verb.STEP and a.pid == b.pid
         ]
         if not times:

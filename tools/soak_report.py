@@ -40,9 +40,7 @@ def write_report(
     """Judge what was seen and put it into bench/results."""
     trends = judge(looks, args.hours)
     name = "soak"
-    lines = [
-        "| figure | median | growth in {:g} h | 95 % interval | allowed | |".format(args.hours)
-    ]
+    lines = [f"| figure | median | growth in {args.hours:g} h | 95 % interval | allowed | |"]
     lines.append("|---|---|---|---|---|---|")
     for label, it in trends.items():
         lines.append(
@@ -56,14 +54,14 @@ def write_report(
 
 `make soak ARGS="--hours {args.hours:g}"`: {last.hours:.2f} simulated hours at 5 Hz
 ({last.hours * 18000:.0f} steps with rendered 256x256 pictures), {last.episodes} episodes of
-{args.max_steps} steps, the whole stack on the twin in lock-step, reward `{args.reward}`, learner and
-all. {wall_s / 60:.0f} minutes on a machine that was busy with other work, {last.sitting + 1} sittings,
-{len(looks)} looks. Restarts of a node: {len(restarts)}. Problems: {len(wrong)}.
+{args.max_steps} steps, the whole stack on the twin in lock-step, reward `{args.reward}`, learner
+and all. {wall_s / 60:.0f} minutes on a machine that was busy with other work; {last.sitting + 1}
+sittings, {len(looks)} looks. Restarts of a node: {len(restarts)}. Problems: {len(wrong)}.
 
 ![Figures over simulated hours]({name}.png)
 
-A figure is *flat* where the whole 95 % interval of its growth over {args.hours:g} h lies below what is
-allowed; one slope through all sittings, each process at a level of its own, the first
+A figure is *flat* where the whole 95 % interval of its growth over {args.hours:g} h lies below what
+is allowed; one slope through all sittings, each process at a level of its own, the first
 {WARM_UP_H * 60:g} simulated minutes of each left out.
 
 {chr(10).join(lines)}

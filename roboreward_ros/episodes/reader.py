@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -16,6 +17,8 @@ from roboreward_ros.episodes.arrays import Array, array_attributes, read_array
 from roboreward_ros.episodes.codec import Fields
 from roboreward_ros.episodes.header import Header, read_header
 from roboreward_ros.episodes.marks import Marks
+from roboreward_ros.episodes.pictures import PictureBook
+from roboreward_ros.errors import FormatError
 from roboreward_ros.types import Chunk, EpisodeSummary, Float32Array, FloatArray, GroundTruth
 
 
@@ -52,12 +55,20 @@ class StoredEpisode:
         return read_array(self.folder / name)
 
     def frames(self) -> Sequence[bytes]:
-        data = read_array(self.folder / "frames/data").tobytes()
-        ends = [int(end) for end in read_array(self.folder / "frames/offsets").tolist()]
-        return [data[a:b] for a, b in itertools.pairwise(ends)]
+        try:
+            data = read_array(self.folder / "frames/data").tobytes()
+        except FormatError:
+            book = PictureBook(self.folder.parent.parent)
+            if (gone := book.removed(self.folder.name)) is not None:
+                raise book.gone_error(gone) from None
+            raise
+        with self._fitting("frames"):
+            ends = [int(end) for end in read_array(self.folder / "frames/offsets").tolist()]
+            return [data[a:b] for a, b in itertools.pairwise(ends)]
 
     def stamps_ns(self) -> Sequence[int]:
-        return [int(stamp) for stamp in self.array("stamps_ns").tolist()]
+        with self._fitting("stamps_ns"):
+            return [int(stamp) for stamp in self.array("stamps_ns").tolist()]
 
     def proprio(self) -> FloatArray:
         return cast("FloatArray", self.array("proprio"))
@@ -66,7 +77,8 @@ class StoredEpisode:
         return cast("FloatArray", self.array("action_executed"))
 
     def flags(self) -> Sequence[int]:
-        return [int(flag) for flag in self.array("flags").tolist()]
+        with self._fitting("flags"):
+            return [int(flag) for flag in self.array("flags").tolist()]
 
     def faults(self) -> Sequence[str]:
         """What was wrong at each step ``[T]``, in words; empty where nothing was."""
@@ -74,9 +86,14 @@ class StoredEpisode:
             return [""] * self.summary.n_steps
         folder = self.folder / "fault"
         texts = Fields(array_attributes(folder), str(folder)).texts("texts")
-        return [texts[int(index)] for index in self.array("fault").tolist()]
+        with self._fitting("fault"):
+            return [texts[int(index)] for index in self.array("fault").tolist()]
 
     def chunks(self) -> Sequence[Chunk]:
+        with self._fitting("chunks"):
+            return self._chunks()
+
+    def _chunks(self) -> Sequence[Chunk]:
         steps = self.array("chunks/step").tolist()
         if not steps:
             return []
@@ -110,7 +127,20 @@ class StoredEpisode:
             np.asarray(read_array(folder / name)).tolist()
             for name in ("progress", "success", "score", "stage")
         )
-        return [
-            GroundTruth(float(progress), bool(success), int(score), names[int(stage)])
-            for progress, success, score, stage in zip(*columns, strict=True)
-        ]
+        with self._fitting("truth"):
+            return [
+                GroundTruth(float(progress), bool(success), int(score), names[int(stage)])
+                for progress, success, score, stage in zip(*columns, strict=True)
+            ]
+
+    @contextmanager
+    def _fitting(self, what: str) -> Iterator[None]:
+        """Arrays that are sound one by one may still not fit each other."""
+        try:
+            yield
+        except (IndexError, ValueError, TypeError, OverflowError) as error:
+            raise FormatError(
+                f"{self.folder / what} is damaged: its arrays do not fit each other",
+                got=str(error),
+                next_step="Restore it from a backup or discard the episode.",
+            ) from None

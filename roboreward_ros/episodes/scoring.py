@@ -10,6 +10,7 @@ from pathlib import Path
 
 from roboreward_ros.clock import Clock, SystemClock
 from roboreward_ros.episodes.ledger import OPERATOR, SCORES, Ledger
+from roboreward_ros.episodes.pictures import PictureBook
 from roboreward_ros.episodes.promoted import Asked, promote
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.episodes.views import RewardView
@@ -38,6 +39,7 @@ class Scorebook:
         self._on_record = on_record
         self._clock = clock or SystemClock()
         self.store = EpisodeStore(self._run_dir, "r")
+        self._pictures = PictureBook(self._run_dir)
         self._ledger = Ledger(self._run_dir, "w", SCORES)
         self._view: RewardView | None = None
         self._mutex = threading.Lock()
@@ -54,9 +56,10 @@ class Scorebook:
         self._view = RewardView(ledgers, config)
 
     def unanswered(self, source: str) -> list[str]:
-        """Episodes that ``source`` still has to score, by index."""
+        """Episodes that ``source`` still has to score and can, by index."""
         assert self._view is not None, "promote a source first"
-        return self._view.unanswered(self.store.ids(), source)
+        there = [name for name in self.store.ids() if self._pictures.removed(name) is None]
+        return self._view.unanswered(there, source)
 
     def add(self, episode_id: str, outcome: RewardOutcome, *, shadow: bool = False) -> LabelRecord:
         """Write and announce one outcome.

@@ -6,6 +6,7 @@
 ``.journal/<id>/``         the episode being recorded; invisible to readers
 ``.interrupted/``          journals of episodes whose writer died, the newest few, for diagnosis
 ``marks.jsonl .lock``      discard marks; the writer's lock
+``pictures.jsonl``         whose pictures were exported, or removed to keep a disk budget
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from roboreward_ros.episodes.header import IMPORTED, NAME, Header, file_digests,
 from roboreward_ros.episodes.ledger import OPERATOR, SCORES, Ledger, ledger_path
 from roboreward_ros.episodes.lines import decode_line
 from roboreward_ros.episodes.marks import Marks
+from roboreward_ros.episodes.pictures import PICTURES, PictureBook
 from roboreward_ros.episodes.run import read_run
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.errors import FormatError, RoboRewardError
@@ -66,6 +67,8 @@ def verify_run(run_dir: Path | str, progress: Callable[[], None] | None = None) 
     for name in (SCORES, OPERATOR):
         found += _verify_lines(ledger_path(run_dir, name), partial(Ledger, run_dir, "r", name))
     found += _verify_lines(store.marks.path, lambda: Marks(run_dir).last(""))
+    pictures = PictureBook(run_dir)
+    found += _verify_lines(pictures.path, lambda: pictures.removed(""))
     return found
 
 
@@ -76,11 +79,24 @@ def verify_episode(folder: Path) -> list[Damage]:
         header = read_header(folder)
     except RoboRewardError as error:
         return [Damage(f"{place}/{NAME}", str(error))]
+    try:
+        gone = not (folder / PICTURES).exists() and _removed(folder)
+    except FormatError as error:  # the notes themselves; named beside the ledgers too
+        return [Damage(place, str(error))]
+    if gone:
+        there = {k: v for k, v in header.files.items() if not k.startswith(f"{PICTURES}/")}
+        header = Header(header.summary, there)
     found = [Damage(f"{place}/{where}", what) for where, what in _files(folder, header)]
     if header.summary.meta.episode_id != folder.name:
         found.append(Damage(place, f"says that it is {header.summary.meta.episode_id}"))
-    found += [Damage(f"{place}/{where}", what) for where, what in _contents(folder, header)]
+    contents = _contents(folder, header, pictures=not gone)
+    found += [Damage(f"{place}/{where}", what) for where, what in contents]
     return found
+
+
+def _removed(folder: Path) -> bool:
+    """Whether a note says that an episode's pictures were taken away on purpose."""
+    return PictureBook(folder.parent.parent).removed(folder.name) is not None
 
 
 def _files(folder: Path, header: Header) -> Iterator[tuple[str, str]]:
@@ -94,7 +110,7 @@ def _files(folder: Path, header: Header) -> Iterator[tuple[str, str]]:
         yield name, "does not belong to the episode"
 
 
-def _contents(folder: Path, header: Header) -> Iterator[tuple[str, str]]:
+def _contents(folder: Path, header: Header, *, pictures: bool) -> Iterator[tuple[str, str]]:
     n_steps = header.summary.n_steps
     lengths = dict.fromkeys(_PER_STEP, n_steps) | dict.fromkeys(_PER_OBSERVATION, n_steps + 1)
     there = (name for name in _PER_STEP_IF_THERE if f"{name}/zarr.json" in header.files)
@@ -121,7 +137,8 @@ def _contents(folder: Path, header: Header) -> Iterator[tuple[str, str]]:
             yield name, f"has {len(array)} rows instead of {length}"
         if name in finite and not np.isfinite(np.asarray(array, dtype=np.float64)).all():
             yield name, "holds values that are not finite"
-    yield from _frames(folder, n_steps + 1)
+    if pictures:
+        yield from _frames(folder, n_steps + 1)
 
 
 def _frames(folder: Path, count: int) -> Iterator[tuple[str, str]]:
@@ -143,7 +160,7 @@ def _frames(folder: Path, count: int) -> Iterator[tuple[str, str]]:
     for k in range(count):
         try:
             Image.open(io.BytesIO(packed[ends[k] : ends[k + 1]]), formats=("JPEG",)).load()
-        except (OSError, ValueError, SyntaxError) as error:
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             yield f"frames/data frame {k}", f"cannot be decoded: {error}"
 
 

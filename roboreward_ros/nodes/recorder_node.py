@@ -15,20 +15,24 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 from sensor_msgs.msg import Image
 
 from roboreward_ros import msg
 from roboreward_ros.action import RecordEpisode
+from roboreward_ros.dsrl.learned import housekeeper
 from roboreward_ros.episodes.assembly import Beat, EpisodeAssembler
+from roboreward_ros.episodes.housekeeping import Housekeeper
 from roboreward_ros.episodes.intake import Ending, Intake, Job, Patience
 from roboreward_ros.episodes.store import EpisodeStore, open_uri
 from roboreward_ros.errors import ConfigError, StoreError
 from roboreward_ros.ros import convert
 from roboreward_ros.ros.diagnostics import Diagnostics, Health, Level
+from roboreward_ros.ros.disk_budget import DiskBudgetConfig, disk_health
 from roboreward_ros.ros.lifecycle import HostNode
-from roboreward_ros.ros.params import HostConfig, option
+from roboreward_ros.ros.params import option
 from roboreward_ros.ros.qos import EVENT, SENSOR
 from roboreward_ros.ros.sources import SourceWatch
 from roboreward_ros.ros.spin import run
@@ -41,7 +45,7 @@ Result: TypeAlias = RecordEpisode.Result
 
 
 @dataclass(frozen=True, slots=True)
-class RecorderConfig(HostConfig):
+class RecorderConfig(DiskBudgetConfig):
     """Parameters of recorder_node; help texts are the fields' metadata."""
 
     jpeg_quality: int = option(95, "quality of the stored frames, 1..100")
@@ -55,10 +59,9 @@ class RecorderConfig(HostConfig):
     start_s: float = option(150.0, "wait for the first state after ready, s")
     stall_s: float = option(25.0, "silence in a running episode that drops it, s")
     settle_s: float = option(3.0, "wait for what is still missing after the last state, s")
-    min_free_mb: int = option(200, "free space below which no episode is begun, MB")
 
     def __post_init__(self) -> None:
-        HostConfig.__post_init__(self)
+        DiskBudgetConfig.__post_init__(self)
         if not 1 <= self.jpeg_quality <= 100:
             raise ConfigError("jpeg_quality", got=self.jpeg_quality, allowed="1..100")
         for name in ("control_hz", "max_skew_s", "match_s", "start_s", "stall_s", "settle_s"):
@@ -72,6 +75,7 @@ class RecorderNode(HostNode[RecorderConfig]):
     def __init__(self, **arguments: object) -> None:
         super().__init__("recorder_node", RecorderConfig, **arguments)  # type: ignore[arg-type]
         self._store: EpisodeStore | None = None
+        self._keeper: Housekeeper | None = None
         self._server: WorkServer[RecordEpisode.Goal, Result] | None = None
         self._recording: Intake | None = None
         self._created_ns = 0
@@ -81,6 +85,7 @@ class RecorderNode(HostNode[RecorderConfig]):
     def _setup(self) -> None:
         self._store = EpisodeStore(self.config.run_dir, "w")
         self._committed = len(self._store)
+        self._keeper = housekeeper(self._store, self.config)
         images = EVENT if self.config.reliable_images else SENSOR
         self._sources = (
             self.create_subscription(Image, "image", self._on_image, images),
@@ -92,7 +97,8 @@ class RecorderNode(HostNode[RecorderConfig]):
         )
         self._events = self.create_publisher(msg.EpisodeEvent, "episode", EVENT)
         self._server = WorkServer(self, RecordEpisode, "record_episode", self._record)
-        Diagnostics(self, {"recorder": self._health})
+        disk = partial(disk_health, self._keeper.report)
+        Diagnostics(self, {"recorder": self._health, "disk": disk})
 
     def _stop(self, reason: str) -> None:
         del reason
@@ -102,9 +108,11 @@ class RecorderNode(HostNode[RecorderConfig]):
     def _teardown(self) -> None:
         if self._server is not None:
             self._server.close()
+        if self._keeper is not None:
+            self._keeper.close()
         if self._store is not None:
             self._store.close()
-        self._server = self._store = None
+        self._server = self._store = self._keeper = None
 
     # In the executor's thread: enqueue only.
 
@@ -170,6 +178,8 @@ class RecorderNode(HostNode[RecorderConfig]):
             self._announce(msg.EpisodeEvent.ABORTED, request, result)
             return goal.canceled(result) if goal.cancel_reason else result
         self._committed += 1
+        if self._keeper is not None:
+            self._keeper.nudge()
         self._announce(msg.EpisodeEvent.COMMITTED, request, result)
         return result
 
@@ -206,19 +216,8 @@ class RecorderNode(HostNode[RecorderConfig]):
         return convert.summary_to_recording(open_uri(uri).summary, uri)
 
     def _meta(self, request: RecordEpisode.Goal, policy_id: str, chunk_size: int) -> EpisodeMeta:
-        return EpisodeMeta(
-            episode_id=request.episode_id,
-            index=int(request.index),
-            task=request.task,
-            seed=int(request.seed),
-            max_steps=int(request.max_steps),
-            control_hz=self.config.control_hz,
-            robot=self.config.robot,
-            policy_id=policy_id,
-            chunk_size=chunk_size,
-            created_ns=self._created_ns,
-            canary=bool(request.canary),
-        )
+        robot, hz, begun_ns = self.config.robot, self.config.control_hz, self._created_ns
+        return convert.recording_to_meta(request, policy_id, chunk_size, begun_ns, robot, hz)
 
     def _encode(self, image: ImageU8) -> bytes:
         compressed = convert.image_to_compressed(image, 0, quality=self.config.jpeg_quality)

@@ -4,17 +4,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import psutil
 
 _NODE = re.compile(r"roboreward_ros\.nodes\.(\w+)")
 _SHM = Path("/dev/shm")
 _MB = 1e6
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,44 +37,40 @@ class ProcessVitals:
 
 def stack_vitals(supervisor: int) -> list[ProcessVitals]:
     """Of a supervisor and everything below it; [] where it is gone."""
-    found = []
-    try:
-        top = psutil.Process(supervisor)
-        below = [(top, "supervisor"), *_below(top, "supervisor")]
-    except psutil.NoSuchProcess:
-        return []
-    for process, name in below:
-        try:
-            with process.oneshot():
-                memory = process.memory_info()
-                found.append(
-                    ProcessVitals(
-                        name,
-                        process.pid,
-                        (memory.rss - memory.shared) / _MB,
-                        process.num_fds(),
-                        process.num_threads(),
-                    )
-                )
-        except psutil.NoSuchProcess:
-            continue
+    below: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, ValueError):
+            text = path.read_text()  # the name in brackets may hold anything
+            parent = int(text[text.rindex(")") + 1 :].split()[1])
+            below.setdefault(parent, []).append(int(path.parent.name))
+    found: list[ProcessVitals] = []
+    waiting = [(supervisor, "supervisor")]
+    while waiting:
+        pid, name = waiting.pop()
+        with contextlib.suppress(OSError, IndexError):
+            found.append(_vitals(pid, name))
+            waiting += [(child, _name(child, name)) for child in sorted(below.get(pid, ()))]
     return found
 
 
-def _below(process: psutil.Process, name: str) -> Iterator[tuple[psutil.Process, str]]:
-    for child in process.children():
-        try:
-            words = " ".join(child.cmdline())
-        except psutil.NoSuchProcess:
-            continue
-        if match := _NODE.search(words):
-            own = match.group(1)
-        else:
-            own = f"{name.removesuffix(' worker').removesuffix(' tracker')} worker"
-            if "resource_tracker" in words:
-                own = own.replace("worker", "tracker")
-        yield child, own
-        yield from _below(child, own)
+def _vitals(pid: int, name: str) -> ProcessVitals:
+    folder = Path("/proc", str(pid))
+    _, resident, shared, *_ = map(int, (folder / "statm").read_text().split())
+    return ProcessVitals(
+        name,
+        pid,
+        (resident - shared) * _PAGE / _MB,
+        sum(1 for _ in (folder / "fd").iterdir()),
+        sum(1 for _ in (folder / "task").iterdir()),
+    )
+
+
+def _name(pid: int, parent: str) -> str:
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    if match := _NODE.search(words):
+        return match.group(1)
+    kind = "tracker" if "resource_tracker" in words else "worker"
+    return f"{parent.removesuffix(' worker').removesuffix(' tracker')} {kind}"
 
 
 def shared_memory_mb(pids: list[int]) -> float:

@@ -9,6 +9,7 @@ float32: every assignment in this package converts explicitly.
 from roboreward_ros.ros.convert.episodes import (
     discard_to_event,
     recording_to_event,
+    recording_to_meta,
     summary_to_recording,
 )
 from roboreward_ros.ros.convert.images import (
@@ -67,6 +68,7 @@ __all__ = [
     "record_from_msg",
     "record_to_msg",
     "recording_to_event",
+    "recording_to_meta",
     "session_from_msg",
     "session_to_msg",
     "stamp_from_msg",

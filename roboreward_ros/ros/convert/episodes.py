@@ -8,7 +8,31 @@ from roboreward_ros import msg
 from roboreward_ros.action import RecordEpisode
 from roboreward_ros.ros.convert.robot import end_cause_to_code
 from roboreward_ros.ros.convert.stamps import header
-from roboreward_ros.types import EpisodeSummary
+from roboreward_ros.types import EpisodeMeta, EpisodeSummary
+
+
+def recording_to_meta(
+    goal: RecordEpisode.Goal,
+    policy_id: str,
+    chunk_size: int,
+    created_ns: int,
+    robot: str,
+    control_hz: float,
+) -> EpisodeMeta:
+    """Header of the episode that a goal asks for."""
+    return EpisodeMeta(
+        episode_id=goal.episode_id,
+        index=int(goal.index),
+        task=goal.task,
+        seed=int(goal.seed),
+        max_steps=int(goal.max_steps),
+        control_hz=control_hz,
+        robot=robot,
+        policy_id=policy_id,
+        chunk_size=chunk_size,
+        created_ns=created_ns,
+        canary=bool(goal.canary),
+    )
 
 
 def recording_to_event(

@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which episodes a run's learner has taken in, as far as its checkpoint on disk says. No torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Protocol
+
+from safetensors import SafetensorError, safe_open
+
+from roboreward_ros.episodes.housekeeping import Housekeeper
+from roboreward_ros.episodes.retention import Need, RetentionConfig
+from roboreward_ros.episodes.store import EpisodeStore
+
+CHECKPOINT = Path("checkpoints", "learner.safetensors")
+
+
+def learned_episodes(run_dir: Path) -> frozenset[str]:
+    """Ids whose decisions are in the replay of the newest checkpoint; none without one.
+
+    An episode that was taken in after it was written does not count: a learner that resumes there
+    reads it again.
+    """
+    try:
+        with safe_open(run_dir / CHECKPOINT, framework="np") as file:
+            header = json.loads((file.metadata() or {})["learner"])
+            return frozenset(header["seen"])
+    except (SafetensorError, KeyError, ValueError, OSError):
+        return frozenset()
+
+
+class Budget(Protocol):
+    """What a node's parameters say about the disk."""
+
+    @property
+    def budget_bytes(self) -> int: ...
+
+    @property
+    def keep_pictures(self) -> int: ...
+
+    @property
+    def pictures_need(self) -> str: ...
+
+
+def housekeeper(store: EpisodeStore, budget: Budget) -> Housekeeper:
+    """A started housekeeper that knows what the run's learner has taken in; close it."""
+    need = Need(budget.pictures_need)
+    config = RetentionConfig(budget.budget_bytes, budget.keep_pictures, need)
+    keeper = Housekeeper(store, config, lambda: learned_episodes(store.run_dir))
+    keeper.start()
+    return keeper
