@@ -69,6 +69,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="a policy over states instead, without pictures: an episode costs a tenth",
     )
     efficiency.add_argument(
+        "--denoiser",
+        type=int,
+        default=0,
+        metavar="WIDTH",
+        help="with --states: of the policy's hidden layers, in a folder of its own (the task's)",
+    )
+    efficiency.add_argument(
         "--profiles",
         nargs="+",
         default=["widowx", "reference_tuned"],
@@ -88,7 +95,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--runs",
         type=Path,
         help="folder of the runs; what is there is resumed (runs/efficiency, with --states "
-        f"{study_states.RUNS})",
+        f"{study_states.RUNS}, with --denoiser another)",
     )
     efficiency.add_argument(
         "--out", type=Path, default=Path("bench/results"), help="folder of the tables"
@@ -152,11 +159,13 @@ def run_noise_study(args: argparse.Namespace) -> int:
 def run_efficiency_study(args: argparse.Namespace) -> int:
     """Run or resume the sample-efficiency study and write its tables."""
     from roboreward_ros.dsrl.config import load_profile
+    from roboreward_ros.errors import ConfigError
     from roboreward_ros.policies.diffusion import load_policy
     from roboreward_ros.sim.tasks import find_task
     from roboreward_ros.studies.baselines import open_twin_rollout
     from roboreward_ros.studies.efficiency_report import write_report
     from roboreward_ros.studies.efficiency_states import run_states
+    from roboreward_ros.studies.lowdim.setup import recipe
     from roboreward_ros.studies.sample_efficiency import (
         EfficiencyConfig,
         EfficiencyStudy,
@@ -164,6 +173,8 @@ def run_efficiency_study(args: argparse.Namespace) -> int:
     )
 
     task = find_task(args.task)
+    if args.denoiser and not args.states:
+        raise ConfigError("--denoiser is of a policy over states", next_step="Add --states.")
     for name in args.profiles:
         load_profile(name)
     noises = [RewardNoise(mae=mae) for mae in args.mae]
@@ -183,7 +194,10 @@ def run_efficiency_study(args: argparse.Namespace) -> int:
     display = make_display()
     try:
         if args.states:
-            result = run_states(config, args.runs or study_states.RUNS, display.say)
+            runs = study_states.RUNS
+            if args.denoiser:
+                runs = runs.with_name(f"{runs.name}_{args.denoiser}")
+            result = run_states(config, args.runs or runs, display.say, recipe(task, args.denoiser))
         else:
             runs = args.runs or Path("runs/efficiency")
             study = EfficiencyStudy(config, runs / task.key, open_twin_rollout, display.say)
@@ -194,6 +208,7 @@ def run_efficiency_study(args: argparse.Namespace) -> int:
     command = (
         f"roboreward study efficiency --task '{task.sentence}' "
         f"{'--states' if args.states else f'--policy {args.policy}'} "
+        f"{f'--denoiser {args.denoiser} ' if args.denoiser else ''}"
         f"--profiles {' '.join(args.profiles)} --seeds {' '.join(map(str, args.seeds))} "
         f"--episodes {args.episodes} --every {args.every} --held-out {args.held_out} "
         f"--mae {' '.join(map(str, args.mae))}"

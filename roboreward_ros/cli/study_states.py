@@ -174,13 +174,9 @@ def _plan(args: argparse.Namespace) -> RunPlan:
 
 def _tasks(names: Sequence[str]) -> list[str]:
     """Keys of the twin's tasks, checked before anything is run."""
-    from roboreward_ros.sim.tasks import find_task
-    from roboreward_ros.studies.lowdim.view import view_dim
+    from roboreward_ros.studies.lowdim.view import find_view_task
 
-    found = [find_task(name) for name in names]
-    for task in found:
-        view_dim(task)
-    return [task.key for task in found]
+    return [find_view_task(name).key for name in names]
 
 
 def _benches(args: argparse.Namespace) -> list[Bench]:

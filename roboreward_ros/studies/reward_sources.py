@@ -5,9 +5,9 @@
 The policy sees states, the vision-language models see pictures (``lowdim.watching``). The tuned
 model is the shipped one. Nobody ships a small untuned model that knows the world, so what stands in
 for one is the shipped model before its training, with random weights: once with the limits of an
-untuned source, above which it abstains, and once made to answer. A judge of states that was hardly
-trained stands in for the size of error that RoboReward reports of untuned models (arXiv 2601.00675,
-1.4 to 1.6 levels).
+untuned source, above which it abstains, and once made to answer. Judges that err about as much
+as RoboReward reports of untuned models (arXiv 2601.00675, 1.4 to 1.6 levels) are the subject of
+``reward_accuracy``.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ from roboreward_ros.studies.lowdim.judges import (
     RewardType,
     ShuffledJudge,
     TruthJudge,
-    draw_labels,
-    train_judges,
 )
 from roboreward_ros.studies.lowdim.runs import RunPlan
 from roboreward_ros.studies.lowdim.setup import Setup
@@ -36,8 +34,6 @@ from roboreward_ros.studies.lowdim.study import (
 )
 from roboreward_ros.studies.lowdim.watching import SHIPPED, shipped_judge, untrained_judge
 
-LABELS = 240
-UNTUNED_STEPS = 3
 TRUTH = "ground truth"
 _HEADS = (
     "source", "labelled, %", "MAE, levels", "false positives, % of failures", "success, %",
@@ -47,12 +43,9 @@ _HEADS = (
 
 def judges_of(setup: Setup, seed: int) -> Mapping[str, Judge]:
     """A judge for every source that learns."""
-    labels = draw_labels(setup.demos, LABELS, seed)
-    (hardly,) = train_judges(labels, RewardType.LEVELS, (UNTUNED_STEPS,), seed)
     return {
         "untrained VLM, may abstain": untrained_judge(setup.task, seed, made_to_answer=False),
         "untrained VLM, made to answer": untrained_judge(setup.task, seed, made_to_answer=True),
-        "hardly trained judge of states": hardly,
         f"tuned VLM ({SHIPPED})": shipped_judge(setup.task),
         "shuffled truth": ShuffledJudge(),
         "human, success or failure": TruthJudge(RewardType.BINARY),

@@ -56,6 +56,13 @@ RECIPES = {
 """How a task's policy is made unless said otherwise: a grasp asks for more than a hook."""
 
 
+def recipe(task: TaskSpec, hidden: int = 0) -> SetupConfig:
+    """How the policy of ``task`` is made, with another width of the denoiser unless it is 0."""
+    view_dim(task)
+    config = RECIPES[task.key]
+    return replace(config, hidden=hidden) if hidden else config
+
+
 @dataclass(frozen=True, slots=True)
 class Setup:
     """One task's frozen policy and the demonstrations that it was cloned from."""
@@ -74,8 +81,7 @@ def prepare(task: TaskSpec, folder: Path, config: SetupConfig | None, say: OnLin
         config: how to make it; None for the task's recipe.
         say: told in a line what takes long.
     """
-    view_dim(task)
-    config = config or RECIPES[task.key]
+    config = config or recipe(task)
     style, horizon = DemoStyle(), 4
     demos_file, policy_file = folder / "demonstrations.npz", folder / "policy.safetensors"
     demos = _load_demos(demos_file)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from roboreward_ros.errors import ConfigError
-from roboreward_ros.sim.tasks import DRAWER, MUSHROOM, TaskSpec
+from roboreward_ros.sim.tasks import DRAWER, MUSHROOM, TASKS, TaskSpec
 from roboreward_ros.sim.twin import Twin, TwinConfig
 from roboreward_ros.types import PROPRIO_DIM, FloatArray, RobotState, StepReport
 
@@ -21,6 +21,20 @@ BYSTANDERS = {DRAWER.key: ("cup", "cube"), MUSHROOM.key: ("lemon", "block")}
 """Things of a task's scene that do not matter; here they do not collide, which halves the cost."""
 VIEW_DIM = {DRAWER.key: PROPRIO_DIM + 3 + _YAW, MUSHROOM.key: PROPRIO_DIM + 3 + 2}
 """Length S of a task's states."""
+
+
+def find_view_task(name: str) -> TaskSpec:
+    """The task of this key or sentence, if policies over states know it.
+
+    Raises:
+        ConfigError: another task or none; the message names the keys.
+    """
+    for task in TASKS:
+        if name in (task.key, task.sentence) and task.key in VIEW_DIM:
+            return task
+    raise ConfigError(
+        "the studies over states do not have this task", got=name, allowed=sorted(VIEW_DIM)
+    )
 
 
 def view_dim(task: TaskSpec) -> int:
