@@ -24,6 +24,9 @@ from roboreward_ros.types import (
     StepReport,
 )
 
+JUMP_NS = 1_000_000_000
+"""Stamps that go back by more than this: the wall clock was set; by less: frames overtook."""
+SET_BACK = "clock set back"
 _TAINTING = {StepFlag.FAULT: "fault", StepFlag.TAKEOVER: "takeover"}
 
 
@@ -113,6 +116,13 @@ class EpisodeAssembler:
 
     def add_image(self, stamp_ns: int, image: ImageU8) -> None:
         """An image as the camera acquired it; those of other times are dropped unused."""
+        if stamp_ns < self._newest_image_ns - JUMP_NS:
+            self._taint.add(SET_BACK)
+            self._images.clear()  # of another time: they would be taken for younger ones
+        elif stamp_ns < self._newest_image_ns:
+            kept = sorted([*self._images, (stamp_ns, image)], key=lambda pair: pair[0])
+            self._images = deque(kept, maxlen=self._images.maxlen)
+            return  # nothing waits for a picture older than one that is here
         self._images.append((stamp_ns, image))
         self._newest_image_ns = stamp_ns
         self._pair()
@@ -125,6 +135,8 @@ class EpisodeAssembler:
         if beat.last and self._newest is not None and beat.step == self._newest.step:
             self._end(beat)  # the state came before and nothing was executed since: an end mark
             return
+        if self._newest is not None and beat.state.stamp_ns < self._newest.state.stamp_ns - JUMP_NS:
+            self._taint.add(SET_BACK)
         self._newest = beat
         self._beats.append(beat)
         self._counts["beats"] += 1
@@ -230,7 +242,14 @@ class EpisodeAssembler:
         while self._writer is not None and self._beats:
             beat = self._beats[0]
             stamp = beat.state.stamp_ns
-            if not self._images or self._images[-1][0] < stamp:
+            if not self._images:
+                return
+            behind_ns = stamp - self._images[-1][0]
+            if behind_ns > JUMP_NS and SET_BACK in self._taint:
+                self._write_step(self._beats.popleft())  # of before: its picture will not come
+                self._taint.add("no image")
+                continue
+            if behind_ns > 0:
                 return  # the image of its own stamp, or a younger one, is still to come
             while len(self._images) > 1 and self._images[1][0] <= stamp:
                 self._images.popleft()

@@ -17,6 +17,8 @@ from roboreward_ros.types import Beat, Frame
 
 PENDING_IMAGES = 32
 GRAPH_S = 0.1
+OVERTAKING_NS = 1_000_000_000
+"""A stamp that is older than the one before it by less than this: the frame was overtaken."""
 
 
 class ObservationQueue:
@@ -74,7 +76,10 @@ class ObservationQueue:
     def add_image(self, frame: Frame) -> None:
         """An image came; only the newest few are kept."""
         with self._changed:
+            newest = self._images[-1] if self._images else None
             self._images.append(frame)
+            if newest is not None and 0 < newest.stamp_ns - frame.stamp_ns < OVERTAKING_NS:
+                self._images[-2], self._images[-1] = frame, newest
             self._fresh = True
             self._changed.notify_all()
 

@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -177,6 +178,71 @@ def test_a_camera_with_its_own_time_gives_the_newest_image_that_is_not_younger(a
     assert assembler.whole
     assembler.commit()
     assert list(store.open("ep_000000").frames()) == [encode(image_of(k * 6)) for k in range(5)]
+
+
+def test_images_that_overtook_each_other_are_put_in_order(assembler, store):
+    queues = streams(4)
+    order = list(range(30))
+    for k in (5, 6, 11, 17):  # one of them is the picture of a state
+        order[k], order[k + 1] = order[k + 1], order[k]
+    queues["image"] = [
+        lambda a, k=k: a.add_image(T0 + k * PERIOD_NS // 6 - 1, image_of(k)) for k in order
+    ]
+    feed(assembler, queues)
+    assembler.commit()
+    episode = store.open("ep_000000")
+    assert episode.summary.complete
+    assert list(episode.frames()) == [encode(image_of(k * 6)) for k in range(5)]
+
+
+def beat_at(step, stamp_ns):
+    """One of nine, at another time."""
+    beat = beat_of(step, 9)
+    return replace(beat, state=replace(beat.state, stamp_ns=stamp_ns))
+
+
+@pytest.mark.parametrize("first", ["image", "beat"])
+@pytest.mark.parametrize("hours", [1, -1])
+def test_a_clock_that_is_set_in_mid_episode_invents_nothing(assembler, store, first, hours):
+    """From step 5 on; each stream hears of it in its own time."""
+    shift_ns = hours * 3600 * 10**9
+    image = [(k, T0 + k * PERIOD_NS + (shift_ns if k >= 5 else 0)) for k in range(10)]
+    calls = {
+        "image": [lambda a, k=k, t=t: a.add_image(t, image_of(k)) for k, t in image],
+        "beat": [lambda a, k=k, t=t: a.add_beat(beat_at(k, t)) for k, t in image],
+    }
+    for call in (*streams(9)["chunk"], *streams(9)["truth"]):
+        call(assembler)
+    for pair in zip(
+        *(calls[name] for name in sorted(calls, reverse=first == "image")), strict=True
+    ):
+        for call in pair:
+            call(assembler)
+    assert assembler.whole
+    assembler.commit()
+    episode = store.open("ep_000000")
+    assert ("clock set back" in episode.summary.taint) == (hours < 0)
+    assert (episode.summary.n_steps, episode.summary.complete) == (9, True)
+    assert list(episode.frames()) == [encode(image_of(k)) for k in range(10)]
+
+
+def test_a_state_whose_picture_is_lost_by_a_clock_set_back_is_marked(assembler, store):
+    queues = streams(9)
+    back = [(k, T0 + k * PERIOD_NS - 3600 * 10**9) for k in range(6, 10)]
+    queues["image"][5:] = [lambda a, k=k, t=t: a.add_image(t, image_of(k)) for k, t in back]
+    queues["beat"][6:] = [lambda a, k=k, t=t: a.add_beat(beat_at(k, t)) for k, t in back]
+    for name in ("chunk", "truth"):
+        for call in queues[name]:
+            call(assembler)
+    for k in range(9):
+        queues["beat"][k](assembler)
+        queues["image"][k](assembler)
+    queues["beat"][9](assembler)
+    assert assembler.whole  # nothing is waited for that cannot come
+    assembler.commit()
+    summary = store.open("ep_000000").summary
+    assert {"clock set back", "no image"} <= set(summary.taint)
+    assert not summary.complete
 
 
 def test_an_image_that_is_too_old_is_not_taken(assembler):

@@ -1,0 +1,78 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures that overtake each other, and what is said where none fits."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from roboreward_ros.clock import FakeClock, SystemClock
+from roboreward_ros.policies.observations import ObservationQueue
+from roboreward_ros.types import Beat, Frame, RobotState
+
+MS = 1_000_000
+T0 = 1_700_000_000_000_000_000
+
+
+def frame(stamp_ms):
+    return Frame(np.zeros((2, 2, 3), np.uint8), T0 + stamp_ms * MS)
+
+
+def beat(stamp_ms, episode_id="ep"):
+    zeros = np.zeros(6)
+    stamp_ns = T0 + stamp_ms * MS
+    return Beat(
+        episode_id, 0, RobotState(stamp_ns, zeros, zeros, zeros, 1.0, np.eye(4), np.zeros(7))
+    )
+
+
+@pytest.fixture
+def queue():
+    made = ObservationQueue(FakeClock(), 0.2)
+    made.open("ep", by_stamp=False)
+    return made
+
+
+def newest(queue, stamp_ms):
+    found = queue.image_for(beat(stamp_ms), 0.0)
+    return None if found is None else (found.stamp_ns - T0) // MS
+
+
+def test_a_picture_that_was_overtaken_does_not_count_as_the_newest(queue):
+    for stamp_ms in (0, 66, 33):
+        queue.add_image(frame(stamp_ms))
+    assert newest(queue, 70) == 66
+
+
+def test_after_a_clock_was_set_back_the_newest_is_the_one_that_came_last(queue):
+    for stamp_ms in (3_600_000, 3_600_033, 66):
+        queue.add_image(frame(stamp_ms))
+    assert newest(queue, 70) == 66
+
+
+def test_no_picture_and_one_of_another_time_are_told_apart(queue):
+    queue.add_beat(beat(0, ""))
+    assert "no picture came for 0 s" in queue.await_picture(0.0, lambda: False)
+    queue.add_image(frame(-3_000))
+    assert "3.000 s away from the arm's" in queue.await_picture(0.0, lambda: False)
+    queue.add_image(frame(-100))
+    assert queue.await_picture(0.0, lambda: False) == ""
+
+
+def test_a_picture_of_an_episode_before_does_not_count(queue):
+    queue.add_image(frame(0))
+    queue.open("next", by_stamp=False)
+    assert queue.await_picture(0.0, lambda: False)
+    assert queue.await_picture(0.0, lambda: True) == ""  # the arm's own come with its states
+
+
+def test_it_is_there_as_soon_as_it_comes():
+    queue = ObservationQueue(SystemClock(), 0.2)
+    queue.open("ep", by_stamp=False)
+    said = []
+    thread = threading.Thread(target=lambda: said.append(queue.await_picture(60.0, lambda: False)))
+    thread.start()
+    queue.add_image(frame(0))
+    thread.join(30.0)
+    assert said == [""]
