@@ -62,6 +62,7 @@ def test_the_way_behind_decides_the_level() -> None:
     assert [level(z) for z in (0.0, 0.02, 0.05, 0.08)] == [1, 2, 3, 4]
     assert level(0.2) == 2  # past the goal and away from it
     assert level(0.11, success=True) == 5
+    assert level(-0.02) == 1  # it fell a little when the scene was laid out
     moved = judge(start, np.array([0.3, 0.0, 0.0]), GOAL, success=False)
     assert (moved.score, moved.progress) == (2, 0.0)
 

@@ -60,7 +60,7 @@ class SuiteBench:
         suite = Suite(self._task, self._data.env_kwargs)
         try:
             suite.check(self._data)
-            demos = self._data.snapshots(suite.place, suite.goal, HORIZON)
+            demos = self._data.snapshots(suite.place, suite.goal, HORIZON, suite.resting)
         finally:
             suite.close()
         path, train = folder / "policy.safetensors", self._config.train

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -67,20 +67,27 @@ class SuiteData:
         states = np.concatenate([demo.states[:-1] for demo in self.demos])
         return states, np.concatenate([chunks_of(demo.actions, horizon) for demo in self.demos])
 
-    def snapshots(self, place: slice, goal: FloatArray, horizon: int) -> StateDemos:
+    def snapshots(
+        self,
+        place: slice,
+        goal: FloatArray,
+        horizon: int,
+        resting: Callable[[FloatArray], FloatArray] = lambda place: place,
+    ) -> StateDemos:
         """Judged states of all demonstrations, as many of each, for whoever trains a judge.
 
         Args:
             place: where the thing's place stands in a state.
             goal: see ``judge``.
             horizon: P of the chunks beside them.
+            resting: where a thing comes to lie that the scene begins with.
         """
         kept, chunks, truths = [], [], []
         for demo in self.demos:
             at = np.linspace(0, len(demo.actions), SNAPSHOTS + 1).round().astype(np.int64)
             kept.append(demo.states[at])
             chunks.append(chunks_of(demo.actions, horizon)[np.minimum(at[:-1], at[-1] - 1)])
-            start = demo.states[0, place].astype(np.float64)
+            start = resting(demo.states[0, place].astype(np.float64))
             places = demo.states[at][:, place].astype(np.float64)
             won = [demo.won[k] for k in at]
             truths.append([judge(start, p, goal, w) for p, w in zip(places, won, strict=True)])

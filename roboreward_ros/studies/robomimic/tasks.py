@@ -18,7 +18,7 @@ STATE_KEYS = ("robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos", "objec
 CONTROL_HZ = 20.0
 _RUBRIC = (
     "the thing is where it was",
-    "it was moved by a centimetre or more",
+    "it was pushed or raised by a centimetre or more",
     "it came 40 % of the way",
     "it came 75 % of the way",
     "robosuite calls it a success",
@@ -71,7 +71,7 @@ def judge(start: FloatArray, place: FloatArray, goal: FloatArray, success: bool)
     """What a state is worth; success is robosuite's, the rest is the way that is behind.
 
     Args:
-        start: place of the thing when the episode began ``[3]`` m.
+        start: where the thing lay when the episode began ``[3]`` m.
         place: of the thing now ``[3]`` m.
         goal: where it belongs ``[3]`` m; NaN in an axis that does not count.
         success: robosuite's own test.
@@ -87,5 +87,6 @@ def judge(start: FloatArray, place: FloatArray, goal: FloatArray, success: bool)
     elif progress >= 0.4:
         level = 3
     else:
-        level = 2 if float(np.linalg.norm(place - start)) >= _MOVED_M else 1
+        along, up = float(np.linalg.norm((place - start)[:2])), float((place - start)[2])
+        level = 2 if max(along, up) >= _MOVED_M else 1  # it may fall: robosuite drops what it lays
     return GroundTruth(progress, success, level, _STAGES[level - 1])
