@@ -111,7 +111,7 @@ class Hub:
                 asked = {card.episode_id for card in facts.queue}
                 drawn = [e for e in (learner.audits if learner else ()) if e not in asked]
                 facts = replace(facts, queue=facts.queue + self._watch.audits(drawn))
-        except Exception as error:
+        except (RoboRewardError, OSError) as error:
             if str(error) != self._state.problem:
                 self._state.problem = str(error)
                 self.log(f"the run's stores cannot be read: {error}", bad=True)

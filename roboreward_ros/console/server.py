@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import re
 import threading
 from collections.abc import AsyncIterator
@@ -24,6 +25,7 @@ from roboreward_ros.console.gate import App, Gate, load_token, require_token
 from roboreward_ros.console.hub import Hub
 from roboreward_ros.errors import ConfigError, RoboRewardError, StackError
 
+_LOG = logging.getLogger(__name__)
 STATIC = Path(__file__).with_name("static")
 EPISODE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MAX_VIEWERS = 64
@@ -131,9 +133,16 @@ async def send_pictures(socket: WebSocket, hub: Hub, camera: str, period_s: floa
 
 
 async def keep_fresh(hub: Hub) -> None:
-    """Read the stores for everybody, once."""
+    """Read the stores for everybody, once; a bug is told to whoever looks, and the page lives."""
+    failed = ""
     while True:
-        await asyncio.to_thread(hub.refresh)
+        try:
+            await asyncio.to_thread(hub.refresh)
+        except Exception as error:
+            if repr(error) != failed:
+                failed = repr(error)
+                _LOG.exception("the run cannot be shown as it is")
+                hub.log(f"figures stand still, a fault of the console's own: {failed}", bad=True)
         await asyncio.sleep(REFRESH_S)
 
 

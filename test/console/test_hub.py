@@ -1,8 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
+import asyncio
+
 import pytest
 
 from roboreward_ros.clock import FakeClock
+from roboreward_ros.console import server
 from roboreward_ros.console.chart import MEAN, reward_chart, running_mean
 from roboreward_ros.console.hub import LOG_LINES, Hub
 from roboreward_ros.console.seat import LEASE_S, Seat
@@ -155,3 +158,19 @@ def test_the_curve_has_a_series_for_each_source_and_the_mean_of_what_counts():
 
 def test_the_mean_forgets_what_is_older_than_its_window():
     assert running_mean([(0, 1.0), (1, 3.0), (2, 5.0)], 2) == [[0, 1], [1, 2], [2, 4]]
+
+
+def test_a_fault_of_the_console_itself_is_said_once_and_reading_goes_on(hub):
+    seen = []
+
+    def broken() -> None:
+        seen.append(1)
+        if len(seen) > 2:
+            raise asyncio.CancelledError
+        raise AttributeError("facts")
+
+    hub.refresh = broken
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(asyncio.CancelledError):
+        patch.setattr(server, "REFRESH_S", 0.0)
+        asyncio.run(server.keep_fresh(hub))
+    assert ["AttributeError" in line.text for line in hub.lines()] == [True]
