@@ -160,7 +160,7 @@ def test_the_mean_forgets_what_is_older_than_its_window():
     assert running_mean([(0, 1.0), (1, 3.0), (2, 5.0)], 2) == [[0, 1], [1, 2], [2, 4]]
 
 
-def test_a_fault_of_the_console_itself_is_said_once_and_reading_goes_on(hub):
+def test_a_fault_of_the_console_itself_is_said_once_and_reading_goes_on(hub, monkeypatch):
     seen = []
 
     def broken() -> None:
@@ -170,7 +170,7 @@ def test_a_fault_of_the_console_itself_is_said_once_and_reading_goes_on(hub):
         raise AttributeError("facts")
 
     hub.refresh = broken
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(asyncio.CancelledError):
-        patch.setattr(server, "REFRESH_S", 0.0)
+    monkeypatch.setattr(server, "REFRESH_S", 0.0)
+    with pytest.raises(asyncio.CancelledError):
         asyncio.run(server.keep_fresh(hub))
     assert ["AttributeError" in line.text for line in hub.lines()] == [True]
