@@ -40,6 +40,7 @@ from roboreward_ros.ros.work import Goal, WorkServer
 from roboreward_ros.types import EndCause, EpisodeMeta, ImageU8
 
 FEEDBACK_S = 0.5
+SLOW = 100  # messages, three seconds of a camera
 BLIND_S = 0.3  # a camera's pictures come far more often
 Result: TypeAlias = RecordEpisode.Result
 
@@ -228,12 +229,13 @@ class RecorderNode(HostNode[RecorderConfig]):
         self._events.publish(convert.recording_to_event(event, request, result, now_ns))
 
     def _health(self) -> Health:
-        level = Level.WARN if self._problem else Level.OK
         recording = self._recording
         doing = f"recording {recording.episode_id}" if recording else "idle"
         waiting = recording.waiting if recording else 0
-        values = {"committed": self._committed, "waiting_messages": waiting}
-        return Health(level, self._problem or doing, values)
+        slow = f"the disk is slow: {waiting} messages wait" if waiting > SLOW else ""
+        trouble, values = self._problem or slow, {"waiting_messages": waiting}
+        level = Level.WARN if trouble else Level.OK
+        return Health(level, trouble or doing, {"committed": self._committed, **values})
 
 
 def _failure(code: int, message: str) -> Result:

@@ -1,11 +1,12 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Faults of disks and files, in place: deaths between two changes, full disks, rot."""
+"""Faults of disks and files, in place: deaths between two changes, full and slow disks, rot."""
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,28 +83,44 @@ def failing_disk(number: int, root: Path) -> Iterator[None]:
 
     Files that are open already fail at their next write; they can be made shorter.
     """
-    error = OSError(number, os.strerror(number))
 
     def refuse(what: str) -> None:
         if not what.startswith("os.truncate"):
             raise OSError(number, os.strerror(number), what.partition(" ")[2])
 
-    def here(fd: int) -> bool:
-        return str(Path(f"/proc/self/fd/{fd}").readlink()).startswith(str(root))
+    def fail() -> None:
+        raise OSError(number, os.strerror(number))
 
+    with _WATCH.watching(root, refuse), _before_writes(root, fail):
+        yield
+
+
+@contextmanager
+def slow_disk(delay_s: float, root: Path) -> Iterator[None]:
+    """Every change and write below ``root`` takes ``delay_s`` longer, as on a worn card."""
+    with (
+        _WATCH.watching(root, lambda _: time.sleep(delay_s)),
+        _before_writes(root, lambda: time.sleep(delay_s)),
+    ):
+        yield
+
+
+@contextmanager
+def _before_writes(root: Path, act: Callable[[], None]) -> Iterator[None]:
+    """Call ``act`` before each write and sync of a file below ``root`` that is open."""
     real = {name: getattr(os, name) for name in ("write", "writev", "fsync", "fdatasync")}
 
-    def fails(name: str) -> Callable[..., object]:
+    def acting(name: str) -> Callable[..., object]:
         def call(fd: int, *arguments: object) -> object:
-            if here(fd):
-                raise error
+            if str(Path(f"/proc/self/fd/{fd}").readlink()).startswith(str(root)):
+                act()
             return real[name](fd, *arguments)
 
         return call
 
-    with pytest.MonkeyPatch.context() as patch, _WATCH.watching(root, refuse):
+    with pytest.MonkeyPatch.context() as patch:
         for name in real:
-            patch.setattr(os, name, fails(name))
+            patch.setattr(os, name, acting(name))
         yield
 
 

@@ -16,9 +16,11 @@ from ros_fakes import FakeArm, FakePolicy
 from roboreward_ros import msg
 from roboreward_ros.episodes.assembly import EpisodeAssembler
 from roboreward_ros.episodes.store import EpisodeStore, open_uri
+from roboreward_ros.nodes import recorder_node
 from roboreward_ros.nodes.recorder_node import RecorderNode
 from roboreward_ros.ros.qos import EVENT
 from roboreward_ros.ros.work import UNEXPECTED
+from roboreward_ros.testing.faults import slow_disk
 from roboreward_ros.types import EndCause
 
 pytestmark = pytest.mark.ros
@@ -259,6 +261,24 @@ def test_a_full_disk_is_named_and_leaves_nothing(ros, stack, monkeypatch, when):
     result = ros.result(record).result
     assert result.error_code == Result.DISK
     assert stack.store.ids() == []
+
+
+def test_a_slow_disk_is_named_and_costs_nothing_but_time(ros, stack, monkeypatch):
+    monkeypatch.setattr(recorder_node, "SLOW", 4)
+    said = set()
+    with slow_disk(0.01, stack.path):
+        record, _ = begin(ros, stack)
+        future = record.get_result_async()
+
+        def looked():
+            said.add(stack.recorder._health().message)
+            return future.done()
+
+        ros.spin_until(looked, "the episode")
+    assert any("the disk is slow" in message for message in said)
+    result = future.result().result
+    assert (result.error_code, result.steps, result.complete) == (0, 10, True)
+    assert stack.recorder._health().message == "idle"
 
 
 def test_an_error_that_nobody_expected_leaves_nothing_in_the_way_of_the_next_try(
