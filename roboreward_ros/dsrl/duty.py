@@ -222,8 +222,13 @@ class LearnerDuty:
                     vitals(state),
                     state.status.actor,
                     state.status.message if self.follower.halted else "",
-                    watch.alarm or "; ".join(watch.report.warnings),
+                    watch.alarm or "; ".join((*watch.report.warnings, *self._refused_of(arm))),
                 )
+
+    def _refused_of(self, arm: str) -> list[str]:
+        """What an arm should know of the newest of its episodes that teaches nothing."""
+        refused = [it for name, it in self.follower.refused.items() if name.startswith(f"{arm}/")]
+        return refused[-1:]
 
     def _shared(self, watch: WatchState, alarm: str) -> WatchState:
         """What an arm is told of its steering: an alarm of any arm is everybody's."""

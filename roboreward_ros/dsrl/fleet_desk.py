@@ -82,8 +82,7 @@ class FleetDesk:
                 write_atomic(folder / "arm.json", json.dumps({"run": arm.run, "seed": arm.seed}))
                 self._wake()
             mirror, lock = self._mirrors[arm.name]
-            if mirror.run != arm.run:
-                Mirror(mirror.root, arm.run)  # says so
+            mirror.claim(arm.run)
             return mirror, lock
 
     def _refuse_double(self, arm: Arm) -> None:

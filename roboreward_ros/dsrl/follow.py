@@ -133,6 +133,7 @@ class RunFollower:
         self._learner: Learner | None = None
         self._order: list[str] = []  # processed, in order
         self._discarded: set[str] = set()
+        self.refused: dict[str, str] = {}  # episode -> why nothing is learnt from it
         self._halted = ""
         self._saved_steps = -1
 
@@ -331,6 +332,7 @@ class RunFollower:
             self._learner.observe_episode(mended or episode, label, corrected=mended is not None)
         except (LearnerError, FormatError) as error:
             _LOG.error("the learner goes on without %s: %s", episode_id, error)
+            self.refused[episode_id] = str(error)
 
     def _take_prior(self, learner: Learner) -> None:
         """Demonstrations first, once: a checkpoint holds them from then on."""

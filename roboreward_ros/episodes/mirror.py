@@ -93,21 +93,21 @@ class Mirror:
         if not _RUN.fullmatch(run):
             raise FormatError("no identity of a run", got=run, allowed="32 hexadecimal digits")
         self.root = root
-        self.run = run
         self._episodes = root / "episodes"
         self._incoming = self._episodes / ".incoming"
         make_folder(self._incoming)
         make_folder(root / "ledger")
         self._lock = WriterLock(root / ".mirror.lock", f"the mirror {root}")
         try:
-            self._claim(run)
+            self.claim(run)
             for name in LINES:
                 cut_tail(root / name)
         except BaseException:
             self.close()
             raise
 
-    def _claim(self, run: str) -> None:
+    def claim(self, run: str) -> None:
+        """Make sure that this is the copy of ``run``; raises StoreError, or FormatError."""
         file = self.root / "mirror.json"
         if not file.exists():
             write_atomic(file, to_text({"format": MIRROR_FORMAT, "run": run}))
