@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""``roboreward episodes ls | show | verify | export | import RUN``."""
+"""``roboreward episodes ls | show | verify | prune | export | import RUN``."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from rich.progress import Progress
 from rich.table import Table
 
 from roboreward_ros.cli.episodes_exchange import add_verbs
+from roboreward_ros.cli.episodes_prune import add_verb
 from roboreward_ros.episodes.promoted import read_promoted
 from roboreward_ros.episodes.reader import StoredEpisode
 from roboreward_ros.episodes.run import read_run
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.episodes.verify import verify_episode, verify_run
 from roboreward_ros.episodes.views import Label, LabelStatus, RewardView, ViewConfig
-from roboreward_ros.errors import FormatError
+from roboreward_ros.errors import FormatError, PicturesGoneError
 from roboreward_ros.types import StepFlag
 
 RUN_HELP = "folder of a run, such as runs/demo"
@@ -29,7 +30,7 @@ RUN_HELP = "folder of a run, such as runs/demo"
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser(
-        "episodes", help="list, show, verify, export and import episodes"
+        "episodes", help="list, show, verify, prune, export and import episodes"
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     ls = verbs.add_parser("ls", help="one line an episode")
@@ -45,6 +46,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     verify.add_argument("run_dir", type=Path, metavar="RUN", help=RUN_HELP)
     verify.add_argument("--json", action="store_true", help="a JSON list of damages on stdout")
     verify.set_defaults(run=_verify)
+    add_verb(verbs, RUN_HELP)
     add_verbs(verbs, RUN_HELP)
 
 
@@ -146,7 +148,10 @@ def _show(args: argparse.Namespace) -> int:
         for flag in StepFlag
         if flag.name and any(value & flag for value in flags)
     }
-    frames = episode.frames()
+    try:
+        frames = episode.frames()
+    except PicturesGoneError as error:
+        row["pictures"], frames = str(error), []
     row["frames"] = len(frames)
     row["frame_bytes"] = sum(len(frame) for frame in frames)
     chunks = episode.chunks()

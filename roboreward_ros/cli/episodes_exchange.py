@@ -21,6 +21,7 @@ from roboreward_ros.episodes.exchange.lerobot_write import export_lerobot
 from roboreward_ros.episodes.exchange.rerun_write import LabelStated, RerunFile, log_episodes
 from roboreward_ros.episodes.exchange.rlds_import import BRIDGE_HZ, rlds_arrivals
 from roboreward_ros.episodes.exchange.rlds_read import RldsDataset
+from roboreward_ros.episodes.pictures import Fate, PictureBook
 from roboreward_ros.episodes.promoted import read_promoted
 from roboreward_ros.episodes.run import open_run
 from roboreward_ros.episodes.store import EpisodeStore
@@ -87,7 +88,7 @@ def _export(args: argparse.Namespace) -> int:
     kept = [
         episode
         for episode in (store.open(episode_id) for episode_id in store.ids())
-        if episode.summary.complete and not episode.summary.discarded
+        if episode.summary.complete and not episode.summary.discarded and episode.has_pictures
     ]
     left_out = len(store.ids()) - len(kept)
     display = make_display()
@@ -95,17 +96,25 @@ def _export(args: argparse.Namespace) -> int:
     try:
         if args.format == LEROBOT:
             done = export_lerobot(kept, _decode, args.out, display.update)
+            copied = [episode.summary.meta.episode_id for episode in kept]
             said = f"{done.episodes} episodes, {done.rows} rows"
         else:
             view = _view(args)
             scored = ((episode, view.label(episode.summary.meta.episode_id)) for episode in kept)
             labelled = [LabelledEpisode(episode, score) for episode, score in scored if score]
             rows = export_videos(labelled, _decode, args.out, args.split, display.update)
+            copied = [item.episode.summary.meta.episode_id for item in labelled]
             said = f"{len(labelled)} labelled videos ({rows} rows in the table)"
             left_out += len(kept) - len(labelled)
     finally:
         display.close()
-    print(f"{args.out}: {said}; left out: {left_out} incomplete, discarded or unlabelled")
+    book = PictureBook(args.run_dir)
+    for episode_id in copied:  # a disk budget may ask for a copy elsewhere
+        book.add(episode_id, Fate.EXPORTED, f"{args.format} to {args.out.resolve()}")
+    print(
+        f"{args.out}: {said}; left out: {left_out} incomplete, discarded, unlabelled or without "
+        "pictures"
+    )
     return 0
 
 

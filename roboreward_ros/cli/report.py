@@ -285,6 +285,7 @@ def _strips(run_dir: Path, view: RunView, rows: Sequence[EpisodeRow]) -> list[Pi
     """The first failure and the last success, by truth where there is one, else by reward."""
     from roboreward_ros.evaluation.filmstrip import filmstrip, png_bytes
 
+    rows = [row for row in rows if view.has_pictures(row.episode_id)]
     failure = next((row for row in rows if succeeded(row) is False), None)
     success = next((row for row in reversed(rows) if succeeded(row)), None)
     pictures = []

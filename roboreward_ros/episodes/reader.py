@@ -17,7 +17,7 @@ from roboreward_ros.episodes.arrays import Array, array_attributes, read_array
 from roboreward_ros.episodes.codec import Fields
 from roboreward_ros.episodes.header import Header, read_header
 from roboreward_ros.episodes.marks import Marks
-from roboreward_ros.episodes.pictures import PictureBook
+from roboreward_ros.episodes.pictures import PICTURES, PictureBook
 from roboreward_ros.errors import FormatError
 from roboreward_ros.types import Chunk, EpisodeSummary, Float32Array, FloatArray, GroundTruth
 
@@ -54,16 +54,22 @@ class StoredEpisode:
             raise PermissionError("ground truth is read through truth() only")
         return read_array(self.folder / name)
 
+    @property
+    def has_pictures(self) -> bool:
+        """Whether ``frames`` has any; False where they were removed for a budget."""
+        return (self.folder / PICTURES).is_dir()
+
     def frames(self) -> Sequence[bytes]:
         try:
             data = read_array(self.folder / "frames/data").tobytes()
+            offsets = read_array(self.folder / "frames/offsets")
         except FormatError:
             book = PictureBook(self.folder.parent.parent)
             if (gone := book.removed(self.folder.name)) is not None:
                 raise book.gone_error(gone) from None
             raise
         with self._fitting("frames"):
-            ends = [int(end) for end in read_array(self.folder / "frames/offsets").tolist()]
+            ends = [int(end) for end in offsets.tolist()]
             return [data[a:b] for a, b in itertools.pairwise(ends)]
 
     def stamps_ns(self) -> Sequence[int]:

@@ -66,7 +66,8 @@ def gallery_section(
     """
     if not rows:
         return None
-    ranked = sorted(rows, key=lambda row: (_rank(row, said, known), -row.index))
+    there = [row for row in rows if view.has_pictures(row.episode_id)]
+    ranked = sorted(there, key=lambda row: (_rank(row, said, known), -row.index))
     pictures = []
     for row in ranked[:STRIPS]:
         episode = view.episode(row.episode_id)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from roboreward_ros.episodes.pictures import PICTURES
 from roboreward_ros.episodes.promoted import read_promoted
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.episodes.views import Label, LabelStatus, RewardView
@@ -117,6 +118,10 @@ class RunView:
     def episode(self, episode_id: str) -> EpisodeReader:
         """Reader of a committed episode."""
         return self._store.open(episode_id)
+
+    def has_pictures(self, episode_id: str) -> bool:
+        """Whether an episode has its pictures; False where a disk budget took them."""
+        return (self._store.root / episode_id / PICTURES).is_dir()
 
 
 def reward_mae(rows: Sequence[EpisodeRow]) -> float | None:

@@ -25,7 +25,7 @@ from typing import Protocol, Self
 import numpy as np
 
 from roboreward_ros.episodes.views import Label
-from roboreward_ros.errors import ConfigError, StoreError
+from roboreward_ros.errors import ConfigError, PicturesGoneError, StoreError
 from roboreward_ros.protocols import EpisodeReader
 from roboreward_ros.types import FloatArray, StepFlag
 
@@ -102,12 +102,20 @@ def _log_episode(item: LabelStated, recording: Recording, frame: int) -> int:
     episode, summary = item.episode, item.episode.summary
     states, actions, flags = episode.proprio(), episode.actions(), episode.flags()
     before = 0
-    for k, (jpeg, stamp_ns) in enumerate(zip(episode.frames(), episode.stamps_ns(), strict=True)):
+    stamps_ns = episode.stamps_ns()
+    try:
+        frames: Sequence[bytes | None] = episode.frames()
+    except PicturesGoneError as error:
+        recording.at(Moment(stamps_ns[0], frame, summary.meta.index))
+        recording.line(LOG, str(error))
+        frames = [None] * len(stamps_ns)
+    for k, (jpeg, stamp_ns) in enumerate(zip(frames, stamps_ns, strict=True)):
         recording.at(Moment(stamp_ns, frame + k, summary.meta.index))
         if k == 0:
             kind = ", canary" if summary.meta.canary else ""
             recording.line(LOG, f"{summary.meta.episode_id}: “{summary.meta.task}”{kind}")
-        recording.picture(CAMERA, jpeg)
+        if jpeg is not None:
+            recording.picture(CAMERA, jpeg)
         recording.numbers(STATE, _row(states, k))
         if k < len(flags):
             recording.numbers(ACTION, _row(actions, k))

@@ -19,6 +19,7 @@ from roboreward_ros.episodes.exchange.rerun_write import (
     log_episodes,
 )
 from roboreward_ros.episodes.ledger import Ledger
+from roboreward_ros.episodes.pictures import PictureBook
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.episodes.views import RewardView, ViewConfig
 from roboreward_ros.errors import ConfigError
@@ -99,6 +100,14 @@ def test_only_a_labelled_episode_has_a_reward_and_the_log_says_why_others_have_n
         "end by time, reward 4 by ground_truth",
         "end by time, no reward (unscored)",
     ]
+
+
+def test_an_episode_whose_pictures_were_removed_says_so_and_has_the_rest(stored_run):
+    PictureBook(stored_run).remove("ep_000001", "disk budget of 1 GB", 100)
+    recording, frames, _ = logged(stored_run)
+    assert (frames, len(recording.of("camera")), len(recording.of("state"))) == (18, 12, 18)
+    lines = [text for _, text in recording.of("log")]
+    assert sum("ep_000001 were removed on" in text for text in lines) == 1
 
 
 def test_flags_of_actions_are_lines_where_they_change(run_dir):
