@@ -386,6 +386,8 @@ def describe(arguments: StackArguments, demo_task: str = "") -> Stack:
             stop_stage=0,
         ),
     ]
+    if not lock_step:  # a run in lock-step is somebody's foreground: its front end ends with it
+        nodes.append(node("health_node", {}))
     if arguments.console:
         place: dict[str, ParameterValue] = {"address": arguments.console_address}
         place |= {"port": arguments.console_port, "token_file": arguments.console_token}

@@ -79,7 +79,7 @@ def test_a_malformed_assignment_is_refused(words: list[str]) -> None:
 def test_the_twin_is_one_process_and_the_arm_two() -> None:
     names = {node.name for node in describe(twin(), TASK).nodes}
     rest = {"recorder_node", "policy_node", "reward_node", "learner_node", "session_node"}
-    rest |= {"console_node"}
+    rest |= {"console_node", "health_node"}
     assert names == rest | {"sim_node"}
     arm = describe(StackArguments(task=TASK, policy="p", reward="human"))
     assert {node.name for node in arm.nodes} == rest | {"robot_node", "camera_node"}

@@ -40,7 +40,6 @@ from roboreward_ros.session.account import Account
 from roboreward_ros.session.director import Director
 from roboreward_ros.session.machine import MachineConfig, SessionMachine
 from roboreward_ros.session.memory import load_memory
-from roboreward_ros.session.pager import Pager, PagerConfig
 from roboreward_ros.session.plan import PlanConfig, episode_id
 from roboreward_ros.session.reset_program import ResetProgramConfig
 from roboreward_ros.sim.tasks import default_max_steps
@@ -71,16 +70,12 @@ class SessionConfig(HostConfig):
     stop_when_done: bool = option(True, "leave with exit code 0 when the episodes are committed")
     exit_on_fault: bool = option(False, "leave with exit code 1 when no tries are left")
     max_retries: int = option(3, "failures in a row that are tried again without a person")
-    page_command: str = option("", "program that calls a person; the words are on its input")
-    page_url: str = option("", "web hook that calls a person, a POST of JSON with a text")
-    page_every_s: float = option(300.0, "shortest time between two pages, s")
 
     def __post_init__(self) -> None:
         HostConfig.__post_init__(self)
         if self.max_steps < 0:
             raise ConfigError("max_steps", got=self.max_steps, allowed="0 or more")
         self.plan()
-        PagerConfig(self.page_command, self.page_url, self.page_every_s)
         ResetProgramConfig(self.reset_command, self.reset_command_s)
 
     def plan(self, task: str = "-") -> PlanConfig:
@@ -119,10 +114,8 @@ class SessionNode(HostNode[SessionConfig]):
         )
         self._machine.adopt(self._store.ids(), self._tally.answered)
         self._machine.missing = UNKNOWN
-        who = PagerConfig(config.page_command, config.page_url, config.page_every_s, config.run_dir)
-        pager = Pager(who, self.clock, self.get_logger().warning)
         account = Account(self.clock, memory.idle)
-        self._director = Director(self._machine, account, config.run_dir, self, pager)
+        self._director = Director(self._machine, account, config.run_dir, self)
         self._waits, self._policy_version = memory.waits, 0
         self._board = SessionBoard(self)
         self._loop = Loop("session worker", self._broken, self.clock)

@@ -13,6 +13,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
 from roboreward_ros.ros.convert.stamps import header
 from roboreward_ros.ros.qos import EVENT
+from roboreward_ros.types import HealthLevel, HealthReason, HealthView
 
 if TYPE_CHECKING:
     from roboreward_ros.ros.lifecycle import HostNode
@@ -82,9 +83,53 @@ class Diagnostics:
             message=health.message,
             hardware_id=self._hardware_id,
         )
-        status.level = bytes([health.level])
+        status.level = _byte(health.level)
         status.values = [
             KeyValue(key=key, value=f"{value:.6g}" if isinstance(value, float) else str(value))
             for key, value in health.values.items()
         ]
         return status
+
+
+SINCE, DO = "since_ns", "do"
+
+
+def health_to_msg(view: HealthView, stamp_ns: int, name: str = "health") -> DiagnosticArray:
+    """The state first, under ``name``, then its reasons with when they began and what to do."""
+    message = DiagnosticArray(header=header(stamp_ns))
+    whole = DiagnosticStatus(name=name, message=view.headline or "well", level=_byte(view.level))
+    message.status = [whole, *(_reason_to_status(reason) for reason in view.reasons)]
+    return message
+
+
+def health_from_msg(message: DiagnosticArray) -> HealthView:
+    """The inverse; a message without a status is a state that nobody knows."""
+    if not message.status:
+        return HealthView()
+    whole, *reasons = message.status
+    return HealthView(_level(whole), tuple(_reason_from_status(status) for status in reasons))
+
+
+def _byte(level: int) -> bytes:
+    return bytes([level])
+
+
+def _level(status: DiagnosticStatus) -> HealthLevel:
+    number = int.from_bytes(status.level, "little")
+    return HealthLevel(number) if number in list(HealthLevel) else HealthLevel.STALE
+
+
+def _reason_to_status(reason: HealthReason) -> DiagnosticStatus:
+    status = DiagnosticStatus(name=reason.name, message=reason.what, level=_byte(reason.level))
+    values = {SINCE: str(reason.since_ns), DO: reason.do}
+    status.values = [KeyValue(key=key, value=value) for key, value in values.items()]
+    return status
+
+
+def _reason_from_status(status: DiagnosticStatus) -> HealthReason:
+    node, _, part = status.name.partition(": ")
+    values = {value.key: value.value for value in status.values}
+    since = values.get(SINCE, "0")
+    since_ns = int(since) if since.isdecimal() else 0
+    what, do = str(status.message), str(values.get(DO, ""))
+    return HealthReason(node, part, _level(status), what, since_ns, do)

@@ -20,7 +20,6 @@ from roboreward_ros.session.account import Account
 from roboreward_ros.session.events import Phase
 from roboreward_ros.session.machine import SessionMachine
 from roboreward_ros.session.memory import SessionMemory, save_memory
-from roboreward_ros.session.pager import Pager
 from roboreward_ros.session.phases import cause_of
 from roboreward_ros.session.plan import PlannedEpisode
 from roboreward_ros.session.requests import require_current, verb_of
@@ -99,7 +98,6 @@ class Director:
         account: Account,
         run_dir: Path | str,
         surroundings: Surroundings,
-        pager: Pager | None = None,
     ) -> None:
         self.machine = machine
         self.run_dir = run_dir
@@ -110,7 +108,6 @@ class Director:
         self.notice = ""
         self._program: ResetProgram | None = None
         self._around = surroundings
-        self._pager = pager
         self._label_seq = 0
         self._waits = False
 
@@ -149,16 +146,7 @@ class Director:
             self.remember()  # a crash must not start what a person had stopped
         for command in commands:
             self._carry_out(command)
-        if self._pager is not None:
-            self._pager.look(self._trouble())
         self._around.changed()
-
-    def _trouble(self) -> str:
-        """Why a person is needed: nothing is tried any more, or another node's alarm."""
-        machine = self.machine
-        if machine.phase is Phase.FAULT and machine.failures > machine.config.max_retries:
-            return machine.message
-        return self.notice
 
     def _carry_out(self, command: ev.Command) -> None:
         match command:
@@ -212,8 +200,6 @@ class Director:
             self._program.close()
         self._waits = False
         self.remember()
-        if self._pager is not None:
-            self._pager.close()
 
     def view(self, labelled: int = 0, abstained: int = 0, errors: int = 0) -> SessionView:
         """The session as consoles see it, with counts that only the ledger knows."""

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calls a person who is not looking: runs a command or posts to a web hook, and not too often.
 
-What is said twice in a row is sent once. Within ``every_s`` after a page the newest word waits, and
-goes out then if it still holds. A page that cannot be delivered is logged and stops nothing.
+What is said again is sent once, line by line. Within ``every_s`` after a page the newest word
+waits, and goes out then if it still holds. A page that cannot be delivered is logged and stops
+nothing.
 """
 
 from __future__ import annotations
@@ -74,23 +75,24 @@ class Pages:
     def __init__(self, every_s: float, clock: Clock) -> None:
         self._every_ns = round(every_s * 1e9)
         self._clock = clock
-        self._sent = ""
+        self._said: set[str] = set()
         self._sent_ns: int | None = None
 
     def due(self, text: str) -> str:
         """What to send now, given what holds now; "" for nothing.
 
         Args:
-            text: why a person is needed; "" while none is.
+            text: why a person is needed, a line a trouble; "" while none is.
         """
-        if not text:
-            self._sent = ""  # the same trouble that comes back is news
+        lines = set(text.splitlines())
+        self._said &= lines  # trouble that comes back is news, one that is left over is none
+        if lines <= self._said:
             return ""
         now_ns = self._clock.steady_ns()
         recent = self._sent_ns is not None and now_ns - self._sent_ns < self._every_ns
-        if text == self._sent or recent:
+        if recent:
             return ""
-        self._sent, self._sent_ns = text, now_ns
+        self._said, self._sent_ns = lines, now_ns
         return text
 
 

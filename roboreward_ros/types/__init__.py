@@ -35,6 +35,7 @@ from roboreward_ros.types.episode import (
     EpisodeSummary,
     PolicySpec,
 )
+from roboreward_ros.types.health import HealthLevel, HealthReason, HealthView
 from roboreward_ros.types.reward import (
     Abstain,
     AbstainReason,
@@ -84,6 +85,9 @@ __all__ = [
     "FloatArray",
     "Frame",
     "GroundTruth",
+    "HealthLevel",
+    "HealthReason",
+    "HealthView",
     "IdleAccount",
     "ImageU8",
     "LabelEvent",

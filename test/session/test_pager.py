@@ -39,6 +39,14 @@ def test_another_trouble_waits_for_its_time_and_is_dropped_when_it_is_over():
     assert pages.due("") == ""
 
 
+def test_only_a_new_line_is_news_and_one_that_came_back():
+    clock = FakeClock()
+    pages = Pages(0.0, clock)
+    assert pages.due("camera\narm") == "camera\narm"
+    assert pages.due("arm") == ""
+    assert pages.due("arm\ncamera") == "arm\ncamera"
+
+
 def test_a_command_gets_the_words_without_a_shell(tmp_path):
     out = tmp_path / "out"
     code = (

@@ -145,33 +145,8 @@ def test_a_rotation_with_an_empty_sentence_is_refused():
         PlanConfig("a", more_tasks=(" ",))
 
 
-class Called:
-    def __init__(self):
-        self.texts = []
-
-    def look(self, text):
-        self.texts.append(text)
-
-    def close(self):
-        self.texts.append("closed")
-
-
-def test_a_person_is_called_when_no_tries_are_left_and_for_the_learners_alarm(tmp_path):
-    m, called = machine(), Called()
-    director = Director(m, Account(FakeClock()), tmp_path, Quiet(), called)
+def test_an_alarm_of_the_learner_is_in_the_view(tmp_path):
+    director = Director(machine(), Account(FakeClock()), tmp_path, Quiet())
     director.driver = Quiet()
-    director.start()
-    for failure in range(1, m.config.max_retries + 2):
-        director.failed("ep_000000", "robot", "no link")
-        if failure <= m.config.max_retries:
-            assert called.texts[-1] == "", "it is tried again by itself"
-            director.feed(ev.RetryDue(failure))
-    assert "no link" in called.texts[-1]
-    director.start()
-    assert called.texts[-1] == ""
     director.notice = "weights are held back"
-    director.feed(ev.Peers(frozenset()))
-    assert called.texts[-1] == "weights are held back"
     assert director.view().notice == "weights are held back"
-    director.abandon()
-    assert called.texts[-1] == "closed"
