@@ -119,4 +119,10 @@ class LinkError(RoboRewardError):
 
 
 class RefusedError(LinkError):
-    """Another host does not let us in or refuses what was asked; asking again does not help."""
+    """Another host does not let us in or refuses what was asked; asking again does not help.
+
+    Attributes:
+        kind: class name of the error over there; "" where the connection itself was refused.
+    """
+
+    kind: str = ""

@@ -19,6 +19,7 @@ from roboreward_ros.cli import (
     policy_convert,
     policy_demonstrate,
     policy_finetune,
+    policy_remote,
     policy_robot,
 )
 from roboreward_ros.cli.preflight import config_dir
@@ -68,6 +69,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
     policy_convert.add_parser(commands)
     policy_demonstrate.add_parser(commands)
+    policy_remote.add_parser(commands)
 
     evaluate = commands.add_parser("eval", help="success of a policy on held-out layouts")
     evaluate.add_argument("--sim", action="store_true", help="on the simulated twin")

@@ -16,7 +16,11 @@ from roboreward_ros.remote.door_config import DoorConfig
 if TYPE_CHECKING:
     from roboreward_ros.remote.door import Service
 
-SERVICES: tuple[str, ...] = ("roboreward_ros.cli.serve_rewards",)
+SERVICES: tuple[str, ...] = (
+    "roboreward_ros.cli.serve_rewards",
+    "roboreward_ros.cli.serve_policy",
+    "roboreward_ros.cli.serve_learner",
+)
 """Modules of ``roboreward serve NAME``, each with ``add_parser``."""
 
 

@@ -14,7 +14,7 @@ from typing import Protocol
 from roboreward_ros.clock import Clock
 from roboreward_ros.dsrl.actor import SteeringActor
 from roboreward_ros.dsrl.steering import decide
-from roboreward_ros.errors import CameraError
+from roboreward_ros.errors import CameraError, LinkError, RefusedError
 from roboreward_ros.policies.chunking import ChunkPlayer
 from roboreward_ros.policies.history import ObservationHistory
 from roboreward_ros.policies.observations import ObservationQueue
@@ -82,6 +82,7 @@ class EpisodeAnswerer:
         self._stall_s = stall_s
         self._player = ChunkPlayer(policy.spec)
         self._history = ObservationHistory(policy.spec)
+        self._away_ns = -1  # since when the policy's host does not answer
 
     @property
     def version(self) -> int:
@@ -94,6 +95,7 @@ class EpisodeAnswerer:
         Raises:
             CameraError: images that are too small for the policy.
             CheckpointError, ConfigError: what the policy refuses.
+            LinkError: its host refuses, or is away for ``stall_s``.
         """
         while (taken := self._queue.next_beat(self._stall_s)) is not None:
             beat, heard_ns = taken
@@ -124,16 +126,21 @@ class EpisodeAnswerer:
             return False
         self._check_size(frame)
         image, proprio = self._history.seen(beat.step, frame.image, beat.state.proprio)
-        chunk = decide(
-            self._policy,
-            self._actor,
-            image=image,
-            proprio=proprio,
-            task=order.task,
-            step=beat.step,
-            max_steps=order.max_steps,
-            seed=order.seed,
-        )
+        try:
+            chunk = decide(
+                self._policy,
+                self._actor,
+                image=image,
+                proprio=proprio,
+                task=order.task,
+                step=beat.step,
+                max_steps=order.max_steps,
+                seed=order.seed,
+            )
+        except LinkError as error:
+            self._unreachable(beat.step, error)
+            return False
+        self._away_ns = -1
         if self._queue.newest_step(beat.step) >= beat.step + self._policy.spec.chunk_size:
             self._sink.late(beat.step, "the whole chunk came too late and was dropped")
             return False
@@ -141,6 +148,19 @@ class EpisodeAnswerer:
         self.decisions += 1
         self._sink.decided(chunk, frame, self._clock.steady_ns() - heard_ns)
         return True
+
+    def _unreachable(self, step: int, error: LinkError) -> None:
+        """The policy is on another host and did not answer: the arm holds, for a while.
+
+        Raises:
+            LinkError: the host refuses, or was silent for as long as an arm may be.
+        """
+        now_ns = self._clock.steady_ns()
+        if self._away_ns < 0:
+            self._away_ns = now_ns
+        if isinstance(error, RefusedError) or now_ns - self._away_ns > self._stall_s * 1e9:
+            raise error
+        self._sink.late(step, f"no decision: {error}")
 
     def _check_size(self, frame: Frame) -> None:
         side = self._policy.spec.image_size

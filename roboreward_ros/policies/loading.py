@@ -81,7 +81,21 @@ def _describe_transformer(folder: Path) -> PolicySpec:
     return describe(folder)
 
 
+def _load_remote(folder: Path, device: str) -> Policy:
+    from roboreward_ros.policies.remote.policy import RemotePolicy
+
+    del device  # the host's affair
+    return RemotePolicy(folder)
+
+
+def _describe_remote(folder: Path) -> PolicySpec:
+    from roboreward_ros.policies.remote.folder import read_folder
+
+    return read_folder(folder)[1]
+
+
 LAYOUTS = (
+    Layout("remote_policy.json", _load_remote, _describe_remote),
     Layout("transformer_policy.json", _load_transformer, _describe_transformer),
     Layout("pi_zero.yaml", _load_pi_zero, _describe_pi_zero),
     Layout("gc_ddpm_bc.json", _load_gc_ddpm, _describe_gc_ddpm),

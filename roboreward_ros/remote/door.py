@@ -25,6 +25,7 @@ from roboreward_ros.remote.door_config import DoorConfig
 from roboreward_ros.remote.gate import Gate
 from roboreward_ros.remote.packet import Packet, pack, unpack
 from roboreward_ros.remote.sockets import WIRE_LOG, give_up_after
+from roboreward_ros.types.codec import JsonObject
 
 _LOG = logging.getLogger(__name__)
 
@@ -175,6 +176,8 @@ class Door:
         try:
             with contextlib.suppress(ConnectionClosed, LinkError, TimeoutError):
                 self._greet(connection, peer)
+        except Exception:
+            _LOG.exception("%s: the connection failed", peer.name)
         finally:
             self._gate.leave()
             _LOG.info("%s left", peer.name)
@@ -184,7 +187,7 @@ class Door:
         try:
             session = self._service.join(peer, hello)
         except RoboRewardError as error:
-            peer.send(_error(hello, str(error)))
+            peer.send(_error(hello, error))
             return
         _LOG.info("%s joined", peer.name)
         try:
@@ -210,10 +213,10 @@ class Door:
             try:
                 answer = take(packet)
             except RoboRewardError as error:
-                answer = _error(packet, str(error))
+                answer = _error(packet, error)
             except Exception as error:  # a bug here must not end the other connections
                 _LOG.exception("%s: '%s' could not be answered", peer.name, packet.kind)
-                answer = _error(packet, f"the host failed: {type(error).__name__}")
+                answer = _error(packet, StackError(f"the host failed: {type(error).__name__}"))
             if answer is not None and packet.ticket:
                 peer.send(Packet(answer.kind, answer.fields, answer.body, packet.ticket))
 
@@ -229,8 +232,9 @@ def _packet(data: str | bytes) -> Packet:
         raise LinkError("another protocol") from None
 
 
-def _error(packet: Packet, text: str) -> Packet:
-    return Packet("error", {"message": text}, ticket=packet.ticket)
+def _error(packet: Packet, error: RoboRewardError) -> Packet:
+    fields: JsonObject = {"message": str(error), "kind": type(error).__name__}
+    return Packet("error", fields, ticket=packet.ticket)
 
 
 def _listen(config: DoorConfig) -> socket.socket:

@@ -143,6 +143,10 @@ class Link:
         """Make sure of a connection; raises as ``ask``."""
         self.ask(Packet("ping"), deadline_s)
 
+    def drop(self, why: str) -> None:
+        """Give the connection up, and with it every answer that is still to come."""
+        self._drop(self._connection, why)
+
     def close(self) -> None:
         """Drop the connection for good; idempotent."""
         self._closed = True
@@ -169,7 +173,7 @@ class Link:
                     on_packet(reply)
                 continue
             if reply.kind == "error":
-                raise RefusedError(Fields(reply.fields, "error").text("message"))
+                raise _told(reply)
             return reply
         raise TimeoutError
 
@@ -195,7 +199,7 @@ class Link:
         except TimeoutError:
             raise LinkError(f"{self._endpoint.name} does not greet") from None
         if welcome.kind == "error":
-            raise RefusedError(Fields(welcome.fields, "error").text("message"))
+            raise _told(welcome)
         if self._on_welcome is not None:
             self._on_welcome(welcome)
 
@@ -288,6 +292,13 @@ class Link:
             return
         with contextlib.suppress(OSError, WebSocketException):
             connection.close()
+
+
+def _told(reply: Packet) -> RefusedError:
+    fields = Fields(reply.fields, "error")
+    error = RefusedError(fields.text("message"))
+    error.kind = fields.text("kind")
+    return error
 
 
 def _too_big(error: BaseException) -> bool:

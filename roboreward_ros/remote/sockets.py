@@ -8,8 +8,9 @@ import logging
 import socket
 
 WIRE_LOG = logging.getLogger("roboreward_ros.remote.wire")
-"""Of the WebSocket library. Never below INFO: its debug lines hold headers, the token's too."""
-WIRE_LOG.setLevel(logging.WARNING)
+"""Of the WebSocket library. Its debug lines hold headers, the token's too, and a lost connection is
+an error with a traceback to it: both ends say in a line of their own what happened."""
+WIRE_LOG.setLevel(logging.CRITICAL)
 
 
 def give_up_after(sock: socket.socket, dead_s: float) -> None:
