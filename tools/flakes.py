@@ -1,0 +1,152 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Runs tiers of the tests again and again and counts what failed, test by test.
+
+Stop it when you like; run again, the counts add up in bench/results/flakes.json. A test that
+failed once in many runs is a bug of the test or of the product; nothing here runs it again to
+make it pass.
+
+Usage: python tools/flakes.py [--tier NAME ...] [--runs N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from run_tests import ROOT, TIERS, paths_of
+
+from roboreward_ros.cli.run_files import git_commit
+from roboreward_ros.errors import FormatError
+from roboreward_ros.files import write_atomic
+
+RESULTS = ROOT / "bench" / "results" / "flakes.json"
+FORMAT = 1
+INTERRUPTED = 2  # pytest's code
+
+
+@dataclass(frozen=True, slots=True)
+class TierRun:
+    """One run of a tier.
+
+    Attributes:
+        tier: which.
+        git: commit that was run.
+        tests: that ran.
+        failures: test -> first words of why.
+        broken: why nothing ran; "" where it did.
+        seconds: of wall time.
+        load: of the machine at the end.
+    """
+
+    tier: str
+    git: str
+    tests: int
+    failures: dict[str, str]
+    broken: str
+    seconds: float
+    load: float
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tier", action="append", choices=sorted(TIERS), help="ros and faults")
+    parser.add_argument("--runs", type=int, default=20, help="of each, over all sittings (20)")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where the counts are")
+    args = parser.parse_args()
+    runs = read(args.results)
+    try:
+        while tier := next_tier(runs, args.tier or ["ros", "faults"], args.runs):
+            runs.append(run(tier))
+            book = {"format": FORMAT, "runs": [asdict(it) for it in runs]}
+            write_atomic(args.results, json.dumps(book, indent=1) + "\n")
+            print(line_of(runs[-1]), flush=True)
+    except KeyboardInterrupt:
+        print("stopping; run again to go on", flush=True)
+    print(summary(runs))
+    return 1 if any(it.failures or it.broken for it in runs) else 0
+
+
+def read(path: Path) -> list[TierRun]:
+    """The runs so far.
+
+    Raises:
+        FormatError: another format.
+    """
+    if not path.exists():
+        return []
+    book = json.loads(path.read_text())
+    if book["format"] != FORMAT:
+        raise FormatError(f"{path} has another format", got=book["format"], allowed=FORMAT)
+    return [TierRun(**it) for it in book["runs"]]
+
+
+def next_tier(runs: Sequence[TierRun], tiers: Sequence[str], wanted: int) -> str:
+    """The tier with the fewest runs; "" once each has enough."""
+    done = {tier: sum(it.tier == tier for it in runs) for tier in tiers}
+    tier = min(tiers, key=lambda name: done[name])
+    return tier if done[tier] < wanted else ""
+
+
+def run(tier: str) -> TierRun:
+    """One run of a tier; no test is run twice in it."""
+    report = ROOT / "build" / f"flakes-{tier}.xml"
+    report.parent.mkdir(exist_ok=True)
+    report.unlink(missing_ok=True)
+    began = time.monotonic()
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, f"--junitxml={report}", *paths_of(tier)],
+        cwd=ROOT,
+        check=False,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    (report.with_suffix(".txt")).write_text(done.stdout)
+    if done.returncode == INTERRUPTED:
+        raise KeyboardInterrupt
+    cases = list(ET.parse(report).getroot().iter("testcase")) if report.exists() else []
+    failures = {
+        f"{case.get('classname')}::{case.get('name')}": _reason(case)
+        for case in cases
+        if case.find("failure") is not None or case.find("error") is not None
+    }
+    broken = "" if cases else f"pytest ended with code {done.returncode}"
+    seconds = round(time.monotonic() - began, 1)
+    load = round(os.getloadavg()[0], 1)
+    return TierRun(tier, git_commit(), len(cases), failures, broken, seconds, load)
+
+
+def _reason(case: ET.Element) -> str:
+    found = case.find("failure")
+    found = case.find("error") if found is None else found
+    return (found.get("message") or "")[:400] if found is not None else ""
+
+
+def line_of(it: TierRun) -> str:
+    what = ", ".join(it.failures) or it.broken or "none failed"
+    return f"{it.tier}: {it.tests} tests in {it.seconds} s, load {it.load}: {what}"
+
+
+def summary(runs: Sequence[TierRun]) -> str:
+    """Runs, tests and failures by tier."""
+    lines = []
+    for tier in dict.fromkeys(it.tier for it in runs):
+        mine = [it for it in runs if it.tier == tier]
+        failed = sum(len(it.failures) + bool(it.broken) for it in mine)
+        tests = sum(it.tests for it in mine)
+        lines.append(f"{tier}: {len(mine)} runs, {tests} tests, {failed} failures")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
