@@ -22,11 +22,10 @@ class CrashError(BaseException):
 
 
 class _Watch:
-    """Hears of every change of the disk below ``root``, before it happens."""
+    """Hears of every change of the disk below some roots, before it happens."""
 
     def __init__(self) -> None:
-        self._refuse: Callable[[str], None] | None = None
-        self._root = ""
+        self._refusals: list[tuple[str, Callable[[str], None]]] = []
         self._hooked = False
 
     @contextmanager
@@ -35,21 +34,24 @@ class _Watch:
         if not self._hooked:
             sys.addaudithook(self._hear)  # for good: there is no way to remove one
             self._hooked = True
-        self._root, self._refuse = str(root), refuse
+        entry = (str(root), refuse)
+        self._refusals.append(entry)
         try:
             yield
         finally:
-            self._refuse = None
+            self._refusals.remove(entry)
 
     def _hear(self, event: str, arguments: tuple[object, ...]) -> None:
-        if self._refuse is None or not (event in _CHANGES or event == "open"):
+        if not self._refusals or not (event in _CHANGES or event == "open"):
             return
         path = arguments[0]
-        if not isinstance(path, str | os.PathLike) or not str(path).startswith(self._root):
+        if not isinstance(path, str | os.PathLike):
             return
         if event == "open" and not (isinstance(arguments[2], int) and arguments[2] & _WRITING):
             return
-        self._refuse(f"{event} {path}")
+        for root, refuse in tuple(self._refusals):
+            if str(path).startswith(root):
+                refuse(f"{event} {path}")
 
 
 _WATCH = _Watch()

@@ -20,7 +20,7 @@ from roboreward_ros.episodes.verify import verify_run
 from roboreward_ros.errors import FormatError, StoreError
 from roboreward_ros.session.memory import SessionMemory, load_memory, save_memory
 from roboreward_ros.testing.conformance_episode_store import make_meta, record
-from roboreward_ros.testing.faults import failing_disk, rot
+from roboreward_ros.testing.faults import failing_disk, rot, slow_disk
 from roboreward_ros.types import (
     EndCause,
     IdleAccount,
@@ -124,6 +124,19 @@ def test_a_disk_that_fails_is_named_changes_nothing_and_is_got_over(
     assert state(writers.run) == before
     work(writers)
     assert state(writers.run) != before
+    assert verify_run(writers.run) == []
+
+
+def test_a_disk_may_be_slow_and_full_at_once_and_is_well_again(writers: Writers) -> None:
+    with (
+        slow_disk(0.02, writers.run),
+        failing_disk(errno.ENOSPC, writers.run),
+        pytest.raises((StoreError, OSError), match=os.strerror(errno.ENOSPC)),
+    ):
+        score(writers)
+    with slow_disk(0.02, writers.run):
+        score(writers)
+    commit(writers)
     assert verify_run(writers.run) == []
 
 
