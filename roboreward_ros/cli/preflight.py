@@ -22,6 +22,7 @@ from roboreward_ros.cli import arm_checks, run_config
 from roboreward_ros.cli.domain import own_domain
 from roboreward_ros.console.gate import load_token, require_token
 from roboreward_ros.dsrl.config import load_profile as load_learner
+from roboreward_ros.dsrl.remote_duty import endpoint_of
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.errors import CheckpointError, ConfigError, RoboRewardError, StackError
 from roboreward_ros.protocols import RewardSource
@@ -64,7 +65,8 @@ def preflight(given: Mapping[str, str], *, probe_domain: bool = True) -> Stack:
     missing = _twin_problems(stack) if arguments.sim else _arm_problems(stack)
     missing += _profile_problems(stack)
     missing += _problems_of("device", lambda: require_device(stack.arguments.device))
-    missing += _demonstration_problems(stack.arguments) + _console_problems(stack.arguments)
+    missing += _demonstration_problems(stack.arguments) + _learner_problems(stack.arguments)
+    missing += _console_problems(stack.arguments)
     if holder := launch_in(run_dir):
         missing.append(
             f"run_dir: process {holder} runs the stack in {run_dir} already; "
@@ -235,6 +237,15 @@ def _demonstration_problems(arguments: StackArguments) -> list[str]:
 
     folder = arguments.demonstrations
     return _problems_of("demonstrations", look) if folder else []
+
+
+def _learner_problems(arguments: StackArguments) -> list[str]:
+    def look() -> None:
+        endpoint = endpoint_of(arguments.learner)
+        endpoint.token()
+        endpoint.tls()
+
+    return _problems_of("learner", look) if arguments.learner else []
 
 
 def _console_problems(arguments: StackArguments) -> list[str]:

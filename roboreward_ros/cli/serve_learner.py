@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import threading
 from pathlib import Path
 
@@ -51,6 +52,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _serve(args: argparse.Namespace) -> int:
     door_at = door_config(args)
     check_papers(door_at)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 
     from roboreward_ros.dsrl.compute import Compute, Precision
     from roboreward_ros.dsrl.config import load_profile

@@ -37,7 +37,7 @@ from roboreward_ros.errors import (
     RefusedError,
     StoreError,
 )
-from roboreward_ros.files import write_atomic
+from roboreward_ros.files import read_yaml, write_atomic
 from roboreward_ros.remote.endpoint import Endpoint
 from roboreward_ros.remote.link import Link
 from roboreward_ros.remote.packet import Packet
@@ -90,7 +90,7 @@ def endpoint_of(place: str) -> Endpoint:
     if "://" in place:
         return Endpoint(place)
     try:
-        values = yaml.safe_load(Path(place).read_text(encoding="utf-8"))
+        values = read_yaml(Path(place).expanduser())
         known = {item.name for item in dataclasses.fields(Endpoint)}
         if not isinstance(values, dict) or not values.keys() <= known or "url" not in values:
             raise ConfigError(f"{place} names no host", got=str(values)[:80], allowed=sorted(known))
