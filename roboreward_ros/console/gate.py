@@ -12,12 +12,14 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import os
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import cast
 from urllib.parse import parse_qs, urlsplit
 
+from roboreward_ros.clock import Clock, SystemClock
 from roboreward_ros.errors import ConfigError
 
 Message = MutableMapping[str, object]
@@ -30,6 +32,10 @@ COOKIE = "roboreward_console"
 TOKEN_VARIABLE = "ROBOREWARD_CONSOLE_TOKEN"
 MIN_TOKEN = 16
 MAX_BODY = 64 * 1024
+WRONG_TOKENS = 10
+"""Wrong tokens an address may show in ``FORGET_S`` before it is not listened to."""
+FORGET_S = 60.0
+_REMEMBERED = 1024
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 LOGIN = b"""<!doctype html><meta name=viewport content="width=device-width">
 <title>roboreward</title><style>:root{color-scheme:light dark}
@@ -92,17 +98,41 @@ def require_token(address: str, token: str) -> None:
         )
 
 
+class Throttle:
+    """Counts wrong tokens by address; one thread (the server's event loop)."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._wrong: OrderedDict[str, list[int]] = OrderedDict()
+
+    def closed(self, scope: Scope) -> bool:
+        """Whether an address has shown too many; it is heard again after ``FORGET_S``."""
+        now_ns = self._clock.steady_ns()
+        recent = [t for t in self._wrong.get(_address(scope), []) if now_ns - t < FORGET_S * 1e9]
+        return len(recent) >= WRONG_TOKENS
+
+    def wrong(self, scope: Scope) -> None:
+        """An address has shown a wrong one."""
+        address = _address(scope)
+        past = self._wrong.pop(address, [])
+        self._wrong[address] = [*past, self._clock.steady_ns()][-WRONG_TOKENS:]
+        while len(self._wrong) > _REMEMBERED:
+            self._wrong.popitem(last=False)
+
+
 class Gate:
     """ASGI middleware; see the module's text.
 
     Args:
         app: what is guarded.
         token: "" where the server is local.
+        clock: of the wrong tokens.
     """
 
-    def __init__(self, app: App, token: str = "") -> None:
+    def __init__(self, app: App, token: str = "", clock: Clock | None = None) -> None:
         self.app = app
         self._token = token.encode()
+        self._throttle = Throttle(clock or SystemClock())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -140,9 +170,12 @@ class Gate:
             return 413, [], b"Too large."
         if not self._token or self._known(headers):
             return 0, [], b""
-        query = parse_qs(cast("bytes", scope.get("query_string", b"")), max_num_fields=16)
-        given = query.get(b"token", [b""])[0]
-        if given and scope["type"] == "http" and self._right(given):
+        if self._throttle.closed(scope):
+            return 429, [], b"Too many wrong tokens. Wait a minute."
+        given = _shown(cast("bytes", scope.get("query_string", b"")))
+        if given and not self._right(given):
+            self._throttle.wrong(scope)
+        elif given and scope["type"] == "http":
             cookie = f"{COOKIE}={self._token.decode()}; Path=/; HttpOnly; SameSite=Strict"
             return 303, [(b"location", b"/"), (b"set-cookie", cookie.encode())], b""
         return 401, [], LOGIN
@@ -156,6 +189,20 @@ class Gate:
         except CookieError:
             return False
         return COOKIE in cookies and self._right(cookies[COOKIE].value.encode())
+
+
+def _shown(query: bytes) -> bytes:
+    """The token of a query; b"" for none, and for a query that is none."""
+    try:
+        fields = parse_qs(query.decode("latin-1"), max_num_fields=16, encoding="latin-1")
+    except ValueError:
+        return b""
+    return fields.get("token", [""])[0].encode("latin-1", "replace")
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if isinstance(client, tuple | list) and client else ""
 
 
 def _name_of(host: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from roboreward_ros.clock import SystemClock
+from roboreward_ros.clock import FakeClock, SystemClock
 from roboreward_ros.console.gate import (
     COOKIE,
     TOKEN_VARIABLE,
@@ -95,6 +95,24 @@ def test_a_websocket_without_the_token_is_refused():
         client(TOKEN).websocket_connect("ws://localhost:8642/live/main"),
     ):
         pass
+
+
+@pytest.mark.parametrize("query", ["token=%ff", "token=\xff", "&" * 40, "token=" + "&token=" * 40])
+def test_a_query_that_is_none_is_answered(query):
+    assert get(f"/?{query}", TOKEN).status_code == 401
+
+
+def test_an_address_that_guesses_is_not_listened_to_for_a_minute():
+    clock = FakeClock()
+    hub = Hub(Client(), Watch(), None, clock)
+    gate = Gate(build_app(hub, 60.0), TOKEN, clock)
+    page = TestClient(gate, base_url="http://localhost:8642", follow_redirects=False)
+    inside = TestClient(gate, base_url="http://localhost:8642", cookies={COOKIE: TOKEN})
+    assert [page.get(f"/?token=guess{k}").status_code for k in range(11)] == [401] * 10 + [429]
+    assert page.get(f"/?token={TOKEN}").status_code == 429
+    assert inside.get("/frames/ep_000001/2").status_code == 200, "who is in stays in"
+    clock.advance(61.0)
+    assert page.get(f"/?token={TOKEN}").status_code == 303
 
 
 @pytest.mark.parametrize("value", ["", "wrong", TOKEN + "x", TOKEN[:-1], '"', "\xff"])

@@ -21,13 +21,15 @@ ODD: tuple[object, ...] = (
     None, True, False, 0, -1, 1, 3, 255, 2**31, 2**63, -(2**63) - 1, 10**400, 0.5, -0.0, 1e308,
     float("inf"), float("-inf"), float("nan"), "", "x", "0", "nan", "../../../etc/passwd",
     "/etc/passwd", "a/../../b", "\0", "\ud800", "\u202e", "é" * 700,
-    "{0.__class__}", "{x:>9999999}", "%s%n", "$(id)", "; id", "file:///etc/passwd", [], {}, [[]], [None], [1, "a"], {"": None},
+    "{0.__class__}", "{x:>9999999}", "%s%n", "$(id)", "; id", "file:///etc/passwd", [], {}, [[]],
+    [None], [1, "a"], {"": None},
     {"a": {"a": {"a": {}}}}, [[[[[[[[]]]]]]]], ["a"] * 300, ".", "..", "~", "-", "NaN", "os:system",
 )  # fmt: skip
 DEEP = b"[" * 5_000
 TOKENS = (
-    b"\0", b"\xff", b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"\x00\x00\x00\x80", b"\n", b"{", b"}",
-    b"[", b'"', b"\\", b",", b":", b"null", b"NaN", b"-1", b"9" * 30, b"1e999", b"../", b"\xed\xa0\x80",
+    b"\0", b"\xff", b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"\x00\x00\x00\x80", b"\n", b"{",
+    b"}",     b"[", b'"', b"\\", b",", b":", b"null", b"NaN", b"-1", b"9" * 30, b"1e999", b"../",
+    b"\xed\xa0\x80",
     b"!!python/object/apply:os.system ['id']", b"&a [*a]", b"<<: *a", b"\r\n\r\n", b"%2e%2e%2f",
 )  # fmt: skip
 

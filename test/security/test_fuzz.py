@@ -8,20 +8,25 @@ The long form is ``python tools/fuzz.py``; bench/results/fuzz.json keeps its cou
 import tempfile
 from pathlib import Path
 
+import fuzz_data
+import fuzz_messages
+import fuzz_network
 import fuzz_stores
 import pytest
 from fuzz_edits import Target, attempt
 from hypothesis import HealthCheck, given, settings
 
+MODULES = (fuzz_stores, fuzz_data, fuzz_network, fuzz_messages)
+NAMES = [name for module in MODULES for name in module.NAMES]
 EXAMPLES = 24
 
 
 @pytest.fixture(scope="module")
 def targets() -> dict[str, Target]:
-    return {target.name: target for target in fuzz_stores.targets()}
+    return {target.name: target for module in MODULES for target in module.targets()}
 
 
-@pytest.mark.parametrize("name", fuzz_stores.NAMES)
+@pytest.mark.parametrize("name", NAMES)
 def test_nothing_but_an_error_of_the_package_comes_out(
     targets: dict[str, Target], name: str
 ) -> None:

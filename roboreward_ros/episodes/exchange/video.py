@@ -117,7 +117,7 @@ def read_frames(path: Path, start_s: float = 0.0, count: int | None = None) -> I
                     continue
                 found += 1
                 yield frame.to_ndarray(format="rgb24")
-    except (OSError, IndexError, av.error.FFmpegError) as error:
+    except (OSError, IndexError, AttributeError, ValueError, av.error.FFmpegError) as error:
         raise FormatError("a video cannot be read", got=f"{path}: {error}") from None
     if count is not None and found < count:
         raise FormatError(f"{path} ends early", got=f"{found} frames", allowed=f"{count} frames")
@@ -162,7 +162,7 @@ def nominal_rate(path: Path) -> float:
     try:
         with av.open(str(path)) as container:
             rate = float(container.streams.video[0].average_rate or 0)
-    except (OSError, IndexError, av.error.FFmpegError) as error:
+    except (OSError, IndexError, AttributeError, ValueError, av.error.FFmpegError) as error:
         raise FormatError("a video cannot be read", got=f"{path}: {error}") from None
     if not rate > 0:
         raise FormatError("a video does not say its rate", got=str(path))
@@ -183,7 +183,7 @@ def seconds(path: Path) -> float:
             if stream.duration and stream.time_base is not None:
                 return float(stream.duration * stream.time_base)
             return (container.duration or 0) / 1e6
-    except (OSError, IndexError, av.error.FFmpegError) as error:
+    except (OSError, IndexError, AttributeError, ValueError, av.error.FFmpegError) as error:
         raise FormatError("a video cannot be read", got=f"{path}: {error}") from None
 
 

@@ -155,7 +155,7 @@ def read_predictions(path: Path, *, keep_going: bool = False) -> Loaded:
             allowed=f"JSON lines with {', '.join(REQUIRED)}",
             next_step="Write one with `roboreward bench rewards DIR --source S`.",
         )
-    with path.open(encoding="utf-8") as lines:
+    with path.open(encoding="utf-8", errors="replace") as lines:
         return collect(lines, str(path), keep_going=keep_going)
 
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from roboreward_ros.types import RUBRIC_MAX, RUBRIC_MIN
 
 _ANSWER = re.compile(r"\s*answer\s*:\s*([-+]?\d+(?:\.\d+)?)\s*\.?\s*", re.IGNORECASE)
+_LONGEST = 20_000
+"""Letters; an endpoint could otherwise keep the search busy for hours."""
 _FENCE = re.compile(r"```(?:json)?", re.IGNORECASE)
 
 
@@ -91,19 +93,21 @@ def _choice(text: str, key: str, values: dict[str, float]) -> Reading:
 
 def _json_value(text: str, key: str) -> str | Unreadable:
     """The value of ``key`` in the one JSON object that has it; reasoning may stand before it."""
+    if len(text) > _LONGEST:
+        return Unreadable(f"it has {len(text)} letters")
     plain = _FENCE.sub("", text)
     decoder = json.JSONDecoder()
     values: list[str] = []
     start = plain.find("{")
     while start >= 0:
         try:
-            item, length = decoder.raw_decode(plain[start:])
+            item, end = decoder.raw_decode(plain, start)
         except (ValueError, OverflowError, RecursionError):
-            length = 1
+            end = start + 1
         else:
             if isinstance(item, dict) and key in item:
                 values.append(_as_text(item[key]))
-        start = plain.find("{", start + length)
+        start = plain.find("{", end)
     if not values:
         return Unreadable(f"no JSON object has '{key}'")
     if len(set(values)) > 1:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from builtin_interfaces.msg import Time
 from std_msgs.msg import Header
 
+from roboreward_ros.errors import FormatError
 from roboreward_ros.types import Float32Array, FloatArray
 
 _NS = 1_000_000_000
@@ -51,8 +52,18 @@ def singles(values: npt.ArrayLike) -> array.array[float]:
 
 
 def to_singles(field: npt.ArrayLike, shape: tuple[int, ...]) -> Float32Array:
-    """A ``float32[]`` field as an array of its own; -1 in ``shape`` as in NumPy."""
-    return np.array(field, dtype=np.float32).reshape(shape)
+    """A ``float32[]`` field as an array of its own; -1 in ``shape`` as in NumPy.
+
+    Raises:
+        FormatError: another number of elements: a message can say anything.
+    """
+    values = np.array(field, dtype=np.float32)
+    try:
+        return values.reshape(shape)
+    except ValueError:
+        raise FormatError(
+            "a message's array has another size than it says", got=values.size, allowed=str(shape)
+        ) from None
 
 
 def to_doubles(field: npt.ArrayLike, shape: tuple[int, ...] = (-1,)) -> FloatArray:
