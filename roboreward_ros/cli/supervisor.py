@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from roboreward_ros.cli.log_file import LogFile
 from roboreward_ros.clock import Clock, SystemClock
 from roboreward_ros.errors import StackError
 from roboreward_ros.stack import REFUSED_EXIT_CODE, RestartPolicy
@@ -78,7 +79,7 @@ class Supervisor:
     Args:
         children: what to run, in the order of start.
         environment: complete environment of the children.
-        log_dir: one ``<name>.log`` each is appended to there.
+        log_dir: one ``<name>.log`` each is appended to there, and moves aside when it is full.
         sink: also gets every line, and the supervisor's own under the name ``launch``.
         restart: when a child that ended is started again.
         stop_on_give_up: end everything when a child has used up its restarts (unattended runs);
@@ -186,7 +187,7 @@ class Supervisor:
         self._say(f"{child.spec.name} started, pid {process.pid}")
 
     def _pump(self, name: str, stream: IO[str]) -> None:
-        with stream, (self._log_dir / f"{name}.log").open("a", buffering=1) as log:
+        with stream, LogFile(self._log_dir / f"{name}.log") as log:
             for line in stream:
                 log.write(line)
                 self._sink(name, line.rstrip("\n"))

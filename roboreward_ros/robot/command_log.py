@@ -70,6 +70,7 @@ class LoggedRobot:
         self._path = path
         self._clock = clock
         self._full_bytes = full_bytes
+        self._closed = False
         make_folder(path.parent)
         self._fd = self._open()
         self._bytes = os.fstat(self._fd).st_size
@@ -98,22 +99,29 @@ class LoggedRobot:
         self._robot.close()
         if self._fd >= 0:
             os.close(self._fd)
-        self._fd = -1
+        self._fd, self._closed = -1, True
 
     def _open(self) -> int:
         return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
     def _note(self, verb: Verb) -> None:
+        if self._closed:
+            return
         line = f"{self._clock.steady_ns()} {os.getpid()} {verb}\n".encode()
         try:
-            if self._bytes + len(line) > self._full_bytes:
-                os.close(self._fd)
-                self._fd = -1
-                self._path.replace(aside(self._path))
-                self._fd, self._bytes = self._open(), 0
+            if self._fd < 0 or self._bytes + len(line) > self._full_bytes:
+                self._begin_anew()
             self._bytes += os.write(self._fd, line)
         except OSError:
             return
+
+    def _begin_anew(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = -1
+        if self._path.exists():
+            self._path.replace(aside(self._path))
+        self._fd, self._bytes = self._open(), 0
 
 
 def aside(path: Path) -> Path:

@@ -33,6 +33,7 @@ def test_every_command_is_a_line(tmp_path: Path) -> None:
     assert robot.state().stamp_ns == report.state.stamp_ns
     robot.hold()
     robot.close()
+    robot.close()
     commands = read_commands(path)
     assert [it.verb for it in commands] == ["connect", "reset", "step", "hold", "close"]
     assert {it.pid for it in commands} == {os.getpid()}
@@ -52,11 +53,15 @@ def test_a_full_log_moves_aside_once(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_takes_nothing_does_not_stop_the_arm(tmp_path: Path) -> None:
-    robot = logged(tmp_path / "commands.log", full_bytes=1)
-    (tmp_path / "commands.log").unlink(missing_ok=True)  # moving it aside fails from now on
+    folder = tmp_path / "logs"
+    robot = logged(folder / "commands.log", full_bytes=50)
+    folder.rename(tmp_path / "elsewhere")
     robot.reset("t", 0)
     robot.hold()
+    folder.mkdir()
+    robot.hold()
     robot.close()
+    assert [it.verb for it in read_commands(folder / "commands.log")][-2:] == ["hold", "close"]
 
 
 def test_an_unfinished_line_is_not_read(tmp_path: Path) -> None:
