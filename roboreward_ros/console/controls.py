@@ -11,7 +11,7 @@ from nicegui.element import Element
 
 from roboreward_ros.session.events import KEYS, Phase
 from roboreward_ros.session.sentences import remark
-from roboreward_ros.types import TEXT_LIMIT, RunFacts, SessionView
+from roboreward_ros.types import TEXT_LIMIT, HealthLevel, HealthView, RunFacts, SessionView
 
 if TYPE_CHECKING:
     from roboreward_ros.console.page import Screen
@@ -28,6 +28,7 @@ KIND = {
     Phase.DONE: "done",
     "GONE": "fault",
 }
+SESSION = "session_node"
 MOTION = (Phase.RUNNING, Phase.TAKEOVER, Phase.READY)
 
 
@@ -35,6 +36,13 @@ def show(element: Element, visible: bool) -> None:
     """Show or hide; nothing is sent where nothing changes."""
     if visible == ("rr-none" in element.classes):
         element.classes(remove="rr-none") if visible else element.classes("rr-none")
+
+
+def alarm_of(health: HealthView | None) -> str:
+    """What is urgent; silence counts, a warning does not, and the session speaks for itself."""
+    reasons = health.reasons if health is not None else ()
+    urgent = [r for r in reasons if r.level.rank >= HealthLevel.STALE.rank and r.node != SESSION]
+    return HealthView(urgent[0].level, tuple(urgent)).headline if urgent else ""
 
 
 def attribute(element: Element, **values: str) -> None:
@@ -101,6 +109,8 @@ class Controls:
         )
         self._notice = ui.label("").classes("rr-banner rr-notice rr-none")
         self._notice.props("role=alert data-testid=notice")
+        self._alarm = ui.label("").classes("rr-banner rr-notice rr-none")
+        self._alarm.props("role=alert data-testid=alarm")
         self._seen = ui.element("div").classes("rr-seen rr-none")
         with ui.dialog() as self.help, ui.card():
             ui.label("Keys").classes("rr-title")
@@ -150,7 +160,7 @@ class Controls:
                 self._quit = Key("Quit", "q", f"{press}('quit')")
         self._shown_missing: tuple[str, ...] = ("?",)
 
-    def refresh(self, view: SessionView, facts: RunFacts) -> None:
+    def refresh(self, view: SessionView, facts: RunFacts, health: HealthView | None = None) -> None:
         phase, running = view.phase, view.phase in MOTION
         self._badge.set_text(phase.replace("_", " "))
         attribute(self._badge, data_kind=KIND.get(phase, ""))
@@ -167,6 +177,9 @@ class Controls:
             show(link, self._screen.hub.pages[name].is_file())
         show(self._notice, bool(view.notice))
         self._notice.set_text(view.notice)
+        alarm = alarm_of(health)
+        show(self._alarm, bool(alarm))
+        self._alarm.set_text(alarm)
         attribute(
             self._seen,
             data_phase=phase,

@@ -19,6 +19,8 @@ from roboreward_ros.protocols import RewardDesk, RunWatch, SessionClient
 from roboreward_ros.session.events import Phase
 from roboreward_ros.types import (
     FloatArray,
+    HealthLevel,
+    HealthView,
     LearnerView,
     PartHealth,
     RunFacts,
@@ -47,6 +49,7 @@ class _State:
     learner: LearnerView | None = None
     health: dict[str, tuple[PartHealth, int]] = field(default_factory=dict)
     problem: str = ""
+    whole: tuple[HealthView, int] | None = None
 
 
 class Hub:
@@ -176,6 +179,15 @@ class Hub:
                 if changed and part.level > 0:
                     self._add(f"{part.name}: {part.message}", part.level > 1)
 
+    def heard_whole(self, view: HealthView) -> None:
+        """How the session is as a whole."""
+        before = self._state.whole
+        self._state.whole = (view, self.clock.steady_ns())
+        known = {reason.name for reason in before[0].reasons} if before else set()
+        for reason in view.reasons:
+            if reason.name not in known:
+                self.log(f"{reason.name}: {reason.what}. {reason.do}", bad=True)
+
     def log(self, text: str, *, bad: bool = False) -> None:
         """A line for everybody."""
         with self._mutex:
@@ -200,6 +212,14 @@ class Hub:
             part if now_ns - at_ns < 5e9 else PartHealth(part.name, 3, "silent")
             for part, at_ns in items
         )
+
+    def whole(self) -> HealthView | None:
+        """The health of the session; None where nobody aggregates it (a run in lock-step)."""
+        if self._state.whole is None:
+            return None
+        view, at_ns = self._state.whole
+        fresh = self.clock.steady_ns() - at_ns < 5e9
+        return view if fresh else HealthView(HealthLevel.STALE, view.reasons)
 
     def lines(self, after: int = 0) -> list[LogLine]:
         """Log lines with a larger number, oldest first."""

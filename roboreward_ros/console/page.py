@@ -64,7 +64,7 @@ class Screen:
         """Draw what is new."""
         self.hub.seat.alive(self.viewer)
         view, facts = self.hub.view(), self.hub.facts()
-        self.controls.refresh(view, facts)
+        self.controls.refresh(view, facts, self.hub.whole())
         self.handling.refresh(view)
         self.camera.refresh(view)
         self.queue.refresh(facts.queue)
@@ -72,7 +72,7 @@ class Screen:
         self.rewards.refresh(facts)
         self.rates.refresh(facts)
         self.sources.refresh(facts)
-        self.learner.refresh(self.hub.learner(), self.hub.health())
+        self.learner.refresh(self.hub.learner(), self.hub.health(), self.hub.whole())
         self.log.refresh(facts.labels, self.hub)
 
     def has_seat(self) -> bool:

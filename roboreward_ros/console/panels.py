@@ -17,6 +17,8 @@ from roboreward_ros.console.controls import Key, attribute, show
 from roboreward_ros.console.hub import Hub
 from roboreward_ros.types import (
     AskCard,
+    HealthLevel,
+    HealthView,
     LabelEvent,
     LearnerView,
     PartHealth,
@@ -282,12 +284,24 @@ class Learner:
 
     def __init__(self) -> None:
         self._shown: tuple[object, ...] = ("?",)
+        self._whole: HealthView | None = None
         with card("Learner and health"):
+            self._health = ui.element("div").props("data-testid=health role=status")
             self._learner = ui.label("no word of the learner yet").props("data-testid=learner")
             self._detail = ui.label("").classes("rr-soft")
             self._parts = ui.element("ul").classes("rr-list")
 
-    def refresh(self, learner: LearnerView | None, parts: tuple[PartHealth, ...]) -> None:
+    def refresh(
+        self,
+        learner: LearnerView | None,
+        parts: tuple[PartHealth, ...],
+        whole: HealthView | None = None,
+    ) -> None:
+        if whole != self._whole:
+            self._whole = whole
+            self._health.clear()
+            with self._health:
+                _health_lines(whole)
         if learner is not None:
             self._learner.set_text(
                 f"policy {learner.policy_version} · {learner.grad_steps} updates "
@@ -307,6 +321,17 @@ class Learner:
             for part in parts:
                 sign = "✓" if part.level == 0 else "✗"
                 ui.label(f"{sign} {part.name}: {part.message}").classes(LEVELS[min(part.level, 3)])
+
+
+def _health_lines(whole: HealthView | None) -> None:
+    """The state of the session in a word, then its reasons with what to do."""
+    if whole is None:
+        return
+    word = "well" if whole.level is HealthLevel.OK else whole.level.name
+    ui.label(f"session: {word}").classes(LEVELS[whole.level])
+    for reason in whole.reasons:
+        text = f"{reason.name}: {reason.what}, since {_clock(reason.since_ns)}. {reason.do}"
+        ui.label(text).classes(LEVELS[reason.level])
 
 
 class Log:

@@ -6,8 +6,9 @@ Usage::
 
     python -m roboreward_ros.nodes.console_node --ros-args -p run_dir:=runs/first -p port:=8642
 
-Subscribes ``session``, ``learner``, ``reward``, ``image/compressed`` and ``/diagnostics``; calls
-``session_node/verb`` and reward_node's services. Its death stops nothing, and it may come and go.
+Subscribes ``session``, ``learner``, ``reward``, ``health``, ``image/compressed`` and
+``/diagnostics``; calls ``session_node/verb`` and reward_node's services. Its death stops nothing,
+and it may come and go.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from roboreward_ros.console.server import ConsoleServer, ServerConfig
 from roboreward_ros.console.terminal import Keyboard
 from roboreward_ros.evaluation.run_watch import StoreWatch
 from roboreward_ros.rewards.registry import SOURCES
+from roboreward_ros.ros.diagnostics import health_from_msg
 from roboreward_ros.ros.hand import RosHand
 from roboreward_ros.ros.joy_pad import JoyPad
 from roboreward_ros.ros.lifecycle import HostNode
@@ -102,6 +104,7 @@ class ConsoleNode(HostNode[ConsoleConfig]):
         self.create_subscription(msg.LearnerStatus, "learner", self._on_learner, LATCHED)
         self.create_subscription(msg.Reward, "reward", self._on_reward, EVENT)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_health, EVENT)
+        self.create_subscription(DiagnosticArray, "health", self._on_whole, LATCHED)
         self._server = ConsoleServer(self._hub, config.server())
         self._server.start()
         self.get_logger().info(f"console: http://{config.address}:{config.port}/")
@@ -140,6 +143,9 @@ class ConsoleNode(HostNode[ConsoleConfig]):
         said = f"{reward.value:g}" if reward.outcome == msg.Reward.SCORE else reward.reason
         bad = reward.outcome == msg.Reward.ERROR and reward.source != "human"
         self._hub.log(f"{reward.episode_id}: {reward.source}{shadow} {said}", bad=bad)
+
+    def _on_whole(self, array: DiagnosticArray) -> None:
+        self._hub.heard_whole(health_from_msg(array))
 
     def _on_health(self, array: DiagnosticArray) -> None:
         own = self.get_namespace().strip("/")

@@ -7,11 +7,15 @@ import pytest
 from roboreward_ros.clock import FakeClock
 from roboreward_ros.console import server
 from roboreward_ros.console.chart import MEAN, reward_chart, running_mean
+from roboreward_ros.console.controls import alarm_of
 from roboreward_ros.console.hub import LOG_LINES, Hub
 from roboreward_ros.console.seat import LEASE_S, Seat
 from roboreward_ros.errors import SessionError, StoreError
 from roboreward_ros.types import (
     AskCard,
+    HealthLevel,
+    HealthReason,
+    HealthView,
     LearnerView,
     PartHealth,
     RewardPoint,
@@ -174,3 +178,20 @@ def test_a_fault_of_the_console_itself_is_said_once_and_reading_goes_on(hub, mon
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(server.keep_fresh(hub))
     assert ["AttributeError" in line.text for line in hub.lines()] == [True]
+
+
+def test_the_health_of_a_session_is_known_told_once_and_grows_stale(hub, clock):
+    assert hub.whole() is None
+    assert alarm_of(None) == ""
+    reason = HealthReason("camera_node", "camera", HealthLevel.ERROR, "gone", 5, "Look.")
+    view = HealthView(HealthLevel.ERROR, (reason,))
+    hub.heard_whole(view)
+    hub.heard_whole(view)
+    assert [line.text for line in hub.lines() if line.bad] == ["camera_node: camera: gone. Look."]
+    assert alarm_of(hub.whole()) == "camera_node: camera: gone. Look."
+    clock.advance(6.0)
+    assert hub.whole() == HealthView(HealthLevel.STALE, (reason,))
+    warns = HealthReason("camera_node", "camera", HealthLevel.WARN, "slow", 5, "Look.")
+    assert alarm_of(HealthView(HealthLevel.WARN, (warns,))) == ""
+    own = HealthReason("session_node", "alarm", HealthLevel.ERROR, "held", 5, "Decide.")
+    assert alarm_of(HealthView(HealthLevel.ERROR, (own,))) == ""

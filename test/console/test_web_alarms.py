@@ -37,6 +37,7 @@ def learner_double(stack):
 
 def test_an_alarm_is_a_banner_and_an_audit_a_card_that_does_not_tell_the_score(viewer, stack):
     viewer.running()
+    expect(viewer.at("health")).to_contain_text("session:")  # one word for all parts
     index = int(re.search(r"episode (\d+)", viewer.at("episode").inner_text()).group(1))
     last = f"ep_{index:06d}"
     viewer.press("s")
