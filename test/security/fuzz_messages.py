@@ -30,6 +30,18 @@ READERS: dict[str, tuple[type, Callable[[object], object]]] = {
 NAMES = tuple(READERS)
 FLOATS = st.sampled_from((0.0, -1.0, 1.0, 0.5, math.nan, math.inf, -math.inf, 1e300, 5.0))
 TEXTS = st.sampled_from(("", "rgb8", "bgr8", "mono8", "x" * 300, "../x", "é", "tokens", "s"))
+BOUNDS = {
+    "uint8": (0, 255), "uint16": (0, 65535), "uint32": (0, 2**32 - 1), "uint64": (0, 2**64 - 1),
+    "int8": (-128, 127), "int16": (-(2**15), 2**15 - 1), "int32": (-(2**31), 2**31 - 1),
+    "int64": (-(2**63), 2**63 - 1),
+}  # fmt: skip
+
+
+def value_of(draw: st.DrawFn, kind: str, now: object) -> object:
+    """A value of a field of this type."""
+    if kind.startswith("sequence<") or "[" in kind:
+        item = kind.removeprefix("sequence<").rstrip(">").split(",")[0].split("[")[0]
+        fixed = int(kind.split("[")[1].rstrip("]")) if "[" in kind else None
         size = fixed if fixed is not None else draw(st.sampled_from((0, 1, 6, 7, 35, 56)))
         items = [value_of(draw, item, None) for _ in range(size)]
         if isinstance(now, array.array):
