@@ -98,7 +98,7 @@ def finish(stack: StackProcess, witness: Witness, shadow: Shadow, patience_s: fl
     stack.launch(f"episodes:={witness.episodes + 1}")
     if code := stack.wait(patience_s):
         wrong.append(f"the last launch ended with code {code}")
-    wrong += witness.look()
+    wrong += witness.look(stack.killed)
     wrong += [f"{name} has no reward" for name in witness.unanswered()]
     wrong += [f"{name} differs from an undisturbed learner's" for name in shadow.compare()]
     return wrong

@@ -123,6 +123,8 @@ class StackProcess:
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self.lines: list[str] = []
+        self.killed: set[int] = set()
+        """Processes that drove the arm and were killed themselves."""
 
     def launch(self, *more: str) -> None:
         """Start it, with ``more`` arguments in place of those of the same name."""
@@ -182,6 +184,8 @@ class StackProcess:
 
     def kill(self, victim: str) -> None:
         """SIGKILL, without a warning."""
+        if victim in (ARM, ALL):
+            self.killed.add(self.pid_of(ARM))
         pids = [self.pid_of(victim)] if victim != ALL else []
         if victim == ALL:
             pids = [self.pid_of(SUPERVISOR), *processes_of(self.run_dir)]
@@ -243,7 +247,6 @@ def kills(
         patience_s: limit of each recovery.
         shadow: of its learner; compared after each kill where it is given.
     """
-    killed: set[int] = set()
 
     def another_episode() -> float:
         if not stack.alive:
@@ -261,20 +264,18 @@ def kills(
         _CLOCK.sleep(wait_s)
         phase, gone_s, recovery_s, wrong = stack.phase, 0.0, math.nan, []
         pid = stack.pid_of(victim)
-        if victim in (ARM, ALL):
-            killed.add(stack.pid_of(ARM))
         stack.kill(victim)
         try:
             if victim in (SUPERVISOR, ALL):
                 gone_s = wait_until(lambda: not processes_of(stack.run_dir), patience_s)
-                wrong += witness.look(killed)
+                wrong += witness.look(stack.killed)
                 recovery_s = another_episode()
             else:
                 again_s = wait_until(partial(_is_back, stack, victim, pid), patience_s)
                 recovery_s = again_s + another_episode()
         except StackError as error:
             wrong.append(str(error))
-        wrong += witness.look(killed)
+        wrong += witness.look(stack.killed)
         if shadow is not None:
             wrong += [f"{name} differs from an undisturbed learner's" for name in shadow.compare()]
         updates = shadow.updates if shadow is not None else -1

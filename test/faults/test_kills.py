@@ -51,10 +51,10 @@ def test_nothing_is_lost_or_doubled_when_parts_of_the_stack_are_killed(
 
     stack.kill(ALL)
     wait_until(lambda: not processes_of(stack.run_dir), 30.0)
-    assert witness.look() == []
+    assert witness.look(stack.killed) == []
     stack.launch(f"episodes:={max(witness.episodes + 1, 12)}")
     assert stack.wait(150.0) == 0, stack.lines[-30:]
-    assert witness.look() == []
+    assert witness.look(stack.killed) == []
     assert witness.unanswered() == []
     (tmp_path / "anew").mkdir()
     shadow = Shadow(stack.run_dir, tmp_path / "anew")
