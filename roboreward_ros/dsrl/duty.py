@@ -186,6 +186,9 @@ class LearnerDuty:
                 watch.release()
         self._look()
 
+    def interrupt(self) -> None:
+        """A slice of updates ends soon enough; any thread."""
+
     def close(self) -> None:
         """Flush the boards."""
         for _, board in self._watches.values():

@@ -208,6 +208,10 @@ class RemoteDuty:
             self._lost(str(error), trouble=True)
         return False
 
+    def interrupt(self) -> None:
+        """Wait for no answer any more; any thread."""
+        self._link.close()
+
     def close(self) -> None:
         """Drop the connection."""
         self._link.close()

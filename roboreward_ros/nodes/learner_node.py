@@ -140,6 +140,8 @@ class LearnerNode(HostNode[LearnerNodeConfig]):
         del reason
         self._ending.set()
         self._wake.set()
+        if self._duty is not None:
+            self._duty.interrupt()
         if self._thread is not None:
             self._thread.join(JOIN_S)
 
