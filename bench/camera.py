@@ -117,7 +117,9 @@ def main() -> int:
             rows.append(measure(path, cameras, square, seconds))
             print(rows[-1])
     RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps({"seconds": seconds, "rows": rows}, indent=2) + "\n")
+    load = round(os.getloadavg()[0], 1)
+    result = {"seconds": seconds, "load_1min": load, "rows": rows}
+    RESULT.write_text(json.dumps(result, indent=2) + "\n")
     return 0
 
 
