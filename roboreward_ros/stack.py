@@ -73,6 +73,7 @@ class StackArguments:
     device: str = _argument("cpu", "torch device of policy and learner: cpu, cuda, cuda:1")
     profile: str = _argument("widowx", "learner profile, config/dsrl/<profile>.yaml")
     demonstrations: str = _argument("", "run folder of demonstrations to learn from, too")
+    learner: str = _argument("", "learner at another host: wss://HOST:PORT, or a YAML file of it")
     driver: str = _argument("xs_sdk", "real arm's driver; fake moves nothing and needs no arm")
     robot_name: str = _argument("", "real arm: namespace of its xs_sdk; empty: as robot")
     workspace: str = _argument("", "real arm: box of the profile that it stays in; empty: its own")
@@ -364,6 +365,7 @@ def describe(arguments: StackArguments, demo_task: str = "") -> Stack:
                 "profile": arguments.profile,
                 "policy": arguments.policy,
                 "demonstrations": arguments.demonstrations,
+                "learner": arguments.learner,
                 "device": arguments.device,
                 "seed": arguments.seed,
                 "adapt_updates": not lock_step,

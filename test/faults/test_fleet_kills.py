@@ -1,0 +1,100 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``kill -9`` of a learner on another host, while episodes arrive and while it learns."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DSRL = Path(__file__).resolve().parents[1] / "dsrl"
+CHILD = """
+import os, sys, threading
+sys.path.insert(0, {dsrl!r})
+from pathlib import Path
+os.fsync = os.fdatasync = lambda _: None
+from test_fleet import duty_config
+from roboreward_ros.dsrl.fleet import FleetLearner
+from roboreward_ros.dsrl.fleet_desk import FleetService
+from roboreward_ros.remote.door import Door
+from roboreward_ros.remote.door_config import DoorConfig
+
+fleet = FleetLearner(duty_config(Path({root!r})), checkpoint_s=0.0)
+with Door(DoorConfig(port={port}, dead_s=1.0), FleetService(fleet.desk)) as door:
+    print(door.port, flush=True)
+    fleet.run(threading.Event())
+"""
+
+
+class Child:
+    """The learner's process."""
+
+    def __init__(self, root, port=0):
+        code = CHILD.format(dsrl=str(DSRL), root=str(root), port=port)
+        command = [sys.executable, "-c", code]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        assert line, "the learner ended at once"
+        self.port = int(line)
+
+    def kill(self):
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.process.stdout.close()
+
+
+@pytest.fixture(autouse=True)
+def of_the_learner(monkeypatch):
+    monkeypatch.syspath_prepend(str(DSRL))
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    monkeypatch.setattr(os, "fdatasync", lambda _: None)
+
+
+def until(arm, condition, what):
+    for _ in range(3000):
+        if condition():
+            return
+        arm.duty.advance(20)
+        assert not arm.duty.bulletin().trouble, arm.duty.bulletin().trouble
+    raise AssertionError(f"never: {what}; {arm.duty.bulletin()}")
+
+
+def test_a_learner_that_is_killed_gives_the_actors_of_one_that_was_not(tmp_path, monkeypatch):
+    from test_fleet import ArmRun, Host, settle, weights
+
+    from roboreward_ros.dsrl import remote_duty
+
+    monkeypatch.setattr(remote_duty, "LONG_POLL_S", 0.05)
+    host = Host(tmp_path / "whole")
+    child = Child(tmp_path / "killed")
+    whole = ArmRun(tmp_path / "a", "arm", 1, host.door.port)
+    killed = ArmRun(tmp_path / "b", "arm", 1, child.port)
+    for _ in range(5):
+        whole.episode()
+        settle(host, whole)
+
+    parts = tmp_path / "killed" / "arms" / "arm" / "episodes" / ".incoming"
+    killed.duty.shipper._piece = 4000
+    for _ in range(3):
+        killed.episode()
+    until(killed, lambda: killed.duty.shipper.shipped and any(parts.iterdir()), "half an episode")
+    child.kill()  # half of an episode has arrived, another is being learnt from
+    child = Child(tmp_path / "killed", child.port)
+    until(killed, lambda: killed.told("policy_version") >= 1, "an actor")
+    for _ in range(2):
+        killed.episode()
+    until(killed, lambda: killed.told("episodes_done") >= 3, "three episodes")
+    child.kill()  # with a checkpoint of some of them
+    child = Child(tmp_path / "killed", child.port)
+    until(killed, lambda: killed.told("policy_version") == 4, "all five")
+    child.kill()
+    for version in (1, 2, 3, 4):
+        one = weights(tmp_path / "whole", version)
+        assert one == weights(tmp_path / "killed", version), version
+    assert weights(killed.path, 4) == weights(whole.path, 4)
+    for it in (whole, killed):
+        it.close()
+    host.gone()
