@@ -81,6 +81,18 @@ def _describe_transformer(folder: Path) -> PolicySpec:
     return describe(folder)
 
 
+def _load_octo(folder: Path, device: str) -> Policy:
+    from roboreward_ros.policies.adapters.octo import OctoPolicy
+
+    return OctoPolicy(folder, device)
+
+
+def _describe_octo(folder: Path) -> PolicySpec:
+    from roboreward_ros.policies.adapters.octo import describe
+
+    return describe(folder)
+
+
 def _load_remote(folder: Path, device: str) -> Policy:
     from roboreward_ros.policies.remote.policy import RemotePolicy
 
@@ -98,6 +110,7 @@ LAYOUTS = (
     Layout("remote_policy.json", _load_remote, _describe_remote),
     Layout("transformer_policy.json", _load_transformer, _describe_transformer),
     Layout("pi_zero.yaml", _load_pi_zero, _describe_pi_zero),
+    Layout("octo.json", _load_octo, _describe_octo),
     Layout("gc_ddpm_bc.json", _load_gc_ddpm, _describe_gc_ddpm),
     Layout("config.json", _load_lerobot, _describe_lerobot),
 )

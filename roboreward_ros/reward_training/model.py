@@ -17,9 +17,10 @@ import torch
 
 from roboreward_ros.reward_training.config import ModelSize
 from roboreward_ros.rewards.rubric import RUBRICS
-from roboreward_ros.rewards.vlm.processors import Patching, prepare_torchvision
+from roboreward_ros.rewards.vlm.processors import Patching
 from roboreward_ros.rewards.vlm.prompt import Family, question
 from roboreward_ros.rewards.vlm.weights import Weights
+from roboreward_ros.wheels import prepare_torchvision
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

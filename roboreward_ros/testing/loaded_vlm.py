@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import importlib
 
-from roboreward_ros.rewards.vlm.processors import prepare_torchvision
+from roboreward_ros.wheels import prepare_torchvision
 
 prepare_torchvision()
 for _name in (

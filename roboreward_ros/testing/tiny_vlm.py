@@ -17,8 +17,8 @@ import numpy as np
 
 from roboreward_ros.rewards.rubric import RUBRICS
 from roboreward_ros.rewards.vlm.clips import Clip
-from roboreward_ros.rewards.vlm.processors import prepare_torchvision
 from roboreward_ros.rewards.vlm.prompt import Family, question
+from roboreward_ros.wheels import prepare_torchvision
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

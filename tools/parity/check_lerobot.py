@@ -23,8 +23,8 @@ import numpy as np
 import torch
 
 from roboreward_ros.policies.adapters.lerobot import LeRobotPolicy
-from roboreward_ros.rewards.vlm.processors import prepare_torchvision
 from roboreward_ros.testing.stored_layout import load_layout, observations, write_lerobot
+from roboreward_ros.wheels import prepare_torchvision
 
 LAYOUT = Path(__file__).parents[2] / "test/policies/layouts/lerobot_diffusion.json"
 

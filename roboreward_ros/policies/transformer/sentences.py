@@ -15,6 +15,7 @@ from torch import Tensor
 from roboreward_ros.errors import CheckpointError
 from roboreward_ros.policies.text import Vocabulary
 from roboreward_ros.types import Float32Array
+from roboreward_ros.wheels import prepare_torchvision
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -70,6 +71,7 @@ class PretrainedText:
     """
 
     def __init__(self, folder: Path, device: str = "cpu") -> None:
+        prepare_torchvision()
         from transformers import AutoConfig, AutoModel, AutoModelForTextEncoding, AutoTokenizer
 
         try:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from roboreward_ros.errors import CheckpointError, ConfigError
 from roboreward_ros.policies.transformer.config import TransformerConfig
+from roboreward_ros.wheels import prepare_torchvision
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
@@ -59,6 +60,7 @@ class PretrainedTokens(nn.Module):
 
     def __init__(self, config: Mapping[str, Json], image_size: int) -> None:
         super().__init__()
+        prepare_torchvision()
         from transformers import AutoConfig, AutoModel
 
         values = dict(config)
@@ -93,6 +95,7 @@ def read_vision(folder: Path, image_size: int) -> tuple[dict[str, Json], dict[st
     Raises:
         CheckpointError: missing or damaged, or pictures of another size than its positions allow.
     """
+    prepare_torchvision()
     from transformers import AutoConfig, AutoModel
 
     try:

@@ -9,10 +9,7 @@ torchvision that fits torch. The layout is the library's; tests hold both equal.
 
 from __future__ import annotations
 
-import ctypes
-import importlib.util
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +20,11 @@ import torch
 
 from roboreward_ros.rewards.vlm.prompt import Family
 from roboreward_ros.types import ImageU8
+from roboreward_ros.wheels import prepare_torchvision
 
 if TYPE_CHECKING:
     from transformers import ProcessorMixin
 
-_SCHEMAS: list[torch.library.Library] = []  # an operator lives as long as its library object
 _STATISTICS: Mapping[Family, tuple[tuple[float, ...], tuple[float, ...]]] = {
     Family.QWEN3_VL: ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
     Family.QWEN2_5_VL: (
@@ -35,32 +32,6 @@ _STATISTICS: Mapping[Family, tuple[tuple[float, ...], tuple[float, ...]]] = {
         (0.26862954, 0.26130258, 0.27577711),
     ),
 }
-
-
-def prepare_torchvision() -> None:
-    """Make ``import torchvision`` work beside a CPU build of torch; call before transformers.
-
-    The wheel's operators are built for CUDA and do not load then, and torchvision fails while it
-    describes operators that nobody defined. Their signatures are all it needs.
-    """
-    if _SCHEMAS or "torchvision" in sys.modules:
-        return
-    if torch.version.cuda is not None or torch.version.hip is not None:
-        return
-    spec = importlib.util.find_spec("torchvision")
-    if spec is None or spec.origin is None:
-        return
-    for library in Path(spec.origin).parent.glob("_C*.so"):
-        try:
-            ctypes.CDLL(str(library))
-        except OSError:
-            continue
-        return
-    schemas = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
-    for name in ("nms", "qnms"):
-        signature = f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-        schemas.define(signature)  # type: ignore[no-untyped-call]
-    _SCHEMAS.append(schemas)
 
 
 def load_processor(folder: Path) -> ProcessorMixin:

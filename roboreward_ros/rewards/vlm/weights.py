@@ -15,9 +15,10 @@ import torch
 
 from roboreward_ros.errors import RewardSourceError
 from roboreward_ros.rewards.shipped import shipped_folder
-from roboreward_ros.rewards.vlm.processors import Patching, prepare_torchvision, read_patching
+from roboreward_ros.rewards.vlm.processors import Patching, read_patching
 from roboreward_ros.rewards.vlm.prompt import Family
 from roboreward_ros.rewards.vlm.settings import Dtype, WeightsConfig
+from roboreward_ros.wheels import prepare_torchvision
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
