@@ -85,6 +85,7 @@ class EpisodeAssembler:
         self._last: Beat | None = None
         self._newest: Beat | None = None
         self._newest_image_ns = 0
+        self._shape: tuple[int, ...] | None = None
         self._taint: set[str] = set()
 
     @property
@@ -260,6 +261,9 @@ class EpisodeAssembler:
                 self._taint.add("no image")
                 continue
             self._images.popleft()  # an image belongs to one state: a camera that froze shows
+            self._shape = self._shape or image.shape
+            if image.shape != self._shape:
+                self._taint.add("picture size changed")
             self._write_observation(beat, image_stamp, self._encode(image))
 
     def _write_step(self, beat: Beat) -> None:

@@ -201,6 +201,17 @@ def beat_at(step, stamp_ns):
     return replace(beat, state=replace(beat.state, stamp_ns=stamp_ns))
 
 
+def test_pictures_that_change_their_size_are_kept_and_marked(assembler, store):
+    queues = streams(4)
+    small = np.zeros((1, 1, 3), np.uint8)
+    queues["image"][3] = lambda a: a.add_image(T0 + 3 * PERIOD_NS, small)
+    feed(assembler, queues)
+    assembler.commit()
+    episode = store.open("ep_000000")
+    assert (episode.summary.complete, episode.summary.taint) == (True, ("picture size changed",))
+    assert list(episode.frames())[3] == encode(small)
+
+
 @pytest.mark.parametrize("first", ["image", "beat"])
 @pytest.mark.parametrize("hours", [1, -1])
 def test_a_clock_that_is_set_in_mid_episode_invents_nothing(assembler, store, first, hours):
