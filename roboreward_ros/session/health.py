@@ -31,6 +31,7 @@ REMEDIES: Mapping[str, str] = {
     "session": "Look at the console.",
 }
 """What to do about a part, by the first word of its name."""
+SILENT = "A node that ended is started again; one that hangs must be killed: logs/{node}.log."
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +141,9 @@ class HealthBoard:
 
     def _judge(self, key: tuple[str, str], part: _Part) -> None:
         config, now_ns = self._config, self._clock.steady_ns()
-        level, what = part.level, part.what
+        level, what, do = part.level, part.what, part.do
         if now_ns - part.heard_ns > config.silent_s * _NS:
-            level, what = HealthLevel.STALE, "silent"
+            level, what, do = HealthLevel.STALE, "silent", SILENT.format(node=key[0])
         if level is HealthLevel.OK:
             part.good_ns = now_ns if part.good_ns is None else part.good_ns
             if now_ns - part.good_ns >= config.clear_s * _NS:
@@ -156,7 +157,7 @@ class HealthBoard:
         if now_ns - part.bad_ns < config.rise_s * _NS:
             return
         if part.reason is None or level.rank > part.reason.level.rank:
-            part.reason = HealthReason(*key, level, what, part.bad_stamp_ns, part.do)
+            part.reason = HealthReason(*key, level, what, part.bad_stamp_ns, do)
             self._tell(part.reason, raised=True)
 
     def _tell(self, reason: HealthReason, *, raised: bool) -> None:

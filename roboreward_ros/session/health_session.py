@@ -11,6 +11,8 @@ from roboreward_ros.types import HealthLevel, SessionView
 
 GIVEN_UP_S = 12.0
 """A fault that lasts so long is not tried again by the session itself."""
+START_S = 180.0
+"""Nodes may need so long to come up before that is worth a call."""
 WAITING = {
     Phase.WAIT_RESET: "Lay out the scene and press Enter.",
     Phase.ASK: "Answer on the console: s, f or 1 to 5.",
@@ -44,9 +46,10 @@ def of_phase(view: SessionView, phase_s: float, idle_s: float) -> Said:
         do = "Mend it and press Enter." if lasts else "It is tried again by itself."
         return Said(HealthLevel.ERROR if lasts else HealthLevel.WARN, view.message, do)
     if view.missing:
-        names = ", ".join(view.missing)
-        do = f"The launcher starts it again; if it stays away, see logs/{view.missing[0]}.log."
-        return Said(HealthLevel.ERROR, f"{names} is not there", do)
+        what = f"{' and '.join(view.missing)} {'is' if len(view.missing) == 1 else 'are'} not there"
+        do = f"The launcher starts a node again; if it stays away, see logs/{view.missing[0]}.log."
+        starting = view.phase == Phase.IDLE and phase_s < START_S
+        return Said(HealthLevel.WARN if starting else HealthLevel.ERROR, what, do)
     for phase, do in WAITING.items():
         if view.phase == phase and 0.0 < idle_s <= phase_s:
             minutes = f"{idle_s / 60:.0f} min" if idle_s >= 60 else f"{idle_s:.0f} s"

@@ -12,7 +12,7 @@ from roboreward_ros.clock import FakeClock
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.session.health import HealthBoard, HealthConfig
 from roboreward_ros.session.health_log import HEALTH_FILE, HealthLog, read_health
-from roboreward_ros.session.health_session import GIVEN_UP_S, of_notice, of_phase
+from roboreward_ros.session.health_session import GIVEN_UP_S, START_S, of_notice, of_phase
 from roboreward_ros.types import HealthLevel, HealthView, SessionView
 
 OK, WARN, ERROR, STALE = HealthLevel.OK, HealthLevel.WARN, HealthLevel.ERROR, HealthLevel.STALE
@@ -114,6 +114,9 @@ def test_the_session_says_when_it_needs_a_person():
     assert "Enter" in given_up.do
     away = replace(VIEW, phase="PAUSED", missing=("learner_node",))
     assert of_phase(away, 0.0, 0.0).what == "learner_node is not there"
+    starting = replace(VIEW, phase="IDLE", missing=("policy_node", "reward_node"))
+    assert of_phase(starting, 30.0, 60.0).level is WARN
+    assert of_phase(starting, START_S, 60.0).what == "policy_node and reward_node are not there"
     waits = replace(VIEW, phase="WAIT_RESET")
     assert of_phase(waits, 59.0, 60.0).level is OK
     assert of_phase(waits, 61.0, 60.0).what == "the robot has waited for you for 1 min"
