@@ -123,6 +123,7 @@ def test_an_action_that_is_not_finite_is_refused(ros, arm_client, arm):
         (FakeFaults(raise_at=2), "link"),
         (FakeFaults(stall_from=2), "effort"),
         (FakeFaults(nan_from=2), "nan"),
+        (FakeFaults(freeze_from=2), "no new joint state"),
     ],
 )
 def test_a_fault_ends_the_episode_and_is_named(ros, arm_client, arm, faults, named):
