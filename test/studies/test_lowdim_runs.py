@@ -135,6 +135,11 @@ def test_the_policy_and_the_baselines_are_made_once(lanes: Lanes, place: Path):
     assert path.stat().st_mtime_ns == stamp
 
 
+def test_a_policy_of_another_recipe_is_not_taken_for_this_one(lanes: Lanes, place: Path):
+    with pytest.raises(CheckpointError, match="another hidden"):
+        prepare(DRAWER, place / "drawer", replace(SETUP, hidden=24), quiet)
+
+
 def test_damaged_demonstrations_are_made_again(place: Path):
     path = place / "again" / "demonstrations.npz"
     path.parent.mkdir()

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from roboreward_ros.dsrl.config import DsrlConfig, load_profile
-from roboreward_ros.errors import ConfigError
+from roboreward_ros.errors import CheckpointError, ConfigError
 from roboreward_ros.policies.config import TrainConfig
 from roboreward_ros.sim.demo_style import DemoStyle, flat
 from roboreward_ros.sim.tasks import DRAWER, MUSHROOM, TaskSpec
@@ -80,6 +81,9 @@ def prepare(task: TaskSpec, folder: Path, config: SetupConfig | None, say: OnLin
         folder: of the task's studies.
         config: how to make it; None for the task's recipe.
         say: told in a line what takes long.
+
+    Raises:
+        CheckpointError: the policy in ``folder`` was made in another way.
     """
     config = config or recipe(task)
     style, horizon = DemoStyle(), 4
@@ -94,6 +98,7 @@ def prepare(task: TaskSpec, folder: Path, config: SetupConfig | None, say: OnLin
         network = StateNetConfig(view_dim(task), horizon, config.hidden)
         policy = train_state_policy(demos, task.sentence, network, config.train)
         policy.save(policy_file, {"recipe": asdict(config), "style": flat(style)})
+    _require_recipe(policy_file.with_suffix(".json"), config)
     return Setup(task, demos, load_state_policy(policy_file))
 
 
@@ -105,6 +110,22 @@ def study_learner(updates: int = 20) -> DsrlConfig:
     return replace(
         load_profile("widowx"), hidden=(64, 64), batch_size=64, updates_per_episode=updates
     )
+
+
+def _require_recipe(path: Path, config: SetupConfig) -> None:
+    """Raises CheckpointError where the policy's file tells of another recipe."""
+    try:
+        stored = json.loads(path.read_text())["provenance"]["recipe"]
+    except (ValueError, KeyError, TypeError):
+        return  # whoever loads the policy says what is wrong with it
+    wanted = json.loads(json.dumps(asdict(config)))
+    if stored != wanted:
+        changed = [name for name, value in wanted.items() if stored.get(name) != value]
+        raise CheckpointError(
+            "the policy in this folder was made by another recipe",
+            got=f"{path}: another {', '.join(changed)}",
+            next_step="Take another folder (--runs), or delete this one's policy and runs.",
+        )
 
 
 def _save_demos(path: Path, demos: StateDemos) -> None:
