@@ -319,11 +319,7 @@ def describe(arguments: StackArguments, demo_task: str = "") -> Stack:
     lock_step = arguments.sim and arguments.speed == "max"
 
     def node(
-        name: str,
-        own: Mapping[str, ParameterValue],
-        *,
-        shutdown_on_exit_zero: bool = False,
-        stop_stage: int = 1,
+        name: str, own: Mapping[str, ParameterValue], *, ends: bool = False, stop_stage: int = 1
     ) -> NodeProcess:
         return NodeProcess(
             name=name,
@@ -331,7 +327,7 @@ def describe(arguments: StackArguments, demo_task: str = "") -> Stack:
             namespace=namespace,
             parameters={"run_dir": arguments.run_dir, "exit_with_launcher": True, **own},
             config=f"{name}.yaml",
-            shutdown_on_exit_zero=shutdown_on_exit_zero,
+            shutdown_on_exit_zero=ends,
             stop_stage=stop_stage,
         )
 
@@ -384,7 +380,7 @@ def describe(arguments: StackArguments, demo_task: str = "") -> Stack:
                 "stop_when_done": arguments.episodes > 0,
                 "exit_on_fault": lock_step,  # a person watches every other session
             },
-            shutdown_on_exit_zero=True,
+            ends=True,
             stop_stage=0,
         ),
     ]
