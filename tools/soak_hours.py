@@ -51,6 +51,7 @@ class Look:
         disk_mb: by folder of the run.
         ros_log_mb: what ROS itself logs outside the run.
         step_ms: median and 99th percentile of the time from step to step since the last look.
+        load: of the machine, over the last minute; NaN where it was not noted.
     """
 
     sitting: int
@@ -62,6 +63,7 @@ class Look:
     disk_mb: dict[str, float]
     ros_log_mb: float
     step_ms: tuple[float, float]
+    load: float = float("nan")
 
 
 class Steps:
@@ -162,6 +164,7 @@ def take_look(
         disk_mb=disk.megabytes(),
         ros_log_mb=sum(ros_log.megabytes().values()),
         step_ms=step_ms,
+        load=os.getloadavg()[0],
     )
 
 

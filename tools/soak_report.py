@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from soak_hours import Look
 
 RESULTS = Path(__file__).resolve().parent.parent / "bench" / "results"
+LEARNER = "learner_node"
 WARM_UP_H = 0.5
 MEMORY_MB = 32.0  # a process may gain in the hours asked for and still be called flat
 HANDLES = 2.0
@@ -94,6 +95,8 @@ def judge(looks: Sequence[Look], hours: float) -> dict[str, Trend]:
     wanted: dict[str, tuple[Figure, float]] = {}
     for name in names:
         wanted |= {f"{name}: memory, MB": (_part(name, 0), MEMORY_MB)}
+    wanted |= {f"{LEARNER}: memory without its data, MB": (_without_data, MEMORY_MB)}
+    wanted[f"{LEARNER}: memory, MB"] = (_part(LEARNER, 0), 4 * MEMORY_MB)
     for name in names:
         wanted |= {f"{name}: open files": (_part(name, 1), HANDLES)}
     for name in names:
@@ -123,6 +126,14 @@ def judge(looks: Sequence[Look], hours: float) -> dict[str, Trend]:
 
 def _part(name: str, k: int) -> Figure:
     return lambda look: float(look.processes.get(name, (float("nan"),) * 3)[k])
+
+
+def _without_data(look: Look) -> float:
+    """The replay is what the learner is there to keep: its checkpoint's size says how much it is.
+
+    It lies in memory once, and twice more while it is saved.
+    """
+    return _part(LEARNER, 0)(look) - 3 * look.disk_mb.get("checkpoints", 0.0)
 
 
 def draw(looks: Sequence[Look], path: Path) -> None:
