@@ -25,8 +25,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--coding",
         type=Coding,
         choices=list(Coding),
-        default=Coding.PNG,
-        help="of images: png is lossless, raw too (%(default)s)",
+        default=Coding.RAW,
+        help="of images; jpeg alone is lossy (%(default)s)",
     )
     parser.add_argument(
         "--timeout", type=float, default=1.0, metavar="S", help="of a question (%(default)s)"

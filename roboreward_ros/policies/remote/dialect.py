@@ -38,8 +38,8 @@ _JPEG_QUALITY = 95
 class Coding(StrEnum):
     """How images cross the network."""
 
-    RAW = "raw"
-    PNG = "png"  # lossless: the host sees what the camera saw
+    RAW = "raw"  # the host sees what the camera saw, soonest in a wired network
+    PNG = "png"  # likewise, in fewer bytes
     JPEG = "jpeg"  # the least bytes; the host sees a little less than the camera
 
 

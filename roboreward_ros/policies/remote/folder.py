@@ -45,7 +45,7 @@ class RemotePolicyConfig:
     ca_file: str = ""
     token_env: str = ""
     token_file: str = ""
-    coding: Coding = Coding.PNG
+    coding: Coding = Coding.RAW
     timeout_s: float = 1.0
     connect_s: float = 10.0
     dead_s: float = 3.0
