@@ -16,7 +16,7 @@ from pathlib import Path
 
 from roboreward_ros.dsrl.duty import DutyConfig, LearnerDuty
 from roboreward_ros.dsrl.fleet_desk import FleetDesk
-from roboreward_ros.dsrl.pool import ArmPool
+from roboreward_ros.dsrl.pool import ArmPool, arm_of
 from roboreward_ros.episodes.locks import WriterLock
 from roboreward_ros.errors import RoboRewardError
 
@@ -57,6 +57,7 @@ class FleetLearner:
             self._lock.release()
             raise
         self._saved_s = time.monotonic()
+        self._saved = self._duty.follower.order  # what the checkpoint holds
         self._post()
 
     def run(self, stop: threading.Event) -> None:
@@ -92,12 +93,14 @@ class FleetLearner:
 
     def _post(self) -> None:
         for arm in self._pool.arms:
-            self.desk.post(arm, self._duty.bulletin(arm))
+            saved = [own for of, own in map(arm_of, self._saved) if of == arm]
+            self.desk.post(arm, self._duty.bulletin(arm), saved)
 
     def _save(self) -> None:
         self._saved_s = time.monotonic()
         try:
             self._duty.save()
+            self._saved = self._duty.follower.order
         except (OSError, RoboRewardError) as error:
             _LOG.error("the learner could not be saved: %s", error)
 

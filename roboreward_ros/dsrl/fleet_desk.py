@@ -8,11 +8,12 @@ Connections come in threads of their own; the learner is in another.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from roboreward_ros.dsrl.actor_files import actor_path
@@ -55,6 +56,7 @@ class FleetDesk:
         self._mirrors: dict[str, tuple[Mirror, threading.Lock]] = {}
         self._news: dict[str, News] = {}
         self._wanted: set[str] = set()
+        self._saved: dict[str, tuple[str, ...]] = {}
 
     def arms(self) -> dict[str, Path]:
         """Mirrors that lie there: name -> folder."""
@@ -106,8 +108,14 @@ class FleetDesk:
                     next_step="Launch one of them into a new run_dir with another seed:=.",
                 )
 
-    def post(self, arm: str, bulletin: Bulletin) -> None:
-        """What the learner tells an arm from now on; its actor lies in the learner's folder."""
+    def post(self, arm: str, bulletin: Bulletin, saved: Sequence[str] = ()) -> None:
+        """What the learner tells an arm from now on.
+
+        Args:
+            arm: its name.
+            bulletin: its actor lies in the learner's folder.
+            saved: ids of the arm's episodes that the checkpoint holds.
+        """
         actor = bulletin.actor
         news: ActorNews | None = None
         if actor is not None:
@@ -118,8 +126,10 @@ class FleetDesk:
         )
         with self._changed:
             before = self._news.get(arm, News())
-            if (before.bulletin, before.actor) != (plain, news):
-                self._news[arm] = News(before.serial + 1, plain, news)
+            after = News(before.serial, plain, news, len(saved))
+            if after != before:
+                self._saved[arm] = tuple(saved)
+                self._news[arm] = dataclasses.replace(after, serial=before.serial + 1)
                 self._changed.notify_all()
 
     def news(self, arm: str, serial: int, wait_s: float) -> News:
@@ -130,6 +140,11 @@ class FleetDesk:
                 min(max(wait_s, 0.0), LONGEST_WAIT_S),
             )
             return self._news.get(arm, News())
+
+    def saved(self, arm: str) -> tuple[str, ...]:
+        """Episodes of an arm that the learner's checkpoint holds."""
+        with self._changed:
+            return self._saved.get(arm, ())
 
     def actor(self, version: int, offset: int) -> bytes:
         """A piece of an actor's file; raises StoreError where it is gone."""
@@ -182,6 +197,8 @@ class ArmSession:
                 wait_s = fields.number("wait_s")
                 news = self._desk.news(self._arm.name, fields.integer("serial"), wait_s)
                 return Packet("news", news_to_json(news))
+            case "saved":
+                return Packet("saved", {"episodes": [*self._desk.saved(self._arm.name)]})
             case "actor":
                 version, offset = fields.integer("version"), fields.integer("offset")
                 return Packet("actor", {}, self._desk.actor(version, offset))

@@ -79,11 +79,13 @@ class News:
         serial: counts changes; 0 before the first.
         bulletin: its ``actor`` is None.
         actor: newest version.
+        saved: episodes of the arm that the learner's checkpoint holds.
     """
 
     serial: int = 0
     bulletin: Bulletin = field(default_factory=Bulletin)
     actor: ActorNews | None = None
+    saved: int = 0
 
 
 def news_to_json(news: News) -> JsonObject:
@@ -93,6 +95,7 @@ def news_to_json(news: News) -> JsonObject:
         "vitals": {name: _plain(value) for name, value in news.bulletin.vitals.items()},
         "trouble": news.bulletin.trouble,
         "warning": news.bulletin.warning,
+        "saved": news.saved,
     }
     actor = news.actor
     if actor is not None:
@@ -125,7 +128,7 @@ def news_from_json(values: JsonObject) -> News:
         read = _figure(name, value)
         vitals[name] = ", ".join(read) if isinstance(read, list) else read
     told = Bulletin(figures, vitals, None, fields.text("trouble"), fields.text("warning"))
-    return News(fields.integer("serial"), told, actor)
+    return News(fields.integer("serial"), told, actor, fields.integer("saved"))
 
 
 def _plain(value: Figure) -> JsonValue:

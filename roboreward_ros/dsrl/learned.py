@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -13,22 +14,43 @@ from safetensors import SafetensorError, safe_open
 from roboreward_ros.episodes.housekeeping import Housekeeper
 from roboreward_ros.episodes.retention import Need, RetentionConfig
 from roboreward_ros.episodes.store import EpisodeStore
+from roboreward_ros.errors import FormatError
+from roboreward_ros.files import write_atomic
+from roboreward_ros.types.codec import Fields, JsonObject, from_text, to_text
 
 CHECKPOINT = Path("checkpoints", "learner.safetensors")
+REMOTE = Path("checkpoints", "remote_learned.json")
+"""What the checkpoint of a learner on another host holds of this run (``dsrl.remote_duty``)."""
+REMOTE_FORMAT = 1
 
 
 def learned_episodes(run_dir: Path) -> frozenset[str]:
     """Ids whose decisions are in the replay of the newest checkpoint; none without one.
 
     An episode that was taken in after it was written does not count: a learner that resumes there
-    reads it again.
+    reads it again. Where the learner is on another host, its checkpoint counts.
     """
     try:
         with safe_open(run_dir / CHECKPOINT, framework="np") as file:
             header = json.loads((file.metadata() or {})["learner"])
             return frozenset(header["seen"])
     except (SafetensorError, KeyError, ValueError, OSError):
-        return frozenset()
+        return frozenset(_remote(run_dir))
+
+
+def _remote(run_dir: Path) -> tuple[str, ...]:
+    path = run_dir / REMOTE
+    try:
+        fields = Fields(from_text(path.read_bytes(), str(path)), str(path))
+        return fields.texts("episodes") if fields.integer("format") == REMOTE_FORMAT else ()
+    except (OSError, FormatError):
+        return ()
+
+
+def write_remote(run_dir: Path, episode_ids: Sequence[str]) -> None:
+    """Note what a learner on another host has taken in for good; raises OSError."""
+    values: JsonObject = {"format": REMOTE_FORMAT, "episodes": [*episode_ids]}
+    write_atomic(run_dir / REMOTE, to_text(values))
 
 
 class Budget(Protocol):

@@ -28,6 +28,7 @@ from roboreward_ros.dsrl.fleet_wire import (
     RemoteMirror,
     news_from_json,
 )
+from roboreward_ros.dsrl.learned import write_remote
 from roboreward_ros.episodes.shipping import Shipper
 from roboreward_ros.errors import (
     CheckpointError,
@@ -203,7 +204,7 @@ class RemoteDuty:
         except LinkError as error:
             waiting = self.shipper.waiting()
             self._lost(f"{error}; {waiting} episodes wait here", trouble=False)
-        except (StoreError, FormatError, CheckpointError) as error:
+        except (StoreError, FormatError, CheckpointError, OSError) as error:
             self._refused_s = self._steady_s()
             self._lost(str(error), trouble=True)
         return False
@@ -244,6 +245,9 @@ class RemoteDuty:
         told = dataclasses.replace(news.bulletin, actor=actor, warning=warning)
         if told != self._told:
             self._told = told
+        if news.saved != self._news.saved:
+            answer = self._link.ask(Packet("saved"), self._config.deadline_s)
+            write_remote(self._config.run_dir, Fields(answer.fields, "saved").texts("episodes"))
         self._news = news
 
     def _fetch(self, news: ActorNews) -> PublishedActor:

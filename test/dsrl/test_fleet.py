@@ -16,6 +16,7 @@ from roboreward_ros.dsrl.duty import DutyConfig, LearnerDuty
 from roboreward_ros.dsrl.fleet import FleetLearner
 from roboreward_ros.dsrl.fleet_desk import FleetService
 from roboreward_ros.dsrl.fleet_wire import Arm, held_from_json, news_from_json
+from roboreward_ros.dsrl.learned import learned_episodes
 from roboreward_ros.dsrl.remote_duty import RemoteConfig, RemoteDuty, endpoint_of, refuse_remote
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.errors import ConfigError, FormatError, StoreError
@@ -205,6 +206,26 @@ def test_a_robot_that_died_and_comes_back_sends_only_what_is_missing(stack, tmp_
     host.gone()
 
 
+def test_pictures_may_go_once_the_checkpoint_there_holds_their_episode(stack, tmp_path):
+    host, (a, b) = make(stack, tmp_path)
+    for arm in (a, b, a):
+        arm.episode()
+    settle(host, a, b)
+    assert learned_episodes(a.path) == frozenset()
+    a.duty.save()
+    settle(host, a, b)
+    while not learned_episodes(a.path):
+        a.duty.advance(20)
+        host.fleet.advance()
+    assert learned_episodes(a.path) == {*a.store.ids()}
+    port = host.gone()
+    host = Host(host.root, port)
+    a.episode()
+    settle(host, a, b)
+    assert learned_episodes(a.path) == {*a.store.ids()[:2]}
+    host.gone()
+
+
 def test_late_labels_and_discards_reach_the_learner(stack, tmp_path):
     host, (a,) = make(stack, tmp_path, "a")
     toy = a.commit(0)
@@ -363,7 +384,7 @@ def test_a_place_that_is_no_host_is_refused(tmp_path, text, monkeypatch):
 
 
 def test_news_of_another_form_are_refused():
-    good = {"serial": 1, "figures": {}, "vitals": {}, "trouble": "", "warning": ""}
+    good = {"serial": 1, "figures": {}, "vitals": {}, "trouble": "", "warning": "", "saved": 0}
     assert news_from_json(good).serial == 1
     for bad in (
         {**good, "figures": {"q_mean": {"float": "1e9"}}},
