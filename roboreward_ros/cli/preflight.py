@@ -25,9 +25,11 @@ from roboreward_ros.dsrl.config import load_profile as load_learner
 from roboreward_ros.dsrl.remote_duty import endpoint_of
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.errors import CheckpointError, ConfigError, RoboRewardError, StackError
+from roboreward_ros.policies.remote.folder import FILE as REMOTE_POLICY
 from roboreward_ros.protocols import RewardSource
 from roboreward_ros.rewards.config import options_from_json
 from roboreward_ros.rewards.registry import build
+from roboreward_ros.rewards.remote.source import RemoteSource
 from roboreward_ros.rewards.vlm.source import ModelSource
 from roboreward_ros.robot.profile import load_profile as load_robot
 from roboreward_ros.sim.tasks import TASKS, find_task
@@ -181,7 +183,7 @@ def _policy_problems(policy: str, task: str) -> list[str]:
         if task and foreign.tasks and task not in foreign.tasks:
             known = ", ".join(foreign.tasks)
             return [f"policy: {folder} was not trained on {task!r}; its card names {known}"]
-        return []
+        return _policy_host_problems(folder)
     missing = [name for name in POLICY_FILES if not (folder / name).is_file()]
     if missing:
         remedy = "give policy:=FOLDER with both, or train one: roboreward policy train --sim"
@@ -204,6 +206,15 @@ def _policy_problems(policy: str, task: str) -> list[str]:
     return []
 
 
+def _policy_host_problems(folder: Path) -> list[str]:
+    """Asks the host of a policy that lives elsewhere."""
+    if not (folder / REMOTE_POLICY).is_file():
+        return []
+    from roboreward_ros.policies.remote.policy import RemotePolicy
+
+    return _problems_of("policy host", lambda: RemotePolicy(folder).close())
+
+
 def _reward_problems(arguments: StackArguments) -> list[str]:
     def source() -> RewardSource:
         return build(arguments.reward, options_from_json(arguments.reward_options))
@@ -211,6 +222,8 @@ def _reward_problems(arguments: StackArguments) -> list[str]:
     if problems := _problems_of("reward", source):
         return problems
     found = source()
+    if isinstance(found, RemoteSource):
+        return _problems_of("reward host", found.require_host)
     return _problems_of("weights", found.require_weights) if isinstance(found, ModelSource) else []
 
 

@@ -36,11 +36,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _run(args: argparse.Namespace) -> int:
+    config = door_config(args)
+    check_papers(config)
     from roboreward_ros.policies.loading import load_any_policy
     from roboreward_ros.policies.remote.service import PolicyService
 
-    config = door_config(args)
-    check_papers(config)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     policy = load_any_policy(args.policy, args.device)
     return serve_until_stopped(

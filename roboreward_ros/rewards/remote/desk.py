@@ -95,7 +95,8 @@ class ScoreDesk:
                 return
             if len(self._jobs) >= _RUNNING:
                 raise RewardSourceError("the host has too many questions", got=len(self._jobs))
-            job = _Job(request, [listener], total=len(request.frames))
+            now_ns = self._clock.steady_ns()
+            job = _Job(request, [listener], total=len(request.frames), spoke_ns=now_ns)
             self._jobs[key] = job
         self._pool.submit(self._run, key, job)
 

@@ -97,6 +97,13 @@ class RemoteSource:
             raise
         self._link = link
 
+    def require_host(self) -> None:
+        """Raise unless the host is there and serves what is expected; nothing stays open."""
+        try:
+            self.warm_up()
+        finally:
+            self.close()
+
     def _welcome(self, packet: Packet) -> None:
         config = self._config
         try:
