@@ -47,6 +47,7 @@ from roboreward_ros.stack import StackArguments
 PAGE_FILE = "report.html"
 LIST_FILE = "index.html"
 RUN_FILE = "run.json"
+NIGHT_H = 12.0
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -58,11 +59,23 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("run_dir", type=Path, metavar="RUN", help="folder of a run, or of runs")
     parser.add_argument("other", type=Path, metavar="RUN2", nargs="?", help="a run to compare with")
+    parser.add_argument(
+        "--morning", action="store_true", help="what happened overnight, faults first, as text too"
+    )
+    parser.add_argument(
+        "--hours", type=float, default=NIGHT_H, help=f"length of the night (default: {NIGHT_H:g})"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Write summary and page; prints where they are."""
+    if args.morning:
+        from roboreward_ros.cli.morning import write_morning
+
+        text, page = write_morning(args.run_dir, args.hours)
+        print(f"{text}\n\nreport: {page}")
+        return 0
     if args.other is None and (runs := runs_in(args.run_dir)):
         print(f"{len(runs)} runs: {write_list(args.run_dir, runs)}")
         return 0

@@ -16,6 +16,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import IO
 
@@ -155,6 +156,9 @@ class Supervisor:
         }
 
     def _say(self, line: str) -> None:
+        """Tell people, and the log that a morning is told from; a full disk costs the line."""
+        with contextlib.suppress(OSError), (self._log_dir / f"{SUPERVISOR}.log").open("a") as log:
+            log.write(f"INFO {datetime.now().isoformat(' ', 'milliseconds')} {line}\n")
         self._sink(SUPERVISOR, line)
 
     def _now_s(self) -> float:

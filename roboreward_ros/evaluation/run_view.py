@@ -78,10 +78,12 @@ class RunView:
 
     Args:
         run_dir: the run; its own note says which reward source counts.
+        leave_out: episodes without a row: those that cannot be read.
     """
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: Path, leave_out: Sequence[str] = ()) -> None:
         self.run_dir = run_dir
+        self._leave_out = frozenset(leave_out)
         self._store = EpisodeStore(run_dir)
         self._view: RewardView | None = None
         self._cursor = 0
@@ -103,7 +105,7 @@ class RunView:
             self._view = RewardView.of_run(self.run_dir, config)
             self._cursor = 0
         for episode_id in self._store.ids():
-            if episode_id not in self._rows:
+            if episode_id not in self._rows and episode_id not in self._leave_out:
                 label = self._view.status(episode_id) if self._view is not None else UNSCORED
                 self._rows[episode_id] = row_of(self._store.open(episode_id), label)
         if self._view is not None:
