@@ -116,7 +116,14 @@ def _check_size(chunk: Path, stored: zarr.Array) -> None:
 
 def array_attributes(folder: Path) -> JsonObject:
     """Attributes of an array; raises FormatError when its header is missing or damaged."""
-    return cast("JsonObject", _open(folder).attrs.asdict())
+    attributes = _open(folder).metadata.attributes
+    if not isinstance(attributes, dict):
+        raise FormatError(
+            f"{folder / 'zarr.json'}: its attributes are none",
+            got=type(attributes).__name__,
+            next_step=_RESTORE,
+        )
+    return cast("JsonObject", dict(attributes))
 
 
 def _open(folder: Path) -> zarr.Array:

@@ -33,7 +33,7 @@ def read_promoted(run_dir: Path | str) -> ViewConfig | None:
     """
     path = promoted_path(run_dir)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes()
     except FileNotFoundError:
         return None
     fields = Fields(from_text(text, str(path)), str(path))
@@ -92,7 +92,7 @@ def read_changes(run_dir: Path | str) -> tuple[SourceChange, ...]:
     path = promoted_path(run_dir)
     if not path.exists():
         return ()
-    fields = Fields(from_text(path.read_text(encoding="utf-8"), str(path)), str(path))
+    fields = Fields(from_text(path.read_bytes(), str(path)), str(path))
     if fields.missing("changes"):
         return ()
     return tuple(
