@@ -20,8 +20,7 @@ import numpy as np
 from roboreward_ros.dsrl.prior_data import InversionLimits
 from roboreward_ros.errors import CheckpointError, LearnerError
 from roboreward_ros.policies.dataset import chunks_of
-from roboreward_ros.policies.diffusion import DiffusionPolicy
-from roboreward_ros.policies.inversion import invert
+from roboreward_ros.policies.inversion import Invertible, invert
 from roboreward_ros.protocols import EpisodeReader
 from roboreward_ros.types import Chunk, EpisodeSummary, FloatArray, StepFlag
 
@@ -58,7 +57,7 @@ class CorrectedEpisode:
     def __init__(
         self,
         episode: EpisodeReader,
-        policy: DiffusionPolicy,
+        policy: Invertible,
         limits: InversionLimits | None = None,
     ) -> None:
         meta = episode.summary.meta
@@ -133,9 +132,9 @@ class Corrector:
         load: gives the run's frozen policy.
     """
 
-    def __init__(self, load: Callable[[], DiffusionPolicy]) -> None:
+    def __init__(self, load: Callable[[], Invertible]) -> None:
         self._load = load
-        self._policy: DiffusionPolicy | None = None
+        self._policy: Invertible | None = None
 
     def __call__(self, episode: EpisodeReader) -> CorrectedEpisode | None:
         """The episode as the learner can use it; None where no person moved the arm.

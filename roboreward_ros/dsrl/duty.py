@@ -28,8 +28,7 @@ from roboreward_ros.dsrl.pacing import Pacing
 from roboreward_ros.dsrl.prior_data import find_demonstrations, prior_episodes
 from roboreward_ros.dsrl.stores import Stores
 from roboreward_ros.dsrl.watch import SteeringWatch, WatchState
-from roboreward_ros.policies.diffusion import load_policy
-from roboreward_ros.policies.loading import find_layout, load_any_policy
+from roboreward_ros.policies.loading import find_layout, load_any_policy, load_invertible
 from roboreward_ros.session.brakes import AbstainBrakeConfig
 from roboreward_ros.session.monitor import MonitorConfig
 
@@ -93,7 +92,7 @@ class LearnerDuty:
         config.run_dir.mkdir(parents=True, exist_ok=True)
         decode: Decode | None = None
         prior: PriorData | None = None
-        load = functools.cache(lambda: load_policy(config.policy))
+        load = functools.cache(lambda: load_invertible(config.policy))
         if learner.critic is not CriticForm.LATENT:
             foreign = find_layout(Path(config.policy)) is not None
             decode = (load_any_policy(config.policy) if foreign else load()).decode

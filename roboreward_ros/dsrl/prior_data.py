@@ -24,8 +24,7 @@ from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.episodes.views import RewardView, ViewConfig
 from roboreward_ros.errors import ConfigError, FormatError, LearnerError
 from roboreward_ros.policies.dataset import chunks_of
-from roboreward_ros.policies.diffusion import DiffusionPolicy
-from roboreward_ros.policies.inversion import Inversion, invert
+from roboreward_ros.policies.inversion import Inversion, Invertible, invert
 from roboreward_ros.protocols import EpisodeReader
 from roboreward_ros.types import Chunk, EpisodeSummary, ImageU8, Score, StepFlag
 
@@ -72,7 +71,7 @@ class PriorEpisode:
 
 def prior_episode(
     episode: EpisodeReader,
-    policy: DiffusionPolicy,
+    policy: Invertible,
     score: Score | None,
     limits: InversionLimits | None = None,
     name: str = "",
@@ -147,7 +146,7 @@ def find_demonstrations(run_dir: Path | str) -> EpisodeStore:
 
 def prior_episodes(
     run_dir: Path | str,
-    policy: DiffusionPolicy,
+    policy: Invertible,
     source: str = "",
     limits: InversionLimits | None = None,
 ) -> Iterator[PriorEpisode]:

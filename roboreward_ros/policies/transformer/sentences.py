@@ -6,19 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from roboreward_ros.errors import CheckpointError
 from roboreward_ros.policies.text import Vocabulary
+from roboreward_ros.policies.transformer.pretrained import load_part, load_tokenizer
 from roboreward_ros.types import Float32Array
-from roboreward_ros.wheels import prepare_torchvision
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 TEXT_FOLDER = "text"
 MAX_WORDS = 64  # tokens of a sentence that are read
@@ -71,29 +67,9 @@ class PretrainedText:
     """
 
     def __init__(self, folder: Path, device: str = "cpu") -> None:
-        prepare_torchvision()
-        from transformers import AutoConfig, AutoModel, AutoModelForTextEncoding, AutoTokenizer
-
-        try:
-            config = AutoConfig.from_pretrained(str(folder), local_files_only=True)
-            config = getattr(config, "text_config", None) or config
-            kind = AutoModel
-            if type(config) in AutoModelForTextEncoding._model_mapping:
-                kind = AutoModelForTextEncoding
-            model = kind.from_pretrained(
-                str(folder), config=config, local_files_only=True, use_safetensors=True,
-                dtype=torch.float32,
-            )  # fmt: skip
-            self._tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-                str(folder), local_files_only=True
-            )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CheckpointError(
-                "the text model cannot be read",
-                got=f"{folder}: {error}",
-                allowed="a folder with config.json, model.safetensors and the tokenizer",
-            ) from None
-        self._model: PreTrainedModel = model.to(device).eval().requires_grad_(False)
+        config, model = load_part(folder, "text")
+        self._tokenizer = load_tokenizer(folder)
+        self._model = model.to(device).eval().requires_grad_(False)
         self._width = int(getattr(config, "hidden_size", 0) or config.d_model)
         self._known: dict[str, Float32Array] = {}
 

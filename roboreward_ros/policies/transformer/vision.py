@@ -18,10 +18,11 @@ from torch import Tensor, nn
 
 from roboreward_ros.errors import CheckpointError, ConfigError
 from roboreward_ros.policies.transformer.config import TransformerConfig
+from roboreward_ros.policies.transformer.pretrained import load_part
 from roboreward_ros.wheels import prepare_torchvision
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig, PreTrainedModel
+    from transformers import PreTrainedModel
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
@@ -70,7 +71,7 @@ class PretrainedTokens(nn.Module):
             self.model: PreTrainedModel = AutoModel.from_config(built)
         except (KeyError, ValueError, TypeError) as error:
             raise CheckpointError(
-                "the vision model cannot be built", got=f"{kind}: {error}"
+                "the vision model cannot be built", got=f"{kind}: {str(error)[:300]}"
             ) from None
         patch = getattr(built, "patch_size", 0)
         self._side = image_size // int(patch) if patch else 0
@@ -95,22 +96,7 @@ def read_vision(folder: Path, image_size: int) -> tuple[dict[str, Json], dict[st
     Raises:
         CheckpointError: missing or damaged, or pictures of another size than its positions allow.
     """
-    prepare_torchvision()
-    from transformers import AutoConfig, AutoModel
-
-    try:
-        config: PretrainedConfig = AutoConfig.from_pretrained(str(folder), local_files_only=True)
-        config = getattr(config, "vision_config", config)
-        model = AutoModel.from_pretrained(
-            str(folder), config=config, local_files_only=True, use_safetensors=True,
-            dtype=torch.float32,
-        )  # fmt: skip
-    except (OSError, ValueError, KeyError) as error:
-        raise CheckpointError(
-            "the vision model cannot be read",
-            got=f"{folder}: {error}",
-            allowed="a folder with config.json and model.safetensors",
-        ) from None
+    config, model = load_part(folder, "vision")
     patch = int(getattr(config, "patch_size", 0) or 0)
     if patch and image_size % patch:
         raise ConfigError("image_size is no multiple of the patches", got=image_size, allowed=patch)
