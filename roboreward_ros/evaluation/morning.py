@@ -22,6 +22,7 @@ HOUR_NS = 3_600_000_000_000
 STILL_S = 300.0
 """A robot that stands so long between two episodes is worth a line."""
 LISTED = 12
+DISTANT_H = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +186,9 @@ def lead(morning: Morning) -> str:
 
 
 def tables(morning: Morning) -> list[Section]:
-    """All sections, what needs a person first, then faults; the first row of a table is its head."""
+    """All sections, what needs a person first, then faults; tables begin with their head."""
     needs = [[text] for text in morning.needs]
-    sections = [
+    return [
         Section(
             "Needs a person now",
             "" if needs else "Nothing.",
@@ -201,7 +202,6 @@ def tables(morning: Morning) -> list[Section]:
         Section("Learner", morning.learner),
         _disk(morning),
     ]
-    return sections
 
 
 def text_of(morning: Morning) -> str:
@@ -240,10 +240,9 @@ def _faults(morning: Morning) -> Section:
         )
     counts = Counter(spell.name for spell in morning.faults).most_common(4)
     text = ", ".join(f"{count} of {name}" for name, count in counts)
-    more = len(morning.faults) - LISTED
-    return Section(
-        "Faults", text + (f"; the last {LISTED} of them:" if more > 0 else ""), table=rows
-    )
+    if len(morning.faults) > LISTED:
+        text += f"; the last {LISTED} of them:"
+    return Section("Faults", text, table=rows)
 
 
 def _restarts(morning: Morning) -> Section:
@@ -304,14 +303,17 @@ def _idle(morning: Morning) -> Section:
 
 
 def _disk(morning: Morning) -> Section:
-    text = f"{morning.free_gb:.1f} GB free; the run takes {morning.run_gb:.2f} GB"
+    text = f"{_size(morning.free_gb)} free; the run takes {_size(morning.run_gb)}"
     per_hour = morning.night_gb / morning.hours if morning.hours else 0.0
     if per_hour > 0:
-        text += (
-            f", {morning.night_gb:.2f} GB of them from this night: at this rate the disk is full "
-            f"in {morning.free_gb / per_hour:.0f} hours"
-        )
+        left_h = morning.free_gb / per_hour
+        when = f"in {left_h:.0f} hours" if left_h < DISTANT_H else f"not within {DISTANT_H} hours"
+        text += f", {_size(morning.night_gb)} of it from this night: at this rate full {when}"
     return Section("Disk", f"{text}.")
+
+
+def _size(gigabytes: float) -> str:
+    return f"{gigabytes:.1f} GB" if gigabytes >= 1 else f"{1e3 * gigabytes:.1f} MB"
 
 
 def _percent(rate: Interval) -> str:
