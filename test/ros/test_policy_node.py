@@ -4,89 +4,21 @@
 
 import numpy as np
 import pytest
-import torch
 from action_msgs.msg import GoalStatus
-from rclpy.action import ActionClient
+from played_arm import EPISODE, SEED, TASK, PlayedArm, film, picture_at, state_at
 from roboreward_ros.action import RunPolicy
-from sensor_msgs.msg import Image
 
 from roboreward_ros import msg
 from roboreward_ros.dsrl.actor import SteeringActor
 from roboreward_ros.dsrl.steering import decide
 from roboreward_ros.errors import CheckpointError
-from roboreward_ros.memory import ADVICE
 from roboreward_ros.nodes.policy_node import PolicyNode
 from roboreward_ros.policies.noise import prior_noise
-from roboreward_ros.ros.convert import Beat, beat_to_msg, decision_from_msg, image_to_msg
-from roboreward_ros.ros.qos import EVENT, LATCHED
+from roboreward_ros.ros.convert import Beat, decision_from_msg, image_to_msg
 from roboreward_ros.testing.fake_policy import FakePolicy
-from roboreward_ros.types import EndCause, Frame, RobotState
+from roboreward_ros.types import EndCause, Frame
 
-TASK = "open the drawer"
-EPISODE = "ep_000003"
-SEED = 11
 WAITS = ("for a version", "for a picture")
-
-
-def state_at(step):
-    pose = np.eye(4)
-    pose[0, 3] = 0.2 + 0.01 * step
-    return RobotState(
-        stamp_ns=1_000_000_000 * (step + 1),
-        q=np.full(6, 0.1 * step),
-        dq=np.zeros(6),
-        effort=np.full(6, np.nan),
-        gripper=1.0,
-        ee_pose=pose,
-        proprio=np.array([0.01 * step, 0, 0, 0, 0, 0, 1.0]),
-    )
-
-
-def picture_at(step, size=32):
-    return np.full((size, size, 3), 10 + step, dtype=np.uint8)
-
-
-class PlayedArm:
-    """Publishes state and image from one node, as sim_node does; hears chunks and actions."""
-
-    def __init__(self, ros, image_node=None):
-        self.ros = ros
-        self.node = ros.node("played_arm")
-        self.state = self.node.create_publisher(msg.RobotState, "state", EVENT)
-        image_node = self.node if image_node is None else ros.node(image_node)
-        self.image = image_node.create_publisher(Image, "image", EVENT)
-        self.actions, self.chunks = [], []
-        self.heard = [
-            self.node.create_subscription(msg.EefAction, "action", self.actions.append, EVENT),
-            self.node.create_subscription(msg.ActionChunk, "chunk", self.chunks.append, EVENT),
-        ]
-        self.client = ActionClient(self.node, RunPolicy, "run_policy")
-        self.updates = self.node.create_publisher(msg.PolicyUpdate, "policy_update", LATCHED)
-
-    def connect(self):
-        self.ros.connected(self.state, self.image, *self.heard, self.client)
-
-    def goal(self, **given):
-        values = {"episode_id": EPISODE, "task": TASK, "max_steps": 8, "seed": SEED, **given}
-        ready = []
-        handle = self.ros.send(
-            self.client, RunPolicy.Goal(**values), lambda m: ready.append(m.feedback)
-        )
-        assert handle.accepted
-        return handle, ready
-
-    def show(self, step, picture=None, episode_id=EPISODE, cause=None, with_image=True):
-        state = state_at(step)
-        if with_image:
-            self.image.publish(
-                image_to_msg(picture_at(step) if picture is None else picture, state.stamp_ns)
-            )
-        self.state.publish(beat_to_msg(Beat(episode_id, step, state, None, cause)))
-
-    def play(self, steps, start=0):
-        for step in range(start, steps):
-            self.show(step)
-            self.ros.spin_until(lambda want=step + 1: len(self.actions) >= want)
 
 
 @pytest.fixture
@@ -176,53 +108,6 @@ def test_the_image_of_a_decision_is_the_one_of_its_own_stamp(ros, node, arm):
     ros.spin_until(lambda: arm.chunks)
     seen = decision_from_msg(arm.chunks[0]).chunk.features[:3]
     np.testing.assert_allclose(seen, 60 / 255, rtol=1e-6)
-
-
-def film(ros, arm, until, stamp_ns=1, state=None):
-    """A camera that goes on until something has come."""
-
-    def shown():
-        if state is not None:
-            arm.state.publish(beat_to_msg(Beat("", 0, state)))
-        arm.image.publish(image_to_msg(picture_at(0), stamp_ns))
-        return until()
-
-    ros.spin_until(shown)
-
-
-def refused(ros, handle):
-    """The words of a goal that came to nothing."""
-    answer = ros.result(handle)
-    assert answer.status == GoalStatus.STATUS_ABORTED
-    assert answer.result.error_code == RunPolicy.Result.STALLED
-    return answer.result.error_msg
-
-
-def test_without_a_fresh_picture_of_the_camera_no_episode_is_begun(ros, node):
-    made = node(picture_s=0.3)
-    arm = PlayedArm(ros, image_node="camera_node")
-    arm.connect()
-    film(ros, arm, lambda: made._queue._images)  # before the goal: the camera is lost by now
-    handle, ready = arm.goal()
-    assert "no picture came for 0.3 s" in refused(ros, handle)
-    assert not ready
-    again, ready = arm.goal()
-    film(ros, arm, lambda: ready)
-    arm.show(0, cause=EndCause.TIME)
-    assert ros.result(again).status == GoalStatus.STATUS_SUCCEEDED
-
-
-def test_a_camera_whose_clock_is_not_the_arm_s_is_named_before_an_episode(ros, node):
-    made = node(picture_s=1.0)
-    arm = PlayedArm(ros, image_node="camera_node")
-    arm.connect()
-    now = state_at(9)
-    handle, ready = arm.goal()
-    film(ros, arm, lambda: not made._server.busy, now.stamp_ns - 3_000_000_000, now)
-    assert "3.000 s away from the arm's, allowed: 0.2 s; compare the clocks" in refused(ros, handle)
-    assert not ready
-    _, ready = arm.goal()
-    film(ros, arm, lambda: ready, now.stamp_ns - 100_000_000, now)
 
 
 def test_an_old_image_of_a_real_camera_is_not_used(ros, node):
@@ -391,29 +276,3 @@ def test_a_missing_checkpoint_fails_the_configuration_and_leaves_nothing(ros, tm
     assert str(tmp_path / "nothing") in str(node.failure)
     assert (len(list(node.publishers)), len(list(node.subscriptions))) == before
     assert not node.bring_up(), "it can be tried again"
-
-
-def test_a_gpu_without_room_is_named_and_tried_again_with_the_next_episode(ros, node, arm, policy):
-    made = node()
-    arm.connect()
-    decode, full = policy.decode, [True]
-
-    def without_room(features, noise):
-        if full:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-        return decode(features, noise)
-
-    policy.decode = without_room
-    handle, ready = arm.goal()
-    ros.spin_until(lambda: ready)
-    arm.show(0)
-    answer = ros.result(handle)
-    assert answer.status == GoalStatus.STATUS_ABORTED
-    assert answer.result.error_msg.endswith(ADVICE)
-    assert not arm.actions  # without an action the arm holds
-    full.clear()
-    _, ready = arm.goal(episode_id="ep_000004")
-    ros.spin_until(lambda: ready)
-    arm.show(0, episode_id="ep_000004")
-    ros.spin_until(lambda: arm.actions)
-    assert made.active

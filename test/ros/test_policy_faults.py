@@ -1,0 +1,95 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""policy_node without pictures, with pictures of another time, and without room on its GPU."""
+
+import pytest
+import torch
+from action_msgs.msg import GoalStatus
+from played_arm import TASK, PlayedArm, film, picture_at, state_at
+from roboreward_ros.action import RunPolicy
+
+from roboreward_ros.memory import ADVICE
+from roboreward_ros.nodes.policy_node import PolicyNode
+from roboreward_ros.ros.convert import image_to_msg
+from roboreward_ros.testing.fake_policy import FakePolicy
+from roboreward_ros.types import EndCause
+
+
+@pytest.fixture
+def policy():
+    return FakePolicy(chunk_size=4, tasks=(TASK,))
+
+
+@pytest.fixture
+def node(ros, policy, tmp_path):
+    def start(**parameters):
+        given = {"run_dir": str(tmp_path), **parameters}
+        made = PolicyNode(lambda _: policy, context=ros.context, parameters=given)
+        ros.add(made)
+        assert made.bring_up(), made.failure
+        return made
+
+    return start
+
+
+def refused(ros, handle):
+    """The words of a goal that came to nothing."""
+    answer = ros.result(handle)
+    assert answer.status == GoalStatus.STATUS_ABORTED
+    assert answer.result.error_code == RunPolicy.Result.STALLED
+    return answer.result.error_msg
+
+
+def test_without_a_fresh_picture_of_the_camera_no_episode_is_begun(ros, node):
+    made = node(picture_s=0.3)
+    arm = PlayedArm(ros, image_node="camera_node")
+    arm.connect()
+    arm.image.publish(image_to_msg(picture_at(0), 1))
+    ros.spin_until(lambda: made._queue._images)  # before the goal: the camera is lost by now
+    handle, ready = arm.goal()
+    assert "no picture came for 0.3 s" in refused(ros, handle)
+    assert not ready
+    again, ready = arm.goal()
+    film(ros, arm, lambda: ready)
+    arm.show(0, cause=EndCause.TIME)
+    assert ros.result(again).status == GoalStatus.STATUS_SUCCEEDED
+
+
+def test_a_camera_whose_clock_is_not_the_arm_s_is_named_before_an_episode(ros, node):
+    made = node(picture_s=1.0)
+    arm = PlayedArm(ros, image_node="camera_node")
+    arm.connect()
+    now = state_at(9)
+    handle, ready = arm.goal()
+    film(ros, arm, lambda: not made._server.busy, now.stamp_ns - 3_000_000_000, now)
+    assert "3.000 s away from the arm's, allowed: 0.2 s; compare the clocks" in refused(ros, handle)
+    assert not ready
+    _, ready = arm.goal()
+    film(ros, arm, lambda: ready, now.stamp_ns - 100_000_000, now)
+
+
+def test_a_gpu_without_room_is_named_and_tried_again_with_the_next_episode(ros, node, policy):
+    made = node()
+    arm = PlayedArm(ros)
+    arm.connect()
+    decode, full = policy.decode, [True]
+
+    def without_room(features, noise):
+        if full:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return decode(features, noise)
+
+    policy.decode = without_room
+    handle, ready = arm.goal()
+    ros.spin_until(lambda: ready)
+    arm.show(0)
+    answer = ros.result(handle)
+    assert answer.status == GoalStatus.STATUS_ABORTED
+    assert answer.result.error_msg.endswith(ADVICE)
+    assert not arm.actions  # without an action the arm holds
+    full.clear()
+    _, ready = arm.goal(episode_id="ep_000004")
+    ros.spin_until(lambda: ready)
+    arm.show(0, episode_id="ep_000004")
+    ros.spin_until(lambda: arm.actions)
+    assert made.active
