@@ -85,6 +85,8 @@ class EpisodeRunner:
                 moves = cause is not None and not report.flags & StepFlag.HOLD
                 if moves and self._config.paced:
                     self._rest(robot)
+                if cause is not None:
+                    self._exchange.last()
                 self._publish(Beat(episode.episode_id, episode.step, state, report, cause))
                 if cause is not None:
                     break

@@ -201,6 +201,11 @@ class Exchange:
             self._action = None
             self._status = replace(self._status, step=episode.step)
 
+    def last(self) -> None:
+        """The state that is about to be told is the episode's last: who hears it may go on."""
+        with self._changed:
+            self._status = replace(self._status, ending=True)
+
     def finish(self) -> None:
         """The episode is over."""
         with self._changed:

@@ -25,6 +25,7 @@ class Sink:
         self.loop: ArmLoop
         self.commands: list[str] = []
         self.seen: list[list[str]] = []  # commands until each beat
+        self.ending: list[bool] = []  # what the status said at each beat
         self.last = threading.Event()
         self.idled = threading.Event()
         self.logged = threading.Event()
@@ -36,6 +37,7 @@ class Sink:
         if beat.step == self.break_at:
             raise OSError("the picture could not be drawn")
         self.seen.append(list(self.commands))
+        self.ending.append(self.loop.status.ending)
         if beat.last:
             self.last.set()
         else:
@@ -72,12 +74,12 @@ def arm():
     """Starts a loop after a reset; returns its sink."""
     made = []
 
-    def start(judge=lambda _: ""):
+    def start(judge=lambda _: "", *, paced=True):
         sink = Sink()
         sink.loop = ArmLoop(
             lambda clock: LoggedRobot(clock, sink.commands),
             sink,
-            ArmLoopConfig(25.0, paced=True),
+            ArmLoopConfig(25.0, paced=paced),
             SystemClock(),
             sink.log,
             judge,
@@ -97,6 +99,22 @@ def test_the_arm_holds_when_the_time_is_up_and_before_anybody_hears_of_it(arm):
     assert sink.loop.begin("ep_000000", 3) is None
     assert sink.last.wait(LIMIT_S)
     assert sink.seen[-1] == ["step", "step", "step", "hold"]
+
+
+def test_who_hears_the_last_state_and_asks_for_a_reset_waits_instead_of_being_refused(arm):
+    sink = arm()
+    sink.loop.begin("ep_000000", 2)
+    assert sink.last.wait(LIMIT_S)
+    assert sink.ending == [False, False, True]
+
+
+def test_a_twin_holds_after_its_last_state_was_drawn(arm):
+    sink = arm(paced=False)
+    sink.loop.begin("ep_000000", 2)
+    assert sink.last.wait(LIMIT_S)
+    sink.loop.reset("", 0).result(LIMIT_S)
+    assert sink.seen[-1] == ["step", "step"]
+    assert sink.commands == ["step", "step", "hold"]
 
 
 def test_an_arm_that_is_judged_faulty_holds(arm):
