@@ -26,6 +26,10 @@ from roboreward_ros.types import RewardRequest, Score
 CONTROL_HZ = 5.0
 SHIPPED = "twin_small"
 """The reward model that comes with the package, tuned on the twin."""
+_LOOK = (
+    "sampling", "fps", "min_frames", "max_frames", "frame_pixels", "order", "rubric", "video_form",
+    "dtype",
+)  # fmt: skip
 
 
 class Film(Sequence[bytes]):
@@ -49,11 +53,12 @@ class Film(Sequence[bytes]):
     def __getitem__(self, index: int | slice) -> bytes | Sequence[bytes]:
         if isinstance(index, slice):
             return [self[k] for k in range(*index.indices(self._length))]
-        if index not in self._drawn:
+        step = range(self._length)[index]
+        if step not in self._drawn:
             raise ConfigError(
-                "this frame of the episode was not drawn", got=index, allowed=sorted(self._drawn)
+                "this frame of the episode was not drawn", got=step, allowed=sorted(self._drawn)
             )
-        return self._drawn[index]
+        return self._drawn[step]
 
 
 class VideoJudge:
@@ -131,9 +136,3 @@ def untrained_judge(task: TaskSpec, seed: int, *, made_to_answer: bool) -> Video
         return source
 
     return VideoJudge(task, config, make)
-
-
-_LOOK = (
-    "sampling", "fps", "min_frames", "max_frames", "frame_pixels", "order", "rubric", "video_form",
-    "dtype",
-)  # fmt: skip
