@@ -12,6 +12,7 @@ import pytest
 
 from roboreward_ros.episodes.ledger import Ledger, ledger_path
 from roboreward_ros.episodes.store import EpisodeStore
+from roboreward_ros.robot.command_log import COMMANDS
 from roboreward_ros.session.plan import PlanConfig
 from roboreward_ros.testing.witness import Witness
 from roboreward_ros.types import (
@@ -83,6 +84,20 @@ def double(run_dir: Path) -> None:
     add_score(run_dir, 1)
 
 
+def move_on(run_dir: Path) -> None:
+    tell(run_dir, "1 7 step", "2 7 reset")
+
+
+def go(run_dir: Path) -> None:
+    tell(run_dir, "1 7 step", "2 8 connect")
+
+
+def tell(run_dir: Path, *lines: str) -> None:
+    path = run_dir / "logs" / COMMANDS
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("".join(f"{line}\n" for line in lines))
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("run")
@@ -107,6 +122,8 @@ def run(made: Path, tmp_path: Path) -> Path:
         (repeat_a_seed, "ep_000002 has the place of ep_000002"),
         (cut, "ledger.jsonl: a line that was read is gone"),
         (double, "ep_000001 was scored 2 times"),
+        (move_on, "process 7 reset the arm after a step"),
+        (go, "process 7 left the arm with a step"),
     ],
 )
 def test_harm_is_named(run: Path, harm: Callable[[Path], None], named: str) -> None:
@@ -124,3 +141,16 @@ def test_what_comes_as_planned_is_fine(run: Path) -> None:
     assert witness.unanswered() == ["ep_000002"]
     add_score(run, 2)
     assert witness.unanswered() == []
+
+
+def test_each_harm_is_named_once_and_the_killed_are_not_blamed(run: Path) -> None:
+    witness = Witness(run, PlanConfig("t"))
+    go(run)
+    assert witness.look(killed={7}) == []
+    assert len(witness.look()) == 1
+    assert witness.look() == []
+
+
+def test_what_was_told_before_it_came_is_not_judged(run: Path) -> None:
+    go(run)
+    assert Witness(run, PlanConfig("t")).look() == []
