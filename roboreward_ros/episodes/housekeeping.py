@@ -25,7 +25,7 @@ class DiskState:
     """What the run takes, as of the last look.
 
     Attributes:
-        run_bytes: of the run's folder; 0 before the first look.
+        run_bytes: of the run's folder; 0 before the first look and without a budget.
         free_bytes: of its disk.
         removed: episodes whose pictures went since the start.
         problem: why the budget is not met, or what failed; "" where all is well.
@@ -42,7 +42,7 @@ class Housekeeper:
 
     Args:
         store: open for writing; its owner closes it after ``close``.
-        config: the budget; without one it only measures.
+        config: the budget; without one it only looks at the free space.
         learned: see ``retention.Learned``; called on the thread.
     """
 
@@ -97,6 +97,9 @@ class Housekeeper:
         Raises:
             RoboRewardError, OSError: a store cannot be read or written.
         """
+        if not self._retention.config.budget_bytes:
+            self._note(0, "")  # a long run has a million files: not looked at for nothing
+            return
         plan = self._retention.plan(level=LEVEL)
         removed = 0
         for part in plan.parts():

@@ -78,7 +78,6 @@ def test_what_was_learned_from_goes_and_the_rest_is_an_alarm(ros, run, disk):
 def test_without_a_budget_nothing_goes(ros, run, disk):
     recorder(ros, run)
     ros.spin_until(lambda: disk and "GB free" in disk[-1].message, "a look")
-    ros.spin_until(lambda: {it.key: it.value for it in disk[-1].values}["run_gb"] != "0.0", "size")
     assert all(EpisodeStore(run).open(name).has_pictures for name in IDS)
 
 
