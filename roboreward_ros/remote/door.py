@@ -29,6 +29,9 @@ from roboreward_ros.types.codec import JsonObject
 
 _LOG = logging.getLogger(__name__)
 
+QUEUED = 4
+"""Messages of an asker that wait; more stay in the network."""
+
 
 class Peer:
     """One connected asker. ``send`` may be called from any thread.
@@ -117,6 +120,7 @@ class Door:
             ping_timeout=config.dead_s * 2 / 3,
             close_timeout=1.0,
             max_size=config.max_message,
+            max_queue=QUEUED,
             logger=WIRE_LOG,
         )
         self._handle = self._server.handler

@@ -17,6 +17,7 @@ from roboreward_ros.rewards.config import Options
 from roboreward_ros.rewards.guard import Guard
 from roboreward_ros.rewards.jobs import (
     DropJob,
+    OnLooked,
     OnShadow,
     OnStep,
     OnSwap,
@@ -59,6 +60,7 @@ class RewardHost:
         queue_size: requests that may wait.
         on_shadow: receives what the shadow source says, from its own thread.
         on_step: see ``OnStep``.
+        on_looked: see ``OnLooked``.
         clock: measures latencies.
 
     Raises:
@@ -75,6 +77,7 @@ class RewardHost:
         queue_size: int = 64,
         on_shadow: OnShadow | None = None,
         on_step: OnStep | None = None,
+        on_looked: OnLooked | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._deadline_s = deadline_s
@@ -82,6 +85,7 @@ class RewardHost:
         self._clock = clock or SystemClock()
         self._on_shadow = on_shadow
         self._on_step = on_step
+        self._on_looked = on_looked
         self._boundary = threading.Lock()  # held while episodes are being scored
         self._swapping = threading.Lock()
         self._admission = threading.Lock()  # nothing is queued behind the closing mark
@@ -360,14 +364,16 @@ class RewardHost:
 
     def _look(self, frame: LiveFrame) -> None:
         """Whatever goes wrong costs this episode its frames, never the thread that scores."""
-        if frame.episode_id in self._lost:
-            return
+        value: float | None = None
         try:
-            with self._boundary:
-                source = self._active.source
-                value = source.push(frame) if isinstance(source, ChildSource) else None
-            if value is not None and self._on_step is not None:
-                self._on_step(frame, value)
+            if frame.episode_id not in self._lost:
+                with self._boundary:
+                    source = self._active.source
+                    value = source.push(frame) if isinstance(source, ChildSource) else None
+                if value is not None and self._on_step is not None:
+                    self._on_step(frame, value)
         except Exception as error:
             _LOG.warning("%s is not followed any more: %s", frame.episode_id, error)
             self._lose(frame.episode_id)
+        if self._on_looked is not None:
+            self._on_looked(frame, value)

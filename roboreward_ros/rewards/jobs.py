@@ -24,6 +24,8 @@ OnShadow: TypeAlias = Callable[[RewardSpec, RewardRequest, RewardOutcome], objec
 OnStep: TypeAlias = Callable[[LiveFrame, float], None]
 """Told of the value of a step while its episode still runs; from the host's thread."""
 
+OnLooked: TypeAlias = Callable[[LiveFrame, float | None], None]
+"""Told of every pushed frame once it was looked at or given up; from the host's thread."""
 
 OnSwap: TypeAlias = Callable[[RewardSpec], object]
 """Called between two episodes, before a warm source takes over; what it raises stops the swap."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import io
 import math
 from collections.abc import Sequence
 from enum import StrEnum
@@ -200,7 +201,20 @@ def _image_from_wire(head: Fields, data: bytes) -> ImageU8:
     plain = len(shape) >= 3 and shape[-1] == 3 and all(side > 0 for side in shape)
     if not plain or math.prod(shape) > _LARGEST:
         raise FormatError("an image has an impossible shape", got=str(tuple(shape)))
+    if _size_of(data) != (shape[-2], math.prod(shape[:-2])):  # before anything is unpacked
+        raise FormatError("an image is not of its announced size", got=str(tuple(shape)))
     strip = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
-    if strip is None or strip.size != math.prod(shape):
+    if strip is None:
         raise FormatError("an image cannot be read", got=f"{len(data)} bytes")
     return cast("ImageU8", np.ascontiguousarray(strip[..., ::-1]).reshape(shape))
+
+
+def _size_of(data: bytes) -> tuple[int, int]:
+    """Width and height that a PNG or JPEG claims; raises FormatError."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as image:
+            return image.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise FormatError("an image cannot be read", got=str(error)) from None

@@ -141,7 +141,7 @@ class ScoreDesk:
             self.computed += 1
             listeners = list(job.listeners)
         said = f"{outcome.value:g}" if isinstance(outcome, Score) else type(outcome).__name__
-        _LOG.info("%s: %s in %.2f s", job.request.episode_id, said, outcome.latency_s)
+        _LOG.info("%r: %s in %.2f s", job.request.episode_id, said, outcome.latency_s)
         for listener in listeners:
             listener.told(outcome)
 

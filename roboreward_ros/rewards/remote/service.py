@@ -67,7 +67,7 @@ class RewardService:
         self._followed: OrderedDict[str, str] = OrderedDict()  # episode -> whose it is
         self._waiting: dict[str, tuple[int, Peer, int]] = {}  # episode -> step, who, ticket
         self.host = RewardHost(
-            name, options, deadline_s, start_s, on_step=self._stepped, clock=clock
+            name, options, deadline_s, start_s, on_looked=self._looked, clock=clock
         )
         self.desk = ScoreDesk(self.host, clock)
         self.offer = dialect.Offer.of(self.host.active, self.host.follows)
@@ -104,7 +104,7 @@ class RewardService:
             self._followed.pop(episode_id, None)
             self._waiting.pop(episode_id, None)
 
-    def _stepped(self, frame: LiveFrame, value: float) -> None:
+    def _looked(self, frame: LiveFrame, value: float | None) -> None:
         with self._lock:
             step, peer, ticket = self._waiting.get(frame.episode_id, (-1, None, 0))
             if step != frame.step or peer is None:
