@@ -52,6 +52,7 @@ class Look:
         ros_log_mb: what ROS itself logs outside the run.
         step_ms: median and 99th percentile of the time from step to step since the last look.
         load: of the machine, over the last minute; NaN where it was not noted.
+        restarts: of nodes, since the sitting's begin.
     """
 
     sitting: int
@@ -64,6 +65,7 @@ class Look:
     ros_log_mb: float
     step_ms: tuple[float, float]
     load: float = float("nan")
+    restarts: int = 0
 
 
 class Steps:
@@ -139,9 +141,13 @@ def run_hours(args: argparse.Namespace) -> int:
                 problem = problem or f"the stack stopped with code {code}"
         finally:
             stack.end()
-    restarts = [line for line in stack.lines if line.startswith("[launch]") and "again" in line]
-    write_report(looks, [problem] if problem else [], restarts, args)
+    write_report(looks, [problem] if problem else [], restarts_of(stack), args)
     return 1 if problem else 0
+
+
+def restarts_of(stack: StackProcess) -> list[str]:
+    """What the supervisor said of nodes that ended by themselves."""
+    return [it for it in stack.lines if it.startswith("[launch]") and "starting it again" in it]
 
 
 def take_look(
@@ -165,6 +171,7 @@ def take_look(
         ros_log_mb=sum(ros_log.megabytes().values()),
         step_ms=step_ms,
         load=os.getloadavg()[0],
+        restarts=len(restarts_of(stack)),
     )
 
 

@@ -49,7 +49,9 @@ def write_report(
             f"{it.allowed:g} | {it.verdict} |"
         )
     last = looks[-1]
-    wall_s = sum(max(x.wall_s for x in looks if x.sitting == k) for k in {x.sitting for x in looks})
+    sittings = sorted({x.sitting for x in looks})
+    wall_s = sum(max(x.wall_s for x in looks if x.sitting == k) for k in sittings)
+    again = sum(max(x.restarts for x in looks if x.sitting == k) for k in sittings)
     about = f"""\
 # Hours of operation
 
@@ -57,7 +59,7 @@ def write_report(
 ({last.hours * 18000:.0f} steps with rendered 256x256 pictures), {last.episodes} episodes of
 {args.max_steps} steps, the whole stack on the twin in lock-step, reward `{args.reward}`, learner
 and all. {wall_s / 60:.0f} minutes on a machine that was busy with other work; {last.sitting + 1}
-sittings, {len(looks)} looks. Restarts of a node: {len(restarts)}. Problems: {len(wrong)}.
+sittings, {len(looks)} looks. Restarts of a node: {again}. Problems: {len(wrong)}.
 
 ![Figures over simulated hours]({name}.png)
 
