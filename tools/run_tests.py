@@ -26,8 +26,16 @@ TIMED_OUT = -1
 TIERS: dict[str, list[str]] = {
     "ros": ["ros"],
     "core": [
-        "robot", "cameras", "episodes", "rewards", "session", "policies", "evaluation", "cli", "remote",
-    ],  # fmt: skip
+        "robot",
+        "cameras",
+        "episodes",
+        "rewards",
+        "session",
+        "policies",
+        "evaluation",
+        "cli",
+        "remote",
+    ],
     "learning": ["dsrl", "sim", "studies", "reward_training"],
     "console": ["console"],
     "launch": ["launch"],
