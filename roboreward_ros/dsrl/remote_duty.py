@@ -47,7 +47,7 @@ from roboreward_ros.types.codec import Fields, from_text, to_text
 _LOG = logging.getLogger(__name__)
 IDENTITY_FORMAT = 1
 LOOK_S = 1.0  # news are asked for at least this often while episodes are on their way
-LONG_POLL_S = 0.5
+LONG_POLL_S = 0.2
 REFUSED_S = 10.0
 
 

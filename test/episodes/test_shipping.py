@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from roboreward_ros.episodes.ledger import OPERATOR, Ledger
+from roboreward_ros.episodes.lines import encode_line
 from roboreward_ros.episodes.mirror import COMMITTED, Mirror
 from roboreward_ros.episodes.parcel import Offer, Parcel
 from roboreward_ros.episodes.promoted import promote
@@ -25,6 +26,7 @@ from roboreward_ros.types import EndCause, LabelRecord, Provenance, Score, Score
 
 RUN = "0123456789abcdef" * 2
 PIECE = 5000
+LINE = encode_line({"a": 1})
 
 
 class Robot:
@@ -304,3 +306,28 @@ def test_nothing_is_sent_of_an_episode_that_is_gone(robot, mirror):
     assert "cannot be read" in shipper.left_out["ep_000000"]
     assert mirror.held().episodes == frozenset()
     assert not Path(mirror.root, "episodes", "ep_000000").exists()
+
+
+def test_a_full_disk_there_takes_nothing_back_and_is_said(robot, mirror, monkeypatch):
+    robot.episode(0)
+    shipper = Shipper(robot.path, mirror, PIECE)
+    while not mirror.held().lines["ledger/operator.jsonl"][0]:
+        shipper.step()
+    robot.episode(1)
+    before = mirror.held()
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fdatasync", full)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match=r"could not store.*No space left.*sends it again"):
+        mirror.append("ledger/ledger.jsonl", before.lines["ledger/ledger.jsonl"][0], LINE)
+    parcel = Parcel(robot.path / "episodes" / "ep_000000")
+    with pytest.raises(StoreError, match="No space left"):
+        mirror.put(parcel.offer, 0, parcel.read(0, 1 << 30))
+    assert mirror.held() == before
+    monkeypatch.setattr(os, "fdatasync", lambda _: None)
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    ship(shipper)
+    same(robot.path, mirror.root)

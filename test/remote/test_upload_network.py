@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A run is mirrored from one host to another, over a wire that delays, loses, doubles and breaks."""
+"""A run is mirrored on another host, over a wire that delays, loses, doubles and breaks."""
 
 import filecmp
 import os
