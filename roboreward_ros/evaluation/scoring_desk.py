@@ -70,6 +70,7 @@ class DeskConfig:
         retry: pauses of unlabelled episodes.
         launch: which launch starts this process again when it dies; "" for none. A source that
             was swapped in before is then in force again.
+        more_sources: of other packages, ``package.module:Class``, that may be swapped to.
     """
 
     source: str
@@ -80,6 +81,7 @@ class DeskConfig:
     max_skew_s: float = 0.15
     retry: RetryConfig = field(default_factory=RetryConfig)
     launch: str = ""
+    more_sources: tuple[str, ...] = ()
 
 
 class ScoringDesk:
@@ -211,6 +213,7 @@ class ScoringDesk:
                 options_json,
                 shadow,
                 lambda spec: self._note(spec, "swap", asked),
+                (self._config.source, *self._config.more_sources),
             )
             if shadow:
                 self._shadow_asked = asked

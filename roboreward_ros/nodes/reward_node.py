@@ -24,7 +24,7 @@ from roboreward_ros.errors import ConfigError, FormatError, RewardSourceError, S
 from roboreward_ros.evaluation.scoring_desk import DeskConfig, ScoringDesk, figures
 from roboreward_ros.rewards.config import options_from_json
 from roboreward_ros.rewards.registry import build
-from roboreward_ros.rewards.switch import Refusal, SwitchError
+from roboreward_ros.rewards.switch import Refusal, SwitchError, refuse_from_outside
 from roboreward_ros.ros.convert import image_to_compressed, live_to_msg, record_to_msg
 from roboreward_ros.ros.diagnostics import Diagnostics, Health, Level
 from roboreward_ros.ros.frame_stream import FrameStream
@@ -53,6 +53,9 @@ class RewardConfig(HostConfig):
 
     source: str = option("ground_truth", "registry name of the reward source", runtime=True)
     source_options: str = option("{}", "JSON object over config/rewards/<source>.yaml")
+    more_sources: tuple[str, ...] = option(
+        ("",), "other packages' sources, package.module:Class, that a running node may swap to"
+    )
     deadline_s: float = option(0.0, "limit of one score, s; 0: the source's own")
     warm_up_s: float = option(300.0, "limit of loading a source, s")
     live: bool = option(True, "show frames of running episodes to a source that can use them")
@@ -86,6 +89,7 @@ class RewardConfig(HostConfig):
             self.max_skew_s,
             RetryConfig(self.retry_s, self.retry_max_s, max(600.0, self.retry_max_s)),
             launch_id() if self.exit_with_launcher else "",
+            tuple(filter(None, self.more_sources)),
         )
 
 
@@ -202,6 +206,7 @@ class RewardNode(HostNode[RewardConfig]):
     def _parameters_changed(self, old: RewardConfig, new: RewardConfig) -> None:
         if self._swaps is None or self._swaps.following or new.source == old.source:
             return
+        refuse_from_outside(new.source, {}, (old.source, *old.more_sources))
         build(new.source).close()  # refused here where it cannot be
         self._swaps.parameter_set(old.source, new.source)
 

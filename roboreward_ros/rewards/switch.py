@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from roboreward_ros.errors import ConfigError, FormatError, RewardSourceError, StoreError
-from roboreward_ros.rewards.config import options_from_json
+from roboreward_ros.rewards.config import Option, Options, options_from_json
 from roboreward_ros.rewards.host import RewardHost
 from roboreward_ros.rewards.jobs import OnSwap, unasked
 from roboreward_ros.rewards.registry import build, find_class
@@ -31,8 +32,60 @@ class SwitchError(RewardSourceError):
         self.refusal = refusal
 
 
+OURS = "roboreward_ros."
+SEALED = frozenset(
+    {
+        "base_url", "url", "token_env", "token_file", "plain_token", "verify_tls", "ca_file",
+        "cost_file",
+    }
+)  # fmt: skip
+"""Options that say where secrets go to and what is written: by file or at the start only."""
+
+
+def refuse_from_outside(source: str, options: Options, known: Sequence[str] = ()) -> None:
+    """Refuse what nobody on the graph may ask of a running process.
+
+    Whoever reaches the graph may swap sources. That must not become importing any module of the
+    machine, or sending a token to an address of theirs.
+
+    Args:
+        source: as asked for.
+        options: likewise.
+        known: names of other packages' sources that may be asked for.
+
+    Raises:
+        ConfigError: another package's source that is not among ``known``, or a sealed option.
+    """
+    if ":" in source and not source.startswith(OURS) and source not in known:
+        raise ConfigError(
+            "another package's reward source cannot be swapped in by its name",
+            got=source,
+            allowed=tuple(known) or "sources of this package",
+            next_step="Name it in more_sources of config/reward_node.yaml before the start.",
+        )
+    waiting: list[Option] = [dict(options)]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            if sealed := sorted(SEALED & value.keys()):
+                raise ConfigError(
+                    "these options are not taken from a running system",
+                    got=sealed,
+                    next_step=f"Set them in config/rewards/{source.rsplit(':')[-1]}.yaml, or with "
+                    "reward_options:= at the start.",
+                )
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+
+
 def switch(
-    host: RewardHost, source: str, options_json: str, shadow: bool, before: OnSwap = unasked
+    host: RewardHost,
+    source: str,
+    options_json: str,
+    shadow: bool,
+    before: OnSwap = unasked,
+    known: Sequence[str] = (),
 ) -> RewardSpec | None:
     """Warm ``source`` up and let it take over, or run beside the active one.
 
@@ -42,6 +95,7 @@ def switch(
         options_json: JSON object over the source's configuration file, "" for none.
         shadow: score beside the active source instead of replacing it.
         before: notes down that it takes over; see ``OnSwap``.
+        known: see ``refuse_from_outside``.
 
     Returns:
         Spec of the source that runs now; None when a shadow was ended.
@@ -54,9 +108,11 @@ def switch(
         return None
     step = Refusal.UNKNOWN_SOURCE
     try:
+        refuse_from_outside(source, {}, known)
         find_class(source)
         step = Refusal.BAD_OPTIONS
         options = options_from_json(options_json)
+        refuse_from_outside(source, options, known)
         build(source, options).close()
         step = Refusal.WARM_UP_FAILED
         if shadow:
