@@ -44,6 +44,7 @@ th { color: var(--muted); font-weight: 500; font-size: 13.5px; }
 th:first-child, td:first-child { text-align: left; }
 tr.main td { font-weight: 600; color: var(--steer); }
 .numbers td:last-child { text-align: left; overflow-wrap: anywhere; }
+.words th:last-child, .words td:last-child { text-align: left; overflow-wrap: anywhere; }
 details { margin-top: 14px; }
 summary { cursor: pointer; color: var(--muted); }
 pre { background: var(--back); border-radius: 8px; padding: 14px; overflow-x: auto;
@@ -53,7 +54,7 @@ pre { background: var(--back); border-radius: 8px; padding: 14px; overflow-x: au
   section { padding: 16px 12px; }
   th, td { padding: 6px 5px; font-size: 13.5px; }
   td:nth-child(n+2), th { white-space: nowrap; }
-  .numbers td:last-child { white-space: normal; }
+  .numbers td:last-child, .words td:last-child { white-space: normal; }
   .extra { display: none; }
   .tiles { grid-template-columns: repeat(2, 1fr); }
   .figure img { max-width: none; width: 680px; }
@@ -72,12 +73,21 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading, a sentence, a table (its first row is the head) and pictures."""
+    """A heading, a sentence, a table (its first row is the head) and pictures.
+
+    Attributes:
+        title: heading.
+        text: sentence.
+        pictures: below the table.
+        table: rows of cells.
+        words: the last column holds sentences, not numbers.
+    """
 
     title: str
     text: str
     pictures: Sequence[Picture] = ()
     table: Sequence[Sequence[str]] = ()
+    words: bool = False
 
 
 def render_sections(title: str, lead: str, sections: Sequence[Section]) -> str:
@@ -189,16 +199,17 @@ def _section(section: Section) -> str:
         for picture in section.pictures
     )
     text = f"<p>{html.escape(section.text)}</p>" if section.text else ""
-    table = _table(section.table) if section.table else ""
+    table = _table(section.table, words=section.words) if section.table else ""
     return f"<section><h2>{html.escape(section.title)}</h2>{text}{table}{figures}</section>"
 
 
-def _table(rows: Sequence[Sequence[str]]) -> str:
+def _table(rows: Sequence[Sequence[str]], *, words: bool = False) -> str:
     def line(cells: Sequence[str], tag: str) -> str:
         return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
     body = "".join(line(cells, "td") for cells in rows[1:])
-    return f'<div class="scroll"><table>{line(rows[0], "th")}{body}</table></div>'
+    kind = ' class="words"' if words else ""
+    return f'<div class="scroll"><table{kind}>{line(rows[0], "th")}{body}</table></div>'
 
 
 def _numbers(summary: RunSummary) -> str:

@@ -242,7 +242,7 @@ def _faults(morning: Morning) -> Section:
     text = ", ".join(f"{count} of {name}" for name, count in counts)
     if len(morning.faults) > LISTED:
         text += f"; the last {LISTED} of them:"
-    return Section("Faults", text, table=rows)
+    return Section("Faults", text, table=rows, words=True)
 
 
 def _restarts(morning: Morning) -> Section:
@@ -254,7 +254,9 @@ def _restarts(morning: Morning) -> Section:
     counts = Counter(restart.node for restart in morning.restarts).most_common()
     rows = [["when", "process", "how it ended"]]
     rows += [[clock(r.stamp_ns), r.node, r.how] for r in morning.restarts[-LISTED:]]
-    return Section(title, ", ".join(f"{name} {count}" for name, count in counts), table=rows)
+    return Section(
+        title, ", ".join(f"{name} {count}" for name, count in counts), table=rows, words=True
+    )
 
 
 def _episodes(morning: Morning) -> Section:

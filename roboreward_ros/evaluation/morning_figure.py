@@ -33,7 +33,8 @@ def night(morning: Morning) -> bytes:
         axes.tick_params(colors=INK, labelsize=9.5)
     for hour in hours_of(morning):
         if hour.known:
-            middle = _day(hour.begin_ns + HOUR_NS // 2)
+            begin_ns = max(hour.begin_ns, morning.from_ns)
+            middle = _day((begin_ns + min(hour.begin_ns + HOUR_NS, morning.to_ns)) // 2)
             rate = hour.rate
             above.plot([middle, middle], [rate.low, rate.high], color=STEERED, lw=1.4)
             above.plot([middle], [rate.value], "o", color=STEERED, ms=6)
