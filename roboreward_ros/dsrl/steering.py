@@ -85,6 +85,13 @@ def warm_up(policy: Policy) -> None:
     )
 
 
+def release(policy: Policy) -> None:
+    """Let go of what a policy holds: one of another host holds a connection, others nothing."""
+    close: Callable[[], None] | None = getattr(policy, "close", None)
+    if close is not None:
+        close()
+
+
 class ActorShelf:
     """The newest actor of a run that fits the policy; a version that does not fit is refused.
 

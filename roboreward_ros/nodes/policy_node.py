@@ -21,7 +21,7 @@ from sensor_msgs.msg import Image
 import roboreward_ros.msg as msg
 from roboreward_ros.action import RunPolicy
 from roboreward_ros.dsrl.answering import AnswerOrder, EpisodeAnswerer
-from roboreward_ros.dsrl.steering import ActorShelf, warm_up
+from roboreward_ros.dsrl.steering import ActorShelf, release, warm_up
 from roboreward_ros.errors import CameraError, ConfigError, RoboRewardError
 from roboreward_ros.policies.observations import ObservationQueue
 from roboreward_ros.protocols import Policy
@@ -116,6 +116,7 @@ class PolicyNode(HostNode[PolicyNodeConfig]):
     def _teardown(self) -> None:
         if self._server is not None:
             self._server.close()
+            release(self._policy)
         self._server = None
 
     # In the executor's thread.

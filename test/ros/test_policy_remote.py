@@ -44,6 +44,10 @@ def test_a_policy_on_another_host_decides_alike_and_the_arm_holds_while_it_is_aw
             ros.spin_until(lambda want=step: arm.actions[-1].step == want)
         arm.show(12, cause=EndCause.TIME)
         answer = ros.result(handle)
+        far = node._policy
+        assert far.link.connected
+        node.wind_down("the test is over")
+        assert not far.link.connected
     assert answer.status == GoalStatus.STATUS_SUCCEEDED
     assert answer.result.decisions == 2
     assert [a.step for a in arm.actions] == [0, 1, 2, 3, 8, 9, 10, 11]
