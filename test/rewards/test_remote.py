@@ -139,6 +139,33 @@ def test_a_host_that_follows_gives_the_values_of_steps_while_they_happen() -> No
         source.close()
 
 
+def test_two_arms_that_count_their_episodes_alike_get_each_its_own_score() -> None:
+    with served(FollowingSource, dense=True, child=True) as (door, _):
+        sources = [remote(door, dense=True) for _ in range(2)]
+        desks = [LiveDesk(source) for source in sources]
+        requests = [make_request(sources[0], steps=steps) for steps in (4, 6)]
+        values: list[list[float | None]] = [[], []]
+        for step in range(7):
+            for arm, (desk, request) in enumerate(zip(desks, requests, strict=True)):
+                if step < len(request.frames):
+                    frame = request.frames[step] + bytes([arm])  # nobody else's bytes
+                    values[arm].append(
+                        desk.push(LiveFrame(request.episode_id, request.task, 5.0, step, frame))
+                    )
+        assert values[0] == [1.0, None, None, None, None]  # the other began later
+        assert values[1] == [1.0, 2.0, 3.0, 4.0, 5.0, 1.0, 2.0]
+        for arm, (desk, request) in enumerate(zip(desks, requests, strict=True)):
+            stored = dataclasses.replace(
+                request, frames=[frame + bytes([arm]) for frame in request.frames]
+            )
+            outcome, live = desk.score(stored)
+            assert live
+            assert isinstance(outcome, Score)
+            assert len(outcome.per_step) == len(request.frames)
+        for source in sources:
+            source.close()
+
+
 def test_frames_of_a_running_episode_survive_a_host_that_comes_and_goes() -> None:
     with served() as (door, _):
         port = door.port
