@@ -8,6 +8,7 @@ the first use, which takes some tenths of a second: :func:`warm_up` has it earli
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -67,15 +68,14 @@ def read_array(folder: Path) -> Array:
         FormatError: missing, damaged, or not of one chunk.
     """
     stored = _open(folder)
-    chunk = folder / stored.metadata.encode_chunk_key((0,) * stored.ndim)
-    if stored.chunks != tuple(max(1, size) for size in stored.shape):
+    try:
+        chunk = _checked_chunk(folder, stored)
+    except (FormatError, MemoryError):
+        raise
+    except Exception as error:  # what zarr let pass may still be no shape, type or codec at all
         raise FormatError(
-            f"{folder / 'zarr.json'} is damaged: its array is not one chunk",
-            got=f"shape {stored.shape}, chunks {stored.chunks}",
-            next_step=_RESTORE,
-        )
-    if stored.size:
-        _check_size(chunk, stored)
+            f"{folder / 'zarr.json'} is damaged", got=str(error), next_step=_RESTORE
+        ) from error
     try:
         values = np.asarray(stored[...])
     except MemoryError:
@@ -86,25 +86,36 @@ def read_array(folder: Path) -> Array:
     return cast("Array", values)
 
 
-def _check_size(chunk: Path, stored: zarr.Array) -> None:
-    """Before anything is allocated or decoded: one chunk as it is in memory, and its checksum.
+def _checked_chunk(folder: Path, stored: zarr.Array) -> Path:
+    """The file of the one chunk, before anything is allocated or decoded.
 
-    A header from elsewhere could otherwise ask for all memory, or for any codec that is installed.
+    It holds what is in memory later, and a checksum. A header from elsewhere could otherwise ask
+    for all memory, or for any codec that is installed.
     """
-    codecs = [codec.to_dict()["name"] for codec in stored.metadata.codecs]
-    fixed = stored.dtype.kind in "biuf"
-    if codecs != ["bytes", "crc32c"] or not fixed:
+    where = folder / "zarr.json"
+    chunk = folder / stored.metadata.encode_chunk_key((0,) * stored.ndim)
+    if stored.chunks != tuple(max(1, size) for size in stored.shape):
         raise FormatError(
-            f"{chunk.parent / 'zarr.json'} is not an array of this package",
+            f"{where} is damaged: its array is not one chunk",
+            got=f"shape {stored.shape}, chunks {stored.chunks}",
+            next_step=_RESTORE,
+        )
+    codecs = [codec.to_dict()["name"] for codec in stored.metadata.codecs]
+    if codecs != ["bytes", "crc32c"] or stored.dtype.kind not in "biuf":
+        raise FormatError(
+            f"{where} is not an array of this package",
             got=f"{stored.dtype}, codecs {codecs}",
             allowed="numbers, codecs bytes and crc32c",
             next_step=_RESTORE,
         )
-    wanted = stored.size * stored.dtype.itemsize + _CRC_BYTES
+    size = math.prod(stored.shape)
+    if size == 0:
+        return chunk
     try:
         there = chunk.stat().st_size
     except OSError:
         raise FormatError(f"{chunk} is missing", next_step=_RESTORE) from None
+    wanted = size * stored.dtype.itemsize + _CRC_BYTES
     if there != wanted:
         raise FormatError(
             f"{chunk} is damaged",
@@ -112,6 +123,7 @@ def _check_size(chunk: Path, stored: zarr.Array) -> None:
             allowed=f"{wanted} bytes",
             next_step=_RESTORE,
         )
+    return chunk
 
 
 def array_attributes(folder: Path) -> JsonObject:
