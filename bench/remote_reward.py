@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What it costs that the reward source, or the policy, is on another host.
 
-Usage (root, Linux: two network namespaces and a wire between them are made)::
+Usage (as root two network namespaces and a wire between them are made; else it is the loopback)::
 
     python bench/remote_reward.py [--episodes N] [--frames N] [--json OUT]
 
@@ -33,6 +33,7 @@ from pathlib import Path
 import numpy as np
 
 from roboreward_ros.clock import SystemClock
+from roboreward_ros.errors import StackError
 from roboreward_ros.policies.remote.dialect import Coding
 from roboreward_ros.policies.remote.folder import RemotePolicyConfig, write_folder
 from roboreward_ros.policies.remote.policy import RemotePolicy, fetch_spec
@@ -52,7 +53,7 @@ from roboreward_ros.cli.serve import serve_until_stopped
 from roboreward_ros.policies.remote.service import PolicyService
 from roboreward_ros.remote.door_config import DoorConfig
 from roboreward_ros.testing.fake_policy import FakePolicy
-config = DoorConfig("10.77.0.2", 8651, sys.argv[1], sys.argv[2], token_file=sys.argv[3])
+config = DoorConfig(sys.argv[4], 8651, sys.argv[1], sys.argv[2], token_file=sys.argv[3])
 serve_until_stopped(config, PolicyService(FakePolicy(feature_dim=512)), "a policy")
 """
 WIRES = {
@@ -61,6 +62,33 @@ WIRES = {
     "Wi-Fi, 2 to 10 ms each way, 0.5 % lost": Quality(delay_s=0.002, jitter_s=0.008, loss=0.005),
     "WAN, 20 ms each way": Quality(delay_s=0.02),
 }
+
+
+class Loopback:
+    """Both ends on this machine, for who may not make namespaces; nobody counts the bytes."""
+
+    address = "127.0.0.1"
+    carried = (0, 0)
+
+    def __init__(self) -> None:
+        self.robot = self.gpu = self
+
+    def inside(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def change(self, quality: Quality) -> None:
+        """There is no wire."""
+
+
+def wires(net: Network | Loopback) -> dict[str, Quality]:
+    return {"loopback": Quality()} if isinstance(net, Loopback) else WIRES
+
+
+def counted(net: Network | Loopback, before: Sequence[int]) -> tuple[int, int] | None:
+    """Bytes up and down since ``before``; None where nobody counts."""
+    if isinstance(net, Loopback):
+        return None
+    return (net.carried[0] - before[0], net.carried[1] - before[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +182,7 @@ def row(
 
 
 @contextlib.contextmanager
-def serving(net: Network, words: Sequence[str]) -> Iterator[None]:
+def serving(net: Network | Loopback, words: Sequence[str]) -> Iterator[None]:
     """A server on the second host, once it says that it serves."""
     with net.gpu.inside():
         process = subprocess.Popen(
@@ -170,11 +198,13 @@ def serving(net: Network, words: Sequence[str]) -> Iterator[None]:
         process.wait()
 
 
-def measure_rewards(args: argparse.Namespace, net: Network, papers: Sequence[str]) -> list[Row]:
+def measure_rewards(
+    args: argparse.Namespace, net: Network | Loopback, papers: Sequence[str]
+) -> list[Row]:
     cert, key, token = papers
     count = args.episodes
     rows, locals_ = [], {}
-    batches = [episode(args.frames, seed) for seed in range(count * (2 * len(WIRES)))]
+    batches = [episode(args.frames, seed) for seed in range(count * 2 * len(wires(net)))]
     payload = sum(len(frame) for frame in batches[0].frames)
     host = RewardHost(SOURCE, {"child": True})
     for live in (False, True):
@@ -183,36 +213,42 @@ def measure_rewards(args: argparse.Namespace, net: Network, papers: Sequence[str
         rows.append(row("reward", "local", mode, locals_[mode], payload=payload))
     host.close()
     words = ["-m", "roboreward_ros.cli.main", "serve", "rewards", "--source", SOURCE]
-    words += ["--bind", "10.77.0.2", "--cert", cert, "--key", key, "--token-file", token]
-    options = {"url": "wss://10.77.0.2:8650", "ca_file": cert, "token_file": token}
+    words += ["--bind", net.gpu.address, "--cert", cert, "--key", key, "--token-file", token]
+    options = {"url": f"wss://{net.gpu.address}:8650", "ca_file": cert, "token_file": token}
     with serving(net, words):
         with net.robot.inside():
             host = RewardHost("remote", options)  # type: ignore[arg-type]
-        for wire, quality in WIRES.items():
+        for wire, quality in wires(net).items():
             net.change(quality)
             for live in (False, True):
                 mode = "live" if live else "plain"
                 part, batches = batches[:count], batches[count:]
                 before = list(net.carried)
                 times = score_all(host, part, live, args.pace)
-                carried = (net.carried[0] - before[0], net.carried[1] - before[1])
+                carried = counted(net, before)
                 rows.append(row("reward", wire, mode, times, locals_[mode], carried, payload))
         host.close()
     net.change(Quality())
     return rows
 
 
-def measure_policy(args: argparse.Namespace, net: Network, papers: Sequence[str]) -> list[Row]:
+def measure_policy(
+    args: argparse.Namespace, net: Network | Loopback, papers: Sequence[str]
+) -> list[Row]:
     cert, _, token = papers
     local = decide_all(FakePolicy(feature_dim=512), args.decisions)
     rows = [row("decision", "local", "", local)]
-    with serving(net, ["-c", POLICY_SERVER, *papers]):
-        for wire, quality in WIRES.items():
+    with serving(net, ["-c", POLICY_SERVER, *papers, net.gpu.address]):
+        for wire, quality in wires(net).items():
             net.change(quality)
             for coding in Coding:
                 folder = Path(token).parent / coding.value
                 config = RemotePolicyConfig(
-                    "wss://10.77.0.2:8651", cert, token_file=token, coding=coding, timeout_s=20.0
+                    f"wss://{net.gpu.address}:8651",
+                    cert,
+                    token_file=token,
+                    coding=coding,
+                    timeout_s=20.0,
                 )
                 with net.robot.inside():
                     write_folder(folder, config, fetch_spec(config))
@@ -220,7 +256,7 @@ def measure_policy(args: argparse.Namespace, net: Network, papers: Sequence[str]
                     decide_all(policy, 2)
                     before = list(net.carried)
                     times = decide_all(policy, args.decisions)
-                    carried = (net.carried[0] - before[0], net.carried[1] - before[1])
+                    carried = counted(net, before)
                     policy.close()
                 rows.append(row("decision", wire, coding.value, times, local, carried))
     net.change(Quality())
@@ -235,12 +271,18 @@ def main() -> None:
     parser.add_argument("--decisions", type=int, default=100, help="of each row (%(default)s)")
     parser.add_argument("--json", type=Path, default=None, metavar="OUT")
     args = parser.parse_args()
-    parts: list[Callable[[argparse.Namespace, Network, Sequence[str]], list[Row]]]
+    parts: list[Callable[[argparse.Namespace, Network | Loopback, Sequence[str]], list[Row]]]
     parts = [measure_rewards, measure_policy]
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory() as name, Network() as net:
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        net: Network | Loopback
+        try:
+            net = stack.enter_context(Network())
+        except StackError as error:
+            print(f"the loopback alone: {error}", flush=True)
+            net = Loopback()
         folder = Path(name)
-        cert, key = make_certificate(folder, ["10.77.0.2"])
+        cert, key = make_certificate(folder, [net.gpu.address])
         make_token(folder / "token")
         for part in parts:
             rows += part(args, net, [str(cert), str(key), str(folder / "token")])
