@@ -58,7 +58,7 @@ def all_targets() -> dict[str, Target]:
     import fuzz_network
     import fuzz_stores
 
-    modules = (fuzz_stores, fuzz_data, fuzz_network, fuzz_messages)
+    modules = (fuzz_network, fuzz_messages, fuzz_data, fuzz_stores)
     return {target.name: target for module in modules for target in module.targets()}
 
 
@@ -136,6 +136,22 @@ def add(total: dict[str, dict[str, object]], name: str, more: dict[str, object])
     )
 
 
+def write(total: dict[str, dict[str, object]], sittings: int) -> int:
+    """Keep the counts; returns all inputs."""
+    counts = [Count(**count) for count in total.values()]  # type: ignore[arg-type]
+    inputs = sum(count.inputs for count in counts)
+    summary = {
+        "sittings": sittings,
+        "inputs": inputs,
+        "cpu_minutes": round(sum(count.cpu_s for count in counts) / 60, 1),
+        "failing": sum(bool(count.failures) for count in counts),
+        "limit_s": LIMIT_S,
+        "memory_bytes": MEMORY,
+    }
+    OUT.write_text(json.dumps({**summary, "targets": total}, indent=1, sort_keys=True) + "\n")
+    return inputs
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=20.0, help="CPU minutes of this sitting")
@@ -147,11 +163,12 @@ def main() -> int:
     import fuzz_network
     import fuzz_stores
 
-    names = [n for m in (fuzz_stores, fuzz_data, fuzz_network, fuzz_messages) for n in m.NAMES]
+    names = [n for m in (fuzz_network, fuzz_messages, fuzz_data, fuzz_stores) for n in m.NAMES]
     names = [name for name in names if options.only in name]
     known = json.loads(OUT.read_text()) if OUT.is_file() and not options.fresh else {}
     total: dict[str, dict[str, object]] = known.get("targets", {})
     sittings = int(known.get("sittings", 0))
+    names.sort(key=lambda name: int(str(total.get(name, {}).get("inputs", 0))))
     seconds = 60 * options.minutes / max(len(names), 1)
     ours, theirs = multiprocessing.Pipe(duplex=False)
     waiting, failed = list(names), 0
@@ -166,6 +183,7 @@ def main() -> int:
             name, more = ours.recv()
             waiting.remove(name)
             add(total, name, more)
+            write(total, sittings + 1)
             failed += bool(more["failures"])
             print(f"{name}: {more['inputs']} inputs, {more['read']} read", flush=True)
             print("".join(more["failures"]), end="", flush=True)
@@ -175,9 +193,7 @@ def main() -> int:
             add(total, dead, asdict(Count(failures=[f"the process ended: {worker.exitcode}"])))
             failed += 1
             print(f"{dead}: the process ended with {worker.exitcode}", flush=True)
-        inputs = sum(int(str(count["inputs"])) for count in total.values())
-        summary = {"sittings": sittings + 1, "inputs": inputs, "limit_s": LIMIT_S}
-        OUT.write_text(json.dumps({**summary, "targets": total}, indent=1, sort_keys=True) + "\n")
+        inputs = write(total, sittings + 1)
     print(f"{inputs} inputs in all sittings, {failed} targets failed in this one")
     return 1 if failed else 0
 
