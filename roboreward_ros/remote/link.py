@@ -57,6 +57,11 @@ class Link:
 
     Raises:
         ConfigError: the token or the certificates cannot be read.
+
+    Attributes:
+        connections: how many there have been.
+        sent_bytes: of packets, without what TLS and TCP add.
+        received_bytes: likewise.
     """
 
     def __init__(
@@ -269,12 +274,13 @@ class Link:
 
     def _receive(self, connection: ClientConnection, left_s: float) -> Packet:
         data = connection.recv(timeout=left_s)
-        if isinstance(data, str):
-            raise RefusedError(f"{self._endpoint.name} speaks another protocol", got=data[:_SHOWN])
         self.received_bytes += len(data)
         try:
+            if isinstance(data, str):
+                raise FormatError("text where a packet was due", got=data[:_SHOWN])
             return unpack(data)
         except FormatError as error:
+            self._drop(connection, "it speaks another protocol")
             raise RefusedError(
                 f"{self._endpoint.name} speaks another protocol", got=str(error)
             ) from None

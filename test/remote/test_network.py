@@ -2,16 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real pieces at both ends of a bad wire: a run's scoring here, a reward host there."""
 
-import io
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from roboreward_ros.clock import SystemClock
 from roboreward_ros.episodes.ledger import Ledger
@@ -22,12 +19,11 @@ from roboreward_ros.remote.door import Door
 from roboreward_ros.remote.door_config import DoorConfig
 from roboreward_ros.rewards.live import LiveFrame
 from roboreward_ros.rewards.remote.service import RewardService
-from roboreward_ros.testing.conformance_episode_store import make_meta, make_report
 from roboreward_ros.testing.fake_rewards import FollowingSource, registry_name
 from roboreward_ros.testing.network import Network, Quality
+from roboreward_ros.testing.noise_episodes import TASK, write_noise
 from roboreward_ros.testing.papers import Papers, papers_in
 from roboreward_ros.types import (
-    EndCause,
     ImageU8,
     LabelRecord,
     RewardFailure,
@@ -36,7 +32,6 @@ from roboreward_ros.types import (
 )
 
 LIMIT_S = 60.0
-TASK = "open the drawer"
 STEPS = 20
 DEAD_S = 4.0
 
@@ -47,26 +42,6 @@ def until(holds: Callable[[], object], what: str) -> None:
     while not holds():
         assert clock.steady_ns() < end_ns, f"in vain: {what}"
         clock.sleep(0.01)
-
-
-def noise_jpeg(rng: np.random.Generator) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(rng.integers(0, 256, (96, 96, 3), dtype=np.uint8)).save(buffer, "JPEG")
-    return buffer.getvalue()
-
-
-def write_episode(store: EpisodeStore, index: int) -> list[bytes]:
-    """Commit an episode of noise; its frames."""
-    meta = make_meta(index, task=TASK, max_steps=STEPS)
-    writer = store.create(meta)
-    rng = np.random.default_rng(index)
-    frames = [noise_jpeg(rng) for _ in range(STEPS + 1)]
-    for step, frame in enumerate(frames):
-        if step:
-            writer.add_step(step - 1, make_report(step))
-        writer.add_observation(step, 200_000_000 * step, frame, np.zeros(7), np.zeros(6))
-    writer.commit(EndCause.TIME)
-    return frames
 
 
 @dataclass
@@ -151,7 +126,7 @@ def test_a_wire_that_loses_doubles_and_reorders_changes_no_reward(
 ) -> None:
     store = EpisodeStore(tmp_path, "w")
     for index in range(3):
-        write_episode(store, index)
+        write_noise(store, index, STEPS)
     net.change(Quality(delay_s=0.002, jitter_s=0.003, loss=0.01, duplicate=0.05))
     with (
         serving(net, papers) as (door, service),
@@ -169,7 +144,7 @@ def test_an_episode_that_a_cut_hits_is_unlabelled_then_labelled_once_and_nothing
     net: Network, papers: Papers, tmp_path: Path
 ) -> None:
     store = EpisodeStore(tmp_path, "w")
-    frames = write_episode(store, 0)
+    frames = write_noise(store, 0, STEPS)
     size = sum(len(frame) for frame in frames)
     with (
         serving(net, papers) as (door, service),
