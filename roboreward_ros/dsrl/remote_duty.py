@@ -96,7 +96,7 @@ def endpoint_of(place: str) -> Endpoint:
         if not isinstance(values, dict) or not values.keys() <= known or "url" not in values:
             raise ConfigError(f"{place} names no host", got=str(values)[:80], allowed=sorted(known))
         return Endpoint(**values)
-    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise ConfigError(
             "the learner's host is not given",
             got=f"{place}: {error}",

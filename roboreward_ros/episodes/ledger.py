@@ -20,6 +20,7 @@ from roboreward_ros.errors import ConfigError, FormatError, StoreError
 from roboreward_ros.types import LabelRecord
 
 LEDGER_FORMAT = 1
+LEDGER_KIND = "roboreward ledger"
 SCORES = "ledger"
 OPERATOR = "operator"
 
@@ -51,9 +52,9 @@ class Ledger:
         self._mutex = threading.Lock()
         self._records: list[LabelRecord] = []
         self._writer: LineWriter | None = None
-        self._reader = LineReader(self.path, "roboreward ledger", LEDGER_FORMAT)
+        self._reader = LineReader(self.path, LEDGER_KIND, LEDGER_FORMAT)
         if mode == "w":
-            self._writer = LineWriter(self.path, "roboreward ledger", LEDGER_FORMAT)
+            self._writer = LineWriter(self.path, LEDGER_KIND, LEDGER_FORMAT)
         try:
             self._catch_up()
         except BaseException:

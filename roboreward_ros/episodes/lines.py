@@ -107,29 +107,34 @@ class LineReader:
             )
             record = decode_line(line, where, remedy)
             if self._line == 0:
-                self._check_header(record)
+                self.format = check_header(record, where, self._kind, self._newest)
             else:
                 records.append(record)
             self._line += 1
             self._offset += len(line) + 1
         return records
 
-    def _check_header(self, header: JsonObject) -> None:
-        fields = Fields(header, f"{self.path} line 1")
-        if fields.text("file") != self._kind:
-            raise FormatError(
-                f"{self.path} is another kind of file",
-                got=fields.text("file"),
-                allowed=self._kind,
-            )
-        self.format = fields.integer("format")
-        if self.format > self._newest:
-            raise FormatError(
-                f"{self.path} was written by a newer roboreward_ros",
-                got=f"format {self.format}",
-                allowed=f"format <= {self._newest}",
-                next_step="Upgrade roboreward_ros to read it.",
-            )
+
+def check_header(header: JsonObject, where: str, kind: str, newest: int) -> int:
+    """The format that a file's first line names.
+
+    Raises:
+        FormatError: another kind of file, or a newer format.
+    """
+    fields = Fields(header, where)
+    if fields.text("file") != kind:
+        raise FormatError(
+            f"{where} is of another kind of file", got=fields.text("file"), allowed=kind
+        )
+    version = fields.integer("format")
+    if version > newest:
+        raise FormatError(
+            f"{where} was written by a newer roboreward_ros",
+            got=f"format {version}",
+            allowed=f"format <= {newest}",
+            next_step="Upgrade roboreward_ros to read it.",
+        )
+    return version
 
 
 def cut_tail(path: Path) -> int:

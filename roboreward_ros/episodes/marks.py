@@ -13,12 +13,12 @@ from enum import StrEnum
 from pathlib import Path
 
 from roboreward_ros.clock import Clock, SystemClock
-from roboreward_ros.episodes.codec import Fields
+from roboreward_ros.episodes.codec import Fields, JsonObject
 from roboreward_ros.episodes.lines import LineReader, LineWriter
 from roboreward_ros.errors import StoreError
 
 MARKS_FORMAT = 1
-_KIND = "roboreward marks"
+MARKS_KIND = "roboreward marks"
 
 
 class MarkKind(StrEnum):
@@ -37,6 +37,18 @@ class Mark:
     operator: str = ""
 
 
+def mark_from_json(values: JsonObject, where: str) -> Mark:
+    """One line of the file; raises FormatError."""
+    fields = Fields(values, where)
+    return Mark(
+        episode_id=fields.text("episode_id"),
+        kind=fields.enum("kind", MarkKind),
+        stamp_ns=fields.integer("stamp_ns"),
+        reason=fields.text("reason"),
+        operator=fields.text("operator"),
+    )
+
+
 class Marks:
     """The marks of one run; follows what other processes add."""
 
@@ -45,7 +57,7 @@ class Marks:
         self._clock = clock or SystemClock()
         self._mutex = threading.Lock()
         self._last: dict[str, Mark] = {}
-        self._reader = LineReader(self.path, _KIND, MARKS_FORMAT)
+        self._reader = LineReader(self.path, MARKS_KIND, MARKS_FORMAT)
 
     def add(self, episode_id: str, kind: MarkKind, reason: str = "", operator: str = "") -> Mark:
         """Write and sync one mark.
@@ -72,23 +84,16 @@ class Marks:
     def _open(self) -> LineWriter:
         for _ in range(100):
             try:
-                return LineWriter(self.path, _KIND, MARKS_FORMAT)
+                return LineWriter(self.path, MARKS_KIND, MARKS_FORMAT)
             except StoreError:
                 self._clock.sleep(0.02)
-        return LineWriter(self.path, _KIND, MARKS_FORMAT)
+        return LineWriter(self.path, MARKS_KIND, MARKS_FORMAT)
 
     def last(self, episode_id: str) -> Mark | None:
         """The mark that holds for an episode."""
         with self._mutex:
             for values in self._reader.poll():
-                fields = Fields(values, str(self.path))
-                mark = Mark(
-                    episode_id=fields.text("episode_id"),
-                    kind=fields.enum("kind", MarkKind),
-                    stamp_ns=fields.integer("stamp_ns"),
-                    reason=fields.text("reason"),
-                    operator=fields.text("operator"),
-                )
+                mark = mark_from_json(values, str(self.path))
                 self._last[mark.episode_id] = mark
             return self._last.get(episode_id)
 

@@ -22,18 +22,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from roboreward_ros.episodes.codec import label_from_json
 from roboreward_ros.episodes.header import NAME
-from roboreward_ros.episodes.lines import cut_tail, decode_line
+from roboreward_ros.episodes.ledger import LEDGER_FORMAT, LEDGER_KIND
+from roboreward_ros.episodes.lines import check_header, cut_tail, decode_line
 from roboreward_ros.episodes.locks import WriterLock, sync_directory, sync_tree
+from roboreward_ros.episodes.marks import MARKS_FORMAT, MARKS_KIND, mark_from_json
 from roboreward_ros.episodes.parcel import Offer, unpack
+from roboreward_ros.episodes.promoted import parse_promoted
 from roboreward_ros.errors import FormatError, StoreError
 from roboreward_ros.files import make_folder, write_atomic
 from roboreward_ros.types.codec import Fields, from_text, to_text
 
 _LOG = logging.getLogger(__name__)
-LINES = ("episodes/marks.jsonl", "ledger/ledger.jsonl", "ledger/operator.jsonl")
-"""Files that only grow."""
-WHOLE = ("run.json", "ledger/promoted.json")
+MARKS = "episodes/marks.jsonl"
+LINES = {
+    MARKS: (MARKS_KIND, MARKS_FORMAT),
+    "ledger/ledger.jsonl": (LEDGER_KIND, LEDGER_FORMAT),
+    "ledger/operator.jsonl": (LEDGER_KIND, LEDGER_FORMAT),
+}
+"""Files that only grow: name -> what their first line says, and the newest format."""
+PROMOTED = "ledger/promoted.json"
+WHOLE = ("run.json", PROMOTED)
 """Files that are replaced."""
 COMMITTED = -1
 """Answer to an offer of an episode that is there."""
@@ -141,10 +151,10 @@ class Mirror:
 
     def append(self, name: str, offset: int, data: bytes) -> int:
         if name not in LINES or not data.endswith(b"\n"):
-            raise FormatError("no lines of a run", got=name, allowed=f"whole lines of {LINES}")
+            raise FormatError(
+                "no lines of a run", got=name, allowed=f"whole lines of {', '.join(LINES)}"
+            )
         path = self.root / name
-        for line in data[:-1].split(b"\n"):
-            decode_line(line, f"a line for {path}", "It is sent again.")
         try:
             with path.open("ab") as file:
                 size = file.tell()
@@ -157,6 +167,7 @@ class Mirror:
                         got=f"other bytes after {offset}",
                         next_step="Somebody wrote into one of the two run folders; restore it.",
                     )
+                self._check_lines(name, _read(path).count(b"\n"), data[skip:])
                 try:
                     file.write(data[skip:])
                     file.flush()
@@ -170,10 +181,31 @@ class Mirror:
             raise _unwritten(path, error) from None
         return size + len(data) - skip
 
+    def _check_lines(self, name: str, number: int, data: bytes) -> None:
+        """Refuse what a reader of the run could not read: it would stop the learner of all arms."""
+        for number, line in enumerate(data.split(b"\n")[:-1], start=number):  # noqa: B020
+            where = f"{self.root.name}'s {name}, line {number + 1},"
+            values = decode_line(line, where, "It is sent again.")
+            if number == 0:
+                check_header(values, where, *LINES[name])
+            elif name == MARKS:
+                mark_from_json(values, where)
+            else:
+                record = label_from_json(values, where)
+                if record.seq != number - 1 or not -1 <= record.retracts < record.seq:
+                    raise FormatError(
+                        f"{where} is out of order",
+                        got=f"seq {record.seq}, retracts {record.retracts}",
+                        allowed=f"seq {number - 1}, retracts an earlier one",
+                    )
+
     def replace(self, name: str, data: bytes) -> None:
         if name not in WHOLE:
             raise FormatError("no file of a run", got=name, allowed=WHOLE)
-        from_text(data, name)
+        if name == PROMOTED:
+            parse_promoted(data, self.root / name)
+        else:
+            from_text(data, name)
         try:
             write_atomic(self.root / name, data)
         except OSError as error:

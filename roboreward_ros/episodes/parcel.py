@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from roboreward_ros.episodes.header import NAME, read_header
 from roboreward_ros.errors import FormatError, StoreError
@@ -22,6 +23,7 @@ from roboreward_ros.types.codec import Fields, JsonObject, to_text
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 MOST_FILES = 1000
 MOST_BYTES = 4 << 30
+_COPY_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,27 +157,22 @@ def unpack(part: Path, offer: Offer, target: Path) -> None:
         FormatError: they are something else.
         StoreError: no space or no right to write.
     """
+    sums: dict[str, str] = {}
     try:
         with part.open("rb") as file:
             for name, size in offer.files.items():
                 path = target / name
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(file.read(size))
+                sums[name] = _copy(file, size, path)
     except OSError as error:
         raise StoreError(
             f"episode {offer.episode_id} cannot be unpacked",
             got=error.strerror,
             next_step="Free disk space on the learner's host; the robot sends it again.",
         ) from None
-    have = hashlib.sha256((target / NAME).read_bytes()).hexdigest()
-    header = read_header(target) if have == offer.header_sha256 else None
     wrong = [NAME]
-    if header is not None:
-        sums = {
-            name: hashlib.sha256((target / name).read_bytes()).hexdigest()
-            for name in offer.files
-            if name != NAME
-        }
+    if sums.pop(NAME) == offer.header_sha256:
+        header = read_header(target)
         known = header.files
         wrong = sorted(n for n in sums.keys() | known.keys() if sums.get(n) != known.get(n))
         if header.summary.meta.episode_id != offer.episode_id:
@@ -186,3 +183,14 @@ def unpack(part: Path, offer: Offer, target: Path) -> None:
             got=", ".join(wrong[:3]),
             next_step="It is sent again.",
         )
+
+
+def _copy(source: IO[bytes], size: int, path: Path) -> str:
+    """The next ``size`` bytes into a file; their sha256."""
+    digest = hashlib.sha256()
+    with path.open("wb") as file:
+        while size and (data := source.read(min(size, _COPY_BYTES))):
+            file.write(data)
+            digest.update(data)
+            size -= len(data)
+    return digest.hexdigest()

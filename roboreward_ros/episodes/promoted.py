@@ -33,10 +33,15 @@ def read_promoted(run_dir: Path | str) -> ViewConfig | None:
     """
     path = promoted_path(run_dir)
     try:
-        text = path.read_bytes()
+        data = path.read_bytes()
     except FileNotFoundError:
         return None
-    fields = Fields(from_text(text, str(path)), str(path))
+    return parse_promoted(data, path)
+
+
+def parse_promoted(data: bytes, path: Path) -> ViewConfig:
+    """The view that the file at ``path`` describes; raises as ``read_promoted``."""
+    fields = Fields(from_text(data, str(path)), str(path))
     if fields.integer("format") > PROMOTED_FORMAT:
         raise FormatError(
             f"{path} was written by a newer version",

@@ -179,7 +179,8 @@ def _durable_lines(path: Path, offset: int, most: int) -> bytes:
         with path.open("rb") as file:
             file.seek(offset)
             data = file.read()
-            os.fdatasync(file.fileno())
+            if data:
+                os.fdatasync(file.fileno())
     except FileNotFoundError:
         return b""
     except OSError as error:

@@ -26,7 +26,6 @@ from roboreward_ros.types import EndCause, LabelRecord, Provenance, Score, Score
 
 RUN = "0123456789abcdef" * 2
 PIECE = 5000
-LINE = encode_line({"a": 1})
 
 
 class Robot:
@@ -236,6 +235,33 @@ def test_a_damaged_line_stops_before_it_reaches_the_learner(robot, mirror):
         mirror.append("ledger/ledger.jsonl", 0, b'{"crc32":"00000000","record":{}}\n')
 
 
+@pytest.mark.parametrize(
+    ("name", "record", "said"),
+    [
+        ("ledger/ledger.jsonl", {"file": "roboreward ledger", "format": 99}, "newer"),
+        ("ledger/ledger.jsonl", {"file": "roboreward marks", "format": 1}, "another kind"),
+        ("ledger/ledger.jsonl", {"seq": 0}, "episode_id"),
+        ("episodes/marks.jsonl", {"episode_id": "ep_1", "kind": "other"}, "kind"),
+        ("ledger/operator.jsonl", "second", "out of order"),
+    ],
+)
+def test_what_no_reader_could_read_never_gets_in(robot, mirror, name, record, said):
+    """It would stop the learner for the other arms, too."""
+    if "file" not in record:
+        kind = "roboreward marks" if "marks" in name else "roboreward ledger"
+        assert mirror.append(name, 0, encode_line({"file": kind, "format": 1})) > 0
+    for index in range(2):
+        robot.episode(index)
+    second = robot.ledgers[1].path.read_bytes().splitlines(keepends=True)[2]
+    before = mirror.held()
+    line = second if record == "second" else encode_line(record)
+    with pytest.raises(FormatError, match=said):
+        mirror.append(name, before.lines[name][0], line)
+    with pytest.raises(FormatError, match="newer"):
+        mirror.replace("ledger/promoted.json", b'{"format":99}')
+    assert mirror.held() == before
+
+
 @pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/x", ".hidden", "a//b", "a\\b", "a\0b"])
 def test_a_name_that_leads_out_is_refused(mirror, name):
     for episode_id, files in ((name, {"meta.json": 1}), ("ep_1", {"meta.json": 1, name: 1})):
@@ -321,8 +347,10 @@ def test_a_full_disk_there_takes_nothing_back_and_is_said(robot, mirror, monkeyp
 
     monkeypatch.setattr(os, "fdatasync", full)
     monkeypatch.setattr(os, "fsync", full)
+    size = before.lines["ledger/ledger.jsonl"][0]
+    line = robot.ledgers[0].path.read_bytes()[size:]
     with pytest.raises(StoreError, match=r"could not store.*No space left.*sends it again"):
-        mirror.append("ledger/ledger.jsonl", before.lines["ledger/ledger.jsonl"][0], LINE)
+        mirror.append("ledger/ledger.jsonl", size, line)
     parcel = Parcel(robot.path / "episodes" / "ep_000000")
     with pytest.raises(StoreError, match="No space left"):
         mirror.put(parcel.offer, 0, parcel.read(0, 1 << 30))
