@@ -39,7 +39,8 @@ class ObservationQueue:
         self._images: deque[Frame] = deque(maxlen=PENDING_IMAGES)
         self._over = False
         self._fresh = False
-        self._state_ns = 0
+        self._state_lag_ns: int | None = None  # of the clocks: when it came less its stamp
+        self._image_lag_ns = 0
 
     @property
     def episode_id(self) -> str:
@@ -50,7 +51,7 @@ class ObservationQueue:
         """Listen to an episode; images before now may belong to it and stay."""
         with self._changed:
             self._episode_id, self._by_stamp, self._over = episode_id, by_stamp, False
-            self._fresh, self._state_ns = False, 0
+            self._fresh = False
             self._beats.clear()
 
     def close(self) -> None:
@@ -68,7 +69,7 @@ class ObservationQueue:
     def add_beat(self, beat: Beat) -> None:
         """A state came; of those of other episodes only the time counts."""
         with self._changed:
-            self._state_ns = beat.state.stamp_ns
+            self._state_lag_ns = self._clock.steady_ns() - beat.state.stamp_ns
             self._changed.notify_all()
             if beat.episode_id and beat.episode_id == self._episode_id:
                 self._beats.append((beat, self._clock.steady_ns()))
@@ -81,6 +82,7 @@ class ObservationQueue:
             if newest is not None and 0 < newest.stamp_ns - frame.stamp_ns < OVERTAKING_NS:
                 self._images[-2], self._images[-1] = frame, newest
             self._fresh = True
+            self._image_lag_ns = self._clock.steady_ns() - frame.stamp_ns
             self._changed.notify_all()
 
     def await_picture(self, timeout_s: float, by_stamp: Callable[[], bool]) -> str:
@@ -136,11 +138,12 @@ class ObservationQueue:
         self._changed.wait_for(lambda: ready() or self._over, timeout_s)
 
     def _in_time(self) -> bool:
-        """The newest picture is of now; without a state of the arm any that came counts."""
-        return self._fresh and (not self._state_ns or self._skew_ns() <= self._max_skew_ns)
+        """A picture has come, by a clock that is the arm's; of an arm never heard any counts."""
+        return self._fresh and self._skew_ns() <= self._max_skew_ns
 
     def _skew_ns(self) -> int:
-        return abs(self._images[-1].stamp_ns - self._state_ns)
+        """How far the newest picture's stamp is from that of a state that had come with it."""
+        return 0 if self._state_lag_ns is None else abs(self._image_lag_ns - self._state_lag_ns)
 
     def _why_blind(self, timeout_s: float) -> str:
         if not self._fresh:

@@ -9,9 +9,15 @@ from collections.abc import Iterable
 from rclpy.node import Node
 from rclpy.subscription import Subscription
 
+NAMELESS = "_NODE_NAME_UNKNOWN_"
+"""What the middleware calls a node whose name it has not heard yet."""
+
 
 def one_publisher(node: Node, *topics: str) -> bool:
-    """Whether the same nodes publish each of these topics, as far as the graph is known."""
+    """Whether the same nodes publish each of these topics; not while their names are not known.
+
+    An endpoint may be matched, and even heard, before the graph tells whose it is.
+    """
     found = [
         {
             (info.node_namespace, info.node_name)
@@ -19,7 +25,8 @@ def one_publisher(node: Node, *topics: str) -> bool:
         }
         for topic in topics
     ]
-    return all(names == found[0] for names in found)
+    known = all(names and NAMELESS not in {name for _, name in names} for names in found)
+    return known and all(names == found[0] for names in found)
 
 
 class SourceWatch:

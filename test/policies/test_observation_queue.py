@@ -28,8 +28,13 @@ def beat(stamp_ms, episode_id="ep"):
 
 
 @pytest.fixture
-def queue():
-    made = ObservationQueue(FakeClock(), 0.2)
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture
+def queue(clock):
+    made = ObservationQueue(clock, 0.2)
     made.open("ep", by_stamp=False)
     return made
 
@@ -58,6 +63,17 @@ def test_no_picture_and_one_of_another_time_are_told_apart(queue):
     assert "3.000 s away from the arm's" in queue.await_picture(0.0, lambda: False)
     queue.add_image(frame(-100))
     assert queue.await_picture(0.0, lambda: False) == ""
+
+
+def test_two_clocks_are_compared_whenever_their_messages_come(queue, clock):
+    queue.add_beat(beat(0, ""))  # before the episode: the arm is at rest and says so now and then
+    queue.open("next", by_stamp=False)
+    clock.advance(0.9)
+    queue.add_image(frame(850))
+    assert queue.await_picture(0.0, lambda: False) == ""
+    queue.open("one more", by_stamp=False)
+    queue.add_image(frame(0))
+    assert "0.900 s away from the arm's" in queue.await_picture(0.0, lambda: False)
 
 
 def test_a_picture_of_an_episode_before_does_not_count(queue):
