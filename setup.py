@@ -25,6 +25,10 @@ setup(
     packages=find_packages(include=["roboreward_ros", "roboreward_ros.*"]),
     package_data={"roboreward_ros": ["py.typed", "assets/**/*", "console/static/*"]},
     install_requires=requirements("runtime.txt"),
-    extras_require={"dev": requirements("dev.txt"), "rerun": ["rerun-sdk>=0.24"]},
+    extras_require={
+        "dev": requirements("dev.txt"),
+        "rerun": ["rerun-sdk>=0.24"],
+        "bags": ["rosbags>=0.11"],
+    },
     entry_points={"console_scripts": ["roboreward = roboreward_ros.cli.main:main"]},
 )

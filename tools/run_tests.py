@@ -35,6 +35,7 @@ TIERS: dict[str, list[str]] = {
         "evaluation",
         "cli",
         "remote",
+        "rehearsal",
     ],
     "learning": ["dsrl", "sim", "studies", "reward_training"],
     "console": ["console"],

@@ -91,8 +91,10 @@ def preflight(given: Mapping[str, str], *, probe_domain: bool = True) -> Stack:
 def part_problems(stack: Stack) -> list[str]:
     """What is missing of policy, reward, learner's profile and device; of any robot or none."""
     arguments = stack.arguments
-    problems = _policy_problems(arguments.policy, arguments.task) + _reward_problems(arguments)
-    problems += _profile_problems(stack)
+    problems = ["policy: none given; give policy:=FOLDER"]
+    if arguments.policy:
+        problems = _policy_problems(arguments.policy, arguments.task)
+    problems += _reward_problems(arguments) + _profile_problems(stack)
     return problems + _problems_of("device", lambda: require_device(arguments.device))
 
 

@@ -29,6 +29,7 @@ from roboreward_ros.cli.rehearse_view import show
 from roboreward_ros.cli.run_files import write_json
 from roboreward_ros.cli.supervisor import SUPERVISOR, LineSink, Supervisor
 from roboreward_ros.clock import Clock, SystemClock
+from roboreward_ros.rehearsal.bag import BagOptions
 from roboreward_ros.rehearsal.compare import compare
 from roboreward_ros.rehearsal.faults import Fault, FaultKind, load_faults
 from roboreward_ros.rehearsal.notes import Note, NoteKind, NoteReader
@@ -69,6 +70,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="a figure and its bound, such as 'action_mm<=2' or unlabelled=1; repeatable",
     )
     parser.add_argument("--patience", type=float, default=PATIENCE_S, help="longest silence, s")
+    bag = parser.add_argument_group("a bag", "what an MCAP bag does not say itself")
+    bag.add_argument("--task", default="", help="what was to be done, as a sentence")
+    bag.add_argument("--image-topic", default="", help="of the policy's camera")
+    bag.add_argument("--joint-topic", default="", help="of the arm, in a bag of another session")
+    bag.add_argument("--robot", default="wx250s", help="profile of the bag's arm")
+    bag.add_argument("--control-hz", type=float, default=5.0, help="rate to sample such a bag at")
     parser.add_argument("--verbose", action="store_true", help="print every line of every node")
     parser.add_argument(
         "assignments", nargs="*", default=[], metavar="name:=value", help="launch arguments"
@@ -80,7 +87,9 @@ def run(args: argparse.Namespace) -> int:
     """Rehearse; 0 as expected, 1 otherwise."""
     wanted = [Expectation.parse(text) for text in args.expect]
     faults = load_faults(args.faults) if args.faults else ()
-    recording = open_recording(args.recording, args.episodes)
+    topics = (args.image_topic, args.joint_topic)
+    bag = BagOptions(args.task, *topics, args.robot, args.control_hz)
+    recording = open_recording(args.recording, args.episodes, bag)
     script_for(recording, str(args.script or ""))  # a bad one is to be said now
     plan = Plan(
         args.recording,
@@ -90,6 +99,7 @@ def run(args: argparse.Namespace) -> int:
         args.faults,
         args.speed,
         parse_assignments(args.assignments),
+        bag,
     )
     stack = rehearsal_stack(plan, recording)
     display = make_display()

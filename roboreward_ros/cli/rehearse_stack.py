@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from roboreward_ros.cli import run_config
 from roboreward_ros.cli.preflight import described_policy, part_problems, policy_folder
 from roboreward_ros.errors import StackError, StoreError
+from roboreward_ros.rehearsal.bag import BagOptions
 from roboreward_ros.rehearsal.player import decoded
 from roboreward_ros.rehearsal.recording import Recording
 from roboreward_ros.stack import NodeProcess, ParameterValue, Stack, StackArguments, describe
@@ -34,6 +35,7 @@ class Plan:
         faults: YAML of what goes wrong; None for nothing.
         speed: ``realtime`` or ``max``.
         given: launch arguments over the recording's.
+        bag: what a bag does not say itself.
     """
 
     recording: Path
@@ -43,6 +45,7 @@ class Plan:
     faults: Path | None
     speed: str
     given: Mapping[str, str]
+    bag: BagOptions = field(default_factory=BagOptions)
 
 
 def rehearsal_stack(plan: Plan, recording: Recording) -> Stack:
@@ -111,6 +114,7 @@ def _player(plan: Plan, stack: Stack) -> NodeProcess:
         "script": str(plan.script.absolute()) if plan.script else "",
         "faults": str(plan.faults.absolute()) if plan.faults else "",
         "speed": plan.speed,
+        **asdict(plan.bag),
     }
     return replace(
         recorder,

@@ -22,6 +22,7 @@ import roboreward_ros.msg as msg
 from roboreward_ros.clock import Clock
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.protocols import Robot
+from roboreward_ros.rehearsal.bag import BagOptions
 from roboreward_ros.rehearsal.effects import Effects
 from roboreward_ros.rehearsal.faults import NEEDS_NODE, load_faults
 from roboreward_ros.rehearsal.notes import Note, NoteBook, NoteKind
@@ -57,6 +58,11 @@ class PlayerNodeConfig(HostConfig):
     episodes: int = option(0, "play no more than so many of its first episodes; 0: all")
     script: str = option("", "YAML of the operator's keys; empty: as recorded")
     faults: str = option("", "YAML of what goes wrong; empty: nothing")
+    task: str = option("", "sentence of a bag that does not name it")
+    image_topic: str = option("", "pictures of a bag; empty: the only topic, or the first by name")
+    joint_topic: str = option("", "joint states of a bag of another session; empty: likewise")
+    robot: str = option("wx250s", "profile of a bag's arm")
+    control_hz: float = option(5.0, "control rate of a bag of another session")
     speed: str = option("max", "realtime: as fast as it was; max: lock-step")
     action_timeout_s: float = option(10.0, "an episode without an action for so long is a fault")
 
@@ -64,6 +70,12 @@ class PlayerNodeConfig(HostConfig):
         HostConfig.__post_init__(self)
         if self.speed not in SPEEDS:
             raise ConfigError("speed is not one of its values", got=self.speed, allowed=SPEEDS)
+        self.bag()
+
+    def bag(self) -> BagOptions:
+        """What a bag does not say itself."""
+        topics = (self.image_topic, self.joint_topic)
+        return BagOptions(self.task, *topics, self.robot, self.control_hz)
 
 
 class PlayerNode(HostNode[PlayerNodeConfig]):
@@ -77,7 +89,7 @@ class PlayerNode(HostNode[PlayerNodeConfig]):
 
     def _setup(self) -> None:
         config = self.config
-        recording = open_recording(config.recording, config.episodes)
+        recording = open_recording(config.recording, config.episodes, config.bag())
         self._faults = load_faults(Path(config.faults)) if config.faults else ()
         first = recording.episode(0)
         self._operator = ScriptedOperator(

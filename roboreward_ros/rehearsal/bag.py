@@ -1,0 +1,276 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A rosbag2 recording (MCAP or SQLite) as a recording; needs ``rosbags``, no ROS.
+
+With this package's ``state`` topic the bag holds episodes as they were. A bag of any other session
+has joint states and pictures: it is one episode, sampled at the control rate, whose actions are
+what the gripper did between two samples.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, cast
+
+import cv2
+import numpy as np
+
+from roboreward_ros.cameras.images import decode
+from roboreward_ros.errors import ConfigError, FormatError
+from roboreward_ros.rehearsal.bag_arm import ArmSample, arm_episode
+from roboreward_ros.rehearsal.bag_states import StateMessage, state_episode
+from roboreward_ros.rehearsal.recording import RecordedEpisode
+from roboreward_ros.robot.profile import load_profile
+
+STATE, EVENT = "roboreward_ros/msg/RobotState", "roboreward_ros/msg/EpisodeEvent"
+IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
+JOINTS = "sensor_msgs/msg/JointState"
+COMMITTED = 1  # of EpisodeEvent
+JPEG_QUALITY = 95
+
+
+@dataclass(frozen=True, slots=True)
+class BagOptions:
+    """What a bag does not say itself.
+
+    Attributes:
+        task: sentence of its episodes; "" where the bag's own events name it.
+        image_topic: pictures of the policy's camera; "" for the only one, or the first by name.
+        joint_topic: of the arm; "" likewise. Not used where there are states of this package.
+        robot: profile of an arm that is given by joint states.
+        control_hz: control rate of such a bag.
+    """
+
+    task: str = ""
+    image_topic: str = ""
+    joint_topic: str = ""
+    robot: str = "wx250s"
+    control_hz: float = 5.0
+
+    def __post_init__(self) -> None:
+        if not 1.0 <= self.control_hz <= 50.0:
+            raise ConfigError("control_hz out of range", got=self.control_hz, allowed="1..50")
+
+
+class _Stamp(Protocol):
+    sec: int
+    nanosec: int
+
+
+class _Header(Protocol):
+    stamp: _Stamp
+
+
+class _Picture(Protocol):
+    header: _Header
+    data: np.typing.NDArray[np.uint8]
+    encoding: str
+    height: int
+    width: int
+    step: int
+
+
+class _Event(Protocol):
+    episode_id: str
+    task: str
+    event: int
+    taint: Sequence[str]
+
+
+class _Joints(Protocol):
+    header: _Header
+    name: Sequence[str]
+    position: Sequence[float]
+
+
+class BagRecording:
+    """Protocol ``Recording`` over a bag; pictures are read when their episode is.
+
+    Args:
+        path: folder with metadata.yaml, or one .mcap file.
+        options: see ``BagOptions``.
+        only: play no more than so many of its first episodes; 0 for all.
+
+    Raises:
+        ConfigError: no such topic, no task, or ``rosbags`` is not installed.
+        FormatError: no bag, or one that is damaged.
+    """
+
+    def __init__(self, path: Path, options: BagOptions, only: int = 0) -> None:
+        if importlib.util.find_spec("rosbags") is None:
+            raise ConfigError(
+                "bags are read by a package that is not installed",
+                got=str(path),
+                next_step="Run: pip install rosbags (the extra `bags` of this package).",
+            )
+        self._path, self._options = path, options
+        topics = self._topics()
+        self._images = _choose(topics, IMAGES, options.image_topic, "pictures")
+        if any(kind == STATE for kind in topics.values()):
+            self._episodes = self._of_states(topics)
+        else:
+            self._episodes = self._of_joints(topics)
+        self._names = tuple(self._episodes)[: only or None]
+        if not self._names:
+            raise FormatError("the bag holds no whole episode", got=str(path))
+
+    @property
+    def names(self) -> Sequence[str]:
+        return self._names
+
+    @property
+    def arguments(self) -> Mapping[str, str]:
+        return {}
+
+    def episode(self, position: int) -> RecordedEpisode:
+        return self._episodes[self._names[position]]
+
+    def _topics(self) -> dict[str, str]:
+        from rosbags.rosbag2 import Reader, ReaderError
+
+        try:
+            with Reader(self._path) as reader:
+                return {c.topic: c.msgtype for c in reader.connections}
+        except (ReaderError, OSError, ValueError) as error:
+            raise self._unreadable(error) from None
+
+    def _unreadable(self, error: Exception) -> FormatError:
+        return FormatError("this bag cannot be read", got=f"{self._path}: {error}")
+
+    def _messages(self, *topics: str) -> Iterator[tuple[str, int, object]]:
+        """Messages of some topics in the order of arrival: topic, stamp of arrival, message."""
+        from rosbags.highlevel import AnyReader, AnyReaderError
+
+        try:
+            with AnyReader([self._path]) as reader:
+                wanted = [c for c in reader.connections if c.topic in topics]
+                for connection, stamp_ns, data in reader.messages(wanted):
+                    kind = connection.msgtype
+                    yield connection.topic, stamp_ns, reader.deserialize(data, kind)
+        except (AnyReaderError, OSError, ValueError) as error:
+            raise self._unreadable(error) from None
+
+    def _pictures(self) -> tuple[list[int], list[bytes]]:
+        stamps, pictures = [], []
+        for _, arrived_ns, message in self._messages(self._images):
+            picture = cast("_Picture", message)
+            stamps.append(_stamp_ns(picture.header) or arrived_ns)
+            pictures.append(_encoded(picture))
+        order = sorted(range(len(stamps)), key=stamps.__getitem__)
+        return [stamps[k] for k in order], [pictures[k] for k in order]
+
+    def _of_states(self, topics: Mapping[str, str]) -> dict[str, RecordedEpisode]:
+        """Episodes of this package's own topics; where events were recorded, committed ones."""
+        state = _choose(topics, (STATE,), "", "states")
+        events = [topic for topic, kind in topics.items() if kind == EVENT]
+        states: dict[str, list[StateMessage]] = {}
+        tasks: dict[str, str] = {}
+        taints: dict[str, tuple[str, ...]] = {}
+        for topic, _, message in self._messages(state, *events):
+            if topic == state:
+                beat = cast("StateMessage", message)
+                if beat.episode_id:
+                    states.setdefault(beat.episode_id, []).append(beat)
+                continue
+            event = cast("_Event", message)
+            tasks[event.episode_id] = event.task
+            if event.event == COMMITTED:
+                taints[event.episode_id] = tuple(event.taint)
+        if events:
+            states = {name: beats for name, beats in states.items() if name in taints}
+        stamps, pictures = self._pictures()
+        found = {}
+        for name, beats in states.items():
+            task = tasks.get(name) or self._task()
+            beats = _last_try(beats)
+            shown = [_not_younger(stamps, _stamp_ns(beat.header)) for beat in beats]
+            if len(beats) < 2 or not beats[-1].last or None in shown:
+                continue
+            frames = [pictures[k] for k in shown if k is not None]
+            found[name] = state_episode(name, task, beats, frames, taints.get(name, ()))
+        return found
+
+    def _of_joints(self, topics: Mapping[str, str]) -> dict[str, RecordedEpisode]:
+        """One episode from joint states, sampled at the control rate."""
+        options, profile = self._options, load_profile(self._options.robot)
+        topic = _choose(topics, (JOINTS,), options.joint_topic, "joint states")
+        samples = []
+        for _, arrived_ns, message in self._messages(topic):
+            joints = cast("_Joints", message)
+            stamp_ns = _stamp_ns(joints.header) or arrived_ns
+            samples.append(ArmSample(stamp_ns, tuple(joints.name), np.asarray(joints.position)))
+        samples.sort(key=lambda sample: sample.stamp_ns)
+        stamps, pictures = self._pictures()
+        if not samples or not stamps:
+            raise FormatError("the bag has no joint states or no pictures", got=str(self._path))
+        begin_ns = max(samples[0].stamp_ns, stamps[0])
+        end_ns = min(samples[-1].stamp_ns, stamps[-1])
+        period_ns = round(1e9 / options.control_hz)
+        ticks = range(begin_ns, end_ns + 1, period_ns)
+        times = [sample.stamp_ns for sample in samples]
+        kept = [samples[bisect_right(times, tick) - 1] for tick in ticks]
+        frames = [pictures[bisect_right(stamps, tick) - 1] for tick in ticks]
+        name = self._path.stem
+        return {
+            name: arm_episode(name, self._task(), ticks, kept, frames, profile, options.control_hz)
+        }
+
+    def _task(self) -> str:
+        if not self._options.task:
+            raise ConfigError(
+                "the bag does not say what was to be done",
+                got=str(self._path),
+                next_step='Give --task "open the drawer" or yours.',
+            )
+        return self._options.task
+
+
+def _choose(topics: Mapping[str, str], kinds: Sequence[str], wanted: str, what: str) -> str:
+    """The topic of a kind: the one asked for, else the first by name, raw before compressed."""
+    found = sorted((kinds.index(kind), topic) for topic, kind in topics.items() if kind in kinds)
+    names = [topic for _, topic in found]
+    if wanted:
+        names = [name for name in names if name == wanted]
+    if not names:
+        raise ConfigError(
+            f"the bag has no such topic of {what}", got=wanted or "none", allowed=tuple(topics)
+        )
+    return names[0]
+
+
+def _last_try(beats: Sequence[StateMessage]) -> list[StateMessage]:
+    """The states of the last try: an episode that was dropped begins anew at step 0."""
+    begins = [k for k, beat in enumerate(beats) if beat.step == 0]
+    kept: dict[int, StateMessage] = {}
+    for beat in beats[begins[-1] if begins else 0 :]:
+        kept[int(beat.step)] = beat
+    return [kept[step] for step in sorted(kept)]
+
+
+def _not_younger(stamps: Sequence[int], stamp_ns: int) -> int | None:
+    """Place of the picture of a state: of its own stamp, else the newest before it."""
+    place = bisect_left(stamps, stamp_ns)
+    if place < len(stamps) and stamps[place] == stamp_ns:
+        return place
+    return place - 1 if place else None
+
+
+def _stamp_ns(header: _Header) -> int:
+    return int(header.stamp.sec) * 1_000_000_000 + int(header.stamp.nanosec)
+
+
+def _encoded(picture: _Picture) -> bytes:
+    """JPEG bytes; compressed pictures as they are."""
+    if not hasattr(picture, "encoding"):
+        return bytes(picture.data)
+    height, width = int(picture.height), int(picture.width)
+    if height < 1 or len(picture.data) != height * int(picture.step):
+        raise FormatError("a picture of the bag does not fit its own size", got=f"{width}x{height}")
+    rows = np.asarray(picture.data, np.uint8).reshape(height, -1)
+    image = decode(rows, picture.encoding, height, width)
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    return bytes(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1])
