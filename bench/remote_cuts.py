@@ -6,9 +6,9 @@ Usage (root, Linux)::
 
     python bench/remote_cuts.py [--episodes N] [--seed S] [--json OUT]
 
-A run's scoring on one host of a made network, ``roboreward serve rewards`` on the other, over a wire
-that loses 0.5 % of the packets and doubles 1 %. Each episode meets one fault at a random moment:
-while its frames go out, or while it is being scored.
+A run's scoring on one host of a made network, ``roboreward serve rewards`` on the other, a wire
+between them that loses 0.5 % of the packets and doubles 1 %. Each episode meets one fault at a
+random moment: while its frames go out, or while it is being scored.
 """
 
 from __future__ import annotations
@@ -210,6 +210,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, default=None, metavar="OUT")
     args = parser.parse_args()
+    try:
+        with Network():
+            pass
+    except StackError as error:
+        print(f"nothing is measured: {error}")
+        return
     trials = []
     quality = Quality(delay_s=0.001, jitter_s=0.002, loss=0.005, duplicate=0.01)
     with (
