@@ -28,7 +28,7 @@ from roboreward_ros.dsrl.fleet_wire import (
     RemoteMirror,
     news_from_json,
 )
-from roboreward_ros.dsrl.learned import write_remote
+from roboreward_ros.dsrl.learned import CHECKPOINT, write_remote
 from roboreward_ros.episodes.shipping import Shipper
 from roboreward_ros.errors import (
     CheckpointError,
@@ -128,8 +128,17 @@ def _identity(run_dir: Path) -> str:
     """The run's identity, made at its first use."""
     path = identity_path(run_dir)
     if path.exists():
-        return Fields(from_text(path.read_bytes(), str(path)), str(path)).text("run")
-    if any((run_dir / "policies").glob("actor_*.safetensors")):
+        fields = Fields(from_text(path.read_bytes(), str(path)), str(path))
+        if fields.integer("format") > IDENTITY_FORMAT:
+            raise FormatError(
+                f"{path} was written by a newer version",
+                got=fields.integer("format"),
+                allowed=f"format <= {IDENTITY_FORMAT}",
+                next_step="Upgrade roboreward_ros, or use another run_dir.",
+            )
+        return fields.text("run")
+    actors = any((run_dir / "policies").glob("actor_*.safetensors"))
+    if actors or (run_dir / CHECKPOINT).exists():
         raise ConfigError(
             "this run was learnt here",
             got="learner:= another host",
@@ -150,6 +159,7 @@ class RemoteDuty:
 
     Raises:
         ConfigError: the run was learnt here, or token or certificate cannot be read.
+        FormatError: the run's identity is damaged or newer.
     """
 
     def __init__(self, config: RemoteConfig, steady_s: Callable[[], float]) -> None:
@@ -162,6 +172,7 @@ class RemoteDuty:
         self._files = ActorFiles(config.run_dir, config.keep_actors)
         self._news = News()
         self._wanted: list[str] = []
+        self._leaving = False
         self._heard_s = self._refused_s = float("-inf")
         place = config.endpoint.name
         self._told = Bulletin({"message": f"the learner at {place} has not been heard yet"})
@@ -194,11 +205,13 @@ class RemoteDuty:
     def advance(self, max_updates: int) -> bool:
         """One bounded piece of work; False when there is nothing to do until a store changes."""
         del max_updates
-        if self._steady_s() - self._refused_s < REFUSED_S:
+        if self._leaving or self._steady_s() - self._refused_s < REFUSED_S:
             return False
         try:
             return self._work()
         except RefusedError as error:
+            if self._leaving:
+                return False
             self._refused_s = self._steady_s()
             self._lost(f"the learner's host refuses: {error}", trouble=True)
         except LinkError as error:
@@ -211,6 +224,7 @@ class RemoteDuty:
 
     def interrupt(self) -> None:
         """Wait for no answer any more; any thread."""
+        self._leaving = True
         self._link.close()
 
     def close(self) -> None:

@@ -229,7 +229,8 @@ class LearnerNode(HostNode[LearnerNodeConfig]):
             update.version, update.sha256 = actor.version, actor.sha256
             update.policy_id, update.grad_steps = actor.policy_id, actor.grad_steps
             self._updates.publish(update)
-        self._learner.publish(msg.LearnerStatus(header=header(now_ns), **told.figures))
+        known = {k: v for k, v in told.figures.items() if hasattr(msg.LearnerStatus, k)}
+        self._learner.publish(msg.LearnerStatus(header=header(now_ns), **known))
 
     def _health(self) -> Health:
         duty = self._duty
