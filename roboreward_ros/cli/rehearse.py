@@ -78,7 +78,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     bag.add_argument("--control-hz", type=float, default=5.0, help="rate to sample such a bag at")
     parser.add_argument("--verbose", action="store_true", help="print every line of every node")
     parser.add_argument(
-        "assignments", nargs="*", default=[], metavar="name:=value", help="launch arguments"
+        "assignments",
+        nargs="*",
+        default=[],
+        metavar="name:=value",
+        help="launch arguments over the recording's; right after RECORDING",
     )
     parser.set_defaults(run=run)
 
