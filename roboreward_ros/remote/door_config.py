@@ -90,11 +90,12 @@ class DoorConfig:
         """TLS 1.3 with the certificate; None without one. Raises ConfigError."""
         if not self.cert_file:
             return None
-        read_private(Path(self.key_file))
+        cert_file, key_file = (Path(p).expanduser() for p in (self.cert_file, self.key_file))
+        read_private(key_file)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         try:
-            context.load_cert_chain(self.cert_file, self.key_file)
+            context.load_cert_chain(cert_file, key_file)
         except (OSError, ssl.SSLError) as error:
             raise ConfigError(
                 "certificate and key cannot be used",

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from roboreward_ros.errors import ConfigError
@@ -87,8 +88,9 @@ class Endpoint:
         """TLS 1.3 with the certificates to trust; None on this machine. Raises ConfigError."""
         if not self.encrypted:
             return None
+        ca_file = str(Path(self.ca_file).expanduser()) if self.ca_file else None
         try:
-            context = ssl.create_default_context(cafile=self.ca_file or None)
+            context = ssl.create_default_context(cafile=ca_file)
         except (OSError, ssl.SSLError) as error:
             raise ConfigError(
                 "ca_file cannot be read", got=f"{self.ca_file}: {error}", allowed="a PEM file"

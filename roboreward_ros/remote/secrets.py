@@ -43,7 +43,7 @@ def read_token(token_env: str, token_file: str) -> str:
         return ""
     if token_file:
         where = token_file
-        text = read_private(Path(token_file)).decode("utf-8", "replace").strip()
+        text = read_private(Path(token_file).expanduser()).decode("utf-8", "replace").strip()
     else:
         where = f"environment variable {token_env}"
         text = os.environ.get(token_env, "").strip()

@@ -105,6 +105,15 @@ def test_a_question_gets_its_answer_over_tls_with_the_token(papers: Papers) -> N
             asking.ask(Packet("echo"), 1.0)
 
 
+def test_papers_are_found_from_home(papers: Papers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(Path(papers.token).parent))
+    config = DoorConfig(port=0, cert_file="~/host.crt", key_file="~/host.key", token_file="~/token")
+    with door(config) as (opened, _):
+        asking = asker(opened, Papers("~/host.crt", "~/host.key", "~/token"))
+        assert asking.ask(Packet("echo"), 5.0).kind == "echoed"
+        asking.close()
+
+
 def test_progress_comes_before_the_answer() -> None:
     heard: list[Packet] = []
     with door() as (opened, _):

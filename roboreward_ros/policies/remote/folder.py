@@ -59,7 +59,8 @@ class RemotePolicyConfig:
     def endpoint(self, folder: Path) -> Endpoint:
         """Where; paths are looked up in ``folder``. Raises ConfigError."""
         ca_file, token_file = (
-            str(folder / path) if path else "" for path in (self.ca_file, self.token_file)
+            str(folder / Path(path).expanduser()) if path else ""
+            for path in (self.ca_file, self.token_file)
         )
         return Endpoint(self.url, ca_file, self.token_env, token_file, dead_s=self.dead_s)
 
