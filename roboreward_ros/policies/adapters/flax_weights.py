@@ -39,7 +39,9 @@ def read_flax(path: Path, subtree: tuple[str, ...]) -> dict[str, Array]:
         tree = msgpack.unpackb(
             file.read_bytes(), ext_hook=_extension, raw=False, strict_map_key=False
         )
-    except (OSError, ValueError, msgpack.UnpackException) as error:
+    except (
+        OSError, ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException
+    ) as error:  # fmt: skip
         raise CheckpointError(
             "Flax checkpoint cannot be read",
             got=f"{file}: {error}",
@@ -53,7 +55,10 @@ def read_flax(path: Path, subtree: tuple[str, ...]) -> dict[str, Array]:
             raise CheckpointError(f"Flax checkpoint has no {'/'.join(subtree)}", got=got)
         tree = tree[name]
     found: dict[str, Array] = {}
-    _flatten(tree, "", found)
+    try:
+        _flatten(tree, "", found)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise CheckpointError("Flax checkpoint is damaged", got=f"{file}: {error!r}") from None
     return found
 
 
