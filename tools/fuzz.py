@@ -55,10 +55,11 @@ class HangError(BaseException):
 def all_targets() -> dict[str, Target]:
     import fuzz_data
     import fuzz_messages
+    import fuzz_models
     import fuzz_network
     import fuzz_stores
 
-    modules = (fuzz_network, fuzz_messages, fuzz_data, fuzz_stores)
+    modules = (fuzz_models, fuzz_network, fuzz_messages, fuzz_data, fuzz_stores)
     return {target.name: target for module in modules for target in module.targets()}
 
 
@@ -160,10 +161,15 @@ def main() -> int:
     options = parser.parse_args()
     import fuzz_data
     import fuzz_messages
+    import fuzz_models
     import fuzz_network
     import fuzz_stores
 
-    names = [n for m in (fuzz_network, fuzz_messages, fuzz_data, fuzz_stores) for n in m.NAMES]
+    names = [
+        n
+        for m in (fuzz_models, fuzz_network, fuzz_messages, fuzz_data, fuzz_stores)
+        for n in m.NAMES
+    ]
     names = [name for name in names if options.only in name]
     known = json.loads(OUT.read_text()) if OUT.is_file() and not options.fresh else {}
     total: dict[str, dict[str, object]] = known.get("targets", {})

@@ -217,4 +217,4 @@ def _small(headers: dict[str, str]) -> bool:
     if "transfer-encoding" in headers:
         return False
     length = headers.get("content-length", "0")
-    return length.isdigit() and int(length) <= MAX_BODY
+    return length.isascii() and length.isdigit() and len(length) < 10 and int(length) <= MAX_BODY

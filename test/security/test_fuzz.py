@@ -10,13 +10,14 @@ from pathlib import Path
 
 import fuzz_data
 import fuzz_messages
+import fuzz_models
 import fuzz_network
 import fuzz_stores
 import pytest
 from fuzz_edits import Target, attempt
 from hypothesis import HealthCheck, given, settings
 
-MODULES = (fuzz_stores, fuzz_data, fuzz_network, fuzz_messages)
+MODULES = (fuzz_stores, fuzz_data, fuzz_network, fuzz_messages, fuzz_models)
 NAMES = [name for module in MODULES for name in module.NAMES]
 EXAMPLES = 24
 
