@@ -129,7 +129,7 @@ def parse_config(raw: Mapping[str, object], image_size: int) -> GcDdpmConfig:
             diffusion_steps=_int(agent.get("diffusion_steps", 25)),
             action=Statistics(_floats(statistics["mean"]), _floats(statistics["std"])),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise CheckpointError(
             "configuration of gc_ddpm_bc cannot be read", got=f"{type(error).__name__}: {error}"
         ) from error

@@ -170,7 +170,7 @@ def read_config(folder: Path) -> LeRobotDiffusionConfig:
             normalisation=_normalisation(raw.get("normalization_mapping")),
             **given,  # type: ignore[arg-type]
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise CheckpointError(
             f"{CONFIG_FILE} cannot be read", got=f"{type(error).__name__}: {error}"
         ) from error

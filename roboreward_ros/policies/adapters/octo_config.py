@@ -89,7 +89,7 @@ def read_config(folder: Path) -> OctoConfig:
     raw, statistics = read_json(folder / CONFIG_FILE), read_json(folder / STATISTICS_FILE)
     try:
         return _parse(raw, _of_bridge(statistics))
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (LookupError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise CheckpointError(
             f"{CONFIG_FILE} cannot be read", got=f"{type(error).__name__}: {error}"
         ) from error

@@ -117,7 +117,7 @@ def read_config(folder: Path) -> PiZeroConfig:
     statistics = read_json(folder / STATISTICS_FILE)
     try:
         return _parse(raw, statistics)
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise CheckpointError(
             f"{CONFIG_FILE} cannot be read", got=f"{type(error).__name__}: {error}"
         ) from error

@@ -91,7 +91,7 @@ def read_folder(folder: Path) -> tuple[RemotePolicyConfig, PolicySpec]:
     """
     path = folder / FILE
     try:
-        fields = Fields(from_text(path.read_text(), str(path)), str(path))
+        fields = Fields(from_text(path.read_bytes(), str(path)), str(path))
         if fields.integer("format") != FORMAT:
             raise FormatError(
                 f"{path} is of another format", got=fields.integer("format"), allowed=FORMAT

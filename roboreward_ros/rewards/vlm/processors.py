@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from roboreward_ros.errors import RewardSourceError
 from roboreward_ros.rewards.vlm.prompt import Family
 from roboreward_ros.types import ImageU8
 from roboreward_ros.wheels import prepare_torchvision
@@ -102,11 +103,21 @@ def read_patching(folder: Path, vision: Mapping[str, object], family: Family) ->
         path = folder / name
         if not path.is_file():
             continue
-        content = json.loads(path.read_text(encoding="utf-8"))
-        content = content.get("video_processor", content)
-        if "image_mean" in content and "image_std" in content:
-            mean, std = tuple(content["image_mean"]), tuple(content["image_std"])
-            break
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            content = content.get("video_processor", content)
+            if "image_mean" in content and "image_std" in content:
+                mean, std = _colours(content["image_mean"]), _colours(content["image_std"])
+                break
+        except (
+            OSError,
+            ValueError,
+            ArithmeticError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ) as error:
+            raise RewardSourceError(f"{path} cannot be read", got=str(error)[:200]) from None
     return Patching(
         patch=_whole(vision, "patch_size", 16),
         merge=_whole(vision, "spatial_merge_size", 2),
@@ -114,6 +125,14 @@ def read_patching(folder: Path, vision: Mapping[str, object], family: Family) ->
         mean=mean,
         std=std,
     )
+
+
+def _colours(values: object) -> tuple[float, float, float]:
+    """Raises ValueError for anything but three finite numbers."""
+    match values:
+        case [int() | float() as r, int() | float() as g, int() | float() as b]:
+            return float(r), float(g), float(b)
+    raise ValueError(f"three numbers were expected, not {values!r}")
 
 
 def _whole(values: Mapping[str, object], key: str, default: int) -> int:
