@@ -87,6 +87,7 @@ def _say(plan: PrunePlan, *, dry: bool) -> None:
         f"{len(plan.remove)} episodes, {plan.freed / 1e9:.3g} GB: the run takes {after / 1e9:.3g} "
         f"of {plan.budget / 1e9:g} GB; everything but these pictures stays",
         highlight=False,
+        soft_wrap=True,
     )
     if plan.problem:
         console.print(f"[yellow]{plan.problem}[/yellow]", soft_wrap=True)
