@@ -83,7 +83,7 @@ def rewards() -> Iterator[RewardSession]:
     service.close()
 
 
-HARD = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+HARD = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 
 
 @HARD

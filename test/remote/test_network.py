@@ -98,7 +98,7 @@ def scoring(
         "url": f"wss://10.77.0.2:{port}",
         "ca_file": papers.certificate,
         "token_file": papers.token,
-        "timeout_s": 2.0,
+        "timeout_s": 1.0,
         "dead_s": DEAD_S,
     }
     ears = Ears()

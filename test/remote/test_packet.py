@@ -4,7 +4,7 @@ import contextlib
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roboreward_ros.errors import FormatError
@@ -25,6 +25,7 @@ packets = st.builds(
 )
 
 
+@settings(max_examples=50)
 @given(packets)
 def test_a_packet_comes_back_as_it_went(packet: Packet) -> None:
     assert unpack(pack(packet)) == packet
@@ -36,6 +37,7 @@ def test_foreign_bytes_are_refused_by_name(data: bytes) -> None:
         unpack(data)
 
 
+@settings(max_examples=50)
 @given(packets, st.data())
 def test_a_damaged_packet_is_refused_or_still_a_packet(packet: Packet, data: st.DataObject) -> None:
     raw = bytearray(pack(packet))
