@@ -29,6 +29,7 @@ MEMORY_MB = 32.0  # a process may gain in the hours asked for and still be calle
 HANDLES = 2.0
 THREADS = 2.0
 SHM_MB = 1.0
+NEIGHBOURS = 12  # looks on each side of a restart
 STEP_MS = 5.0
 LOG_MB = 64.0
 
@@ -68,6 +69,9 @@ is allowed; one slope through all sittings, each process at a level of its own, 
 {WARM_UP_H * 60:g} simulated minutes of each left out.
 
 {chr(10).join(lines)}
+
+The time from step to step follows what else the machine does. The same stack, aged and fresh, one
+after the other: {aged_and_fresh(looks) or "one sitting so far, no comparison"}.
 """
     for title, texts in (("What was wrong", wrong), ("Restarts", restarts)):
         if texts:
@@ -89,6 +93,20 @@ is allowed; one slope through all sittings, each process at a level of its own, 
     write_atomic(RESULTS / f"{name}.md", about)
     draw(looks, RESULTS / f"{name}.png")
     print("\n" + about)
+
+
+def aged_and_fresh(looks: Sequence[Look]) -> str:
+    """Step to step at the end of each sitting and at the begin of the next, in words."""
+    found = []
+    for sitting in sorted({look.sitting for look in looks})[1:]:
+        old = [x.step_ms[0] for x in looks if x.sitting < sitting][-NEIGHBOURS:]
+        new = [x.step_ms[0] for x in looks if x.sitting == sitting and x.step_ms[0] > 0]
+        hours = max(x.hours for x in looks if x.sitting < sitting)
+        found.append(
+            f"after {hours:.1f} h {np.nanmedian(old):.0f} ms, then "
+            f"{np.median(new[:NEIGHBOURS]):.0f} ms in new processes"
+        )
+    return "; ".join(found)
 
 
 def judge(looks: Sequence[Look], hours: float) -> dict[str, Trend]:
