@@ -116,6 +116,7 @@ def inside(root: Path, name: str) -> Path:
         ValueError: empty, absolute, with ``..`` in it, or no name at all.
     """
     path = PurePosixPath(name)
+    name.encode()  # half a character is no name
     if not path.parts or path.is_absolute() or ".." in path.parts or "\0" in name:
         raise ValueError(f"{name!r} does not lie below the folder")
     return root / path

@@ -9,6 +9,7 @@ each file and keeps where they lie in tables.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,23 +75,19 @@ def read_info(root: Path) -> Info:
             major=major,
             fps=float(content["fps"]),
             episodes=int(content["total_episodes"]),
-            features=content["features"],
+            features={str(name): dict(what) for name, what in content["features"].items()},
             data_path=str(content["data_path"]),
             video_path=str(content.get("video_path") or ""),
             chunk_size=int(content.get("chunks_size", 1000)),
             robot=str(content.get("robot_type") or ""),
         )
     except (
-        KeyError,
-        ValueError,
-        OverflowError,
-        RecursionError,
-        TypeError,
-        AttributeError,
-    ) as error:
+        LookupError, ValueError, ArithmeticError, RecursionError, TypeError, AttributeError
+    ) as error:  # fmt: skip
         raise FormatError(f"{path} is damaged", got=repr(error)) from None
     if major not in (2, 3):
         raise FormatError("unknown version of a LeRobot data set", got=version, allowed="2.x, 3.x")
-    if not info.fps > 0:
-        raise FormatError(f"{path}: fps is not positive", got=info.fps)
+    if not (0 < info.fps < math.inf and info.chunk_size > 0):
+        got = f"fps {info.fps}, chunks_size {info.chunk_size}"
+        raise FormatError(f"{path}: fps or chunks_size is not positive", got=got)
     return info

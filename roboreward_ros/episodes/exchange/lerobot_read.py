@@ -135,8 +135,14 @@ class LeRobotDataset:
                 raise FormatError(
                     f"episode {episode.index} holds a picture by path only", got=str(content)[:80]
                 )
-            with Image.open(io.BytesIO(encoded)) as image:
-                yield np.asarray(image.convert("RGB"))
+            try:
+                with Image.open(io.BytesIO(encoded)) as image:
+                    picture = np.asarray(image.convert("RGB"))
+            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+                raise FormatError(
+                    f"a picture of episode {episode.index} cannot be decoded", got=str(error)
+                ) from None
+            yield picture
 
 
 def _episodes_v2(root: Path, info: Info) -> Iterator[LeRobotEpisode]:

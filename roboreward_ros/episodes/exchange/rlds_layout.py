@@ -128,7 +128,9 @@ def read_description(folder: Path) -> Description:
             for path, spec in _leaves(features)
             if _of_step(path)
         }
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (
+        LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError
+    ) as error:  # fmt: skip
         raise FormatError("the header of a TFDS data set is damaged", got=repr(error)) from None
     return Description(name, str(info.get("version", "")), splits, steps, episode)
 

@@ -90,15 +90,14 @@ class RldsEpisode:
             raise FormatError(
                 f"{self._where(name)}: values do not fit the steps", got=len(values), allowed=length
             )
-        flat = np.asarray(values).astype(spec.dtype)
         fixed = spec.shape if -1 not in spec.shape else (-1,)
         try:
-            return flat.reshape((length, *fixed))
-        except ValueError:
+            return np.asarray(values).astype(spec.dtype).reshape((length, *fixed))
+        except (ValueError, TypeError, OverflowError) as error:
             raise FormatError(
-                f"{self._where(name)} has another shape than announced",
-                got=len(flat) // length,
-                allowed=spec.shape,
+                f"{self._where(name)} has another shape or type than announced",
+                got=f"{len(values) // length} values a step: {str(error)[:200]}",
+                allowed=f"{spec.dtype} {spec.shape}",
             ) from None
 
     def text(self, *names: str) -> str:
