@@ -205,6 +205,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--reward", default="roboreward", help="reward source (roboreward)")
     parser.add_argument("--max-steps", type=int, default=240, help="of an episode (240)")
     parser.add_argument("--every", type=float, default=15.0, help="seconds between looks (15)")
+    parser.add_argument("--note", default="", help="a sentence for the report")
     return parser.parse_args(words)
 
 

@@ -60,13 +60,14 @@ def write_report(
 ({last.hours * 18000:.0f} steps with rendered 256x256 pictures), {last.episodes} episodes of
 {args.max_steps} steps, the whole stack on the twin in lock-step, reward `{args.reward}`, learner
 and all. {wall_s / 60:.0f} minutes on a machine that was busy with other work; {last.sitting + 1}
-sittings, {len(looks)} looks. Restarts of a node: {again}. Problems: {len(wrong)}.
+sittings, {len(looks)} looks. Restarts of a node: {again}. Problems: {len(wrong)}. {args.note}
 
 ![Figures over simulated hours]({name}.png)
 
 A figure is *flat* where the whole 95 % interval of its growth over {args.hours:g} h lies below what
 is allowed; one slope through all sittings, each process at a level of its own, the first
-{WARM_UP_H * 60:g} simulated minutes of each left out.
+{WARM_UP_H * 60:g} simulated minutes of each left out. The growth is the fitted slope times those
+hours.
 
 {chr(10).join(lines)}
 
