@@ -212,9 +212,9 @@ def _policy_host_problems(folder: Path) -> list[str]:
     """Asks the host of a policy that lives elsewhere."""
     if not (folder / REMOTE_POLICY).is_file():
         return []
-    from roboreward_ros.policies.remote.policy import RemotePolicy
+    from roboreward_ros.policies.remote.policy import LOOK_S, RemotePolicy
 
-    return _problems_of("policy host", lambda: RemotePolicy(folder).close())
+    return _problems_of("policy host", lambda: RemotePolicy(folder, limit_s=LOOK_S).close())
 
 
 def _reward_problems(arguments: StackArguments) -> list[str]:

@@ -121,6 +121,8 @@ class Link:
                     break
                 except (OSError, WebSocketException, LinkError) as error:
                     why = _reason(error)
+                    if self._connection is None and pause_s == _FIRST_PAUSE_S:
+                        _LOG.warning("no connection to %s yet: %s", self._endpoint.name, why)
                     self._drop(self._connection, why)
                     if _too_big(error):
                         raise RefusedError(

@@ -250,6 +250,20 @@ def test_a_host_that_serves_something_else_is_refused(config: dict[str, object])
             source.warm_up()
 
 
+def test_a_start_waits_for_a_host_that_is_still_away() -> None:
+    with served() as (door, _):
+        port = door.port
+    starting = build("remote", {"url": f"ws://127.0.0.1:{port}"})
+    with pytest.raises(RewardSourceError, match=r"within 0\.1 s"):
+        starting.require_host(0.1)  # type: ignore[attr-defined]
+    waiting = threading.Thread(target=starting.warm_up)
+    waiting.start()
+    with served(port=port):
+        waiting.join(LIMIT_S)
+        assert isinstance(starting.score(make_request(starting)), Score)
+        starting.close()
+
+
 def test_without_a_host_it_says_what_to_do() -> None:
     with pytest.raises(RewardSourceError, match="gpu-on-another-host"):
         build("remote").warm_up()

@@ -37,7 +37,8 @@ class RemotePolicyConfig:
         coding: how images are sent.
         timeout_s: of one question; a decision takes two. A later answer is no answer: the arm
             holds until its next decision.
-        connect_s: limit of the first connection, s.
+        connect_s: longest wait for the host at the start, s. More than a minute: a policy_node that
+            dies while the host is away is started again until the host is back.
         dead_s: silence after which a connection is given up, s.
     """
 
@@ -47,7 +48,7 @@ class RemotePolicyConfig:
     token_file: str = ""
     coding: Coding = Coding.RAW
     timeout_s: float = 1.0
-    connect_s: float = 10.0
+    connect_s: float = 75.0
     dead_s: float = 3.0
 
     def __post_init__(self) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from roboreward_ros.remote.link import Link
 from roboreward_ros.remote.packet import Packet
 from roboreward_ros.types import Float32Array, FloatArray, ImageU8, PolicySpec
 
+LOOK_S = 10.0
+"""Longest wait of a command that only looks whether the host is there, s."""
 _ROUNDS = 3
 
 
@@ -33,6 +36,7 @@ class RemotePolicy:
     Args:
         folder: made by ``roboreward policy connect``.
         clock: measures deadlines.
+        limit_s: wait for the host no longer than this, s.
 
     Raises:
         CheckpointError: damaged, or the host serves another policy now.
@@ -40,13 +44,13 @@ class RemotePolicy:
         LinkError: the host cannot be reached or does not let us in.
     """
 
-    def __init__(self, folder: Path, clock: Clock | None = None) -> None:
+    def __init__(self, folder: Path, clock: Clock | None = None, limit_s: float = math.inf) -> None:
         self._config, self._spec = read_folder(folder)
         self._link = Link(
             self._config.endpoint(folder), dialect.SERVICE, dialect.hello(), self._welcome, clock
         )
         try:
-            self._link.connect(self._config.connect_s)
+            self._link.connect(min(self._config.connect_s, limit_s))
         except BaseException:
             self._link.close()
             raise
@@ -133,7 +137,7 @@ def fetch_spec(config: RemotePolicyConfig) -> PolicySpec:
 
     link = Link(config.endpoint(Path()), dialect.SERVICE, dialect.hello(), note)
     try:
-        link.connect(config.connect_s)
+        link.connect(min(config.connect_s, LOOK_S))
     finally:
         link.close()
     return found[-1]

@@ -24,7 +24,8 @@ class RemoteConfig:
         scale: range of its scores; another one is refused.
         dense: whether it gives a value for every step; otherwise it is refused.
         timeout_s: deadline of one score, uploads and reconnections included, s.
-        connect_s: limit of the first connection, s.
+        connect_s: longest wait for the host at the start, s. More than a minute: a reward_node that
+            dies while the host is away is started again until the host is back.
         live_s: longest wait for the value of a running episode's step, s.
         dead_s: silence after which a connection is given up, s.
     """
@@ -37,7 +38,7 @@ class RemoteConfig:
     scale: ScoreScale = ScoreScale.RUBRIC
     dense: bool = False
     timeout_s: float = 60.0
-    connect_s: float = 10.0
+    connect_s: float = 75.0
     live_s: float = 1.0
     dead_s: float = 6.0
 

@@ -97,12 +97,14 @@ class RemoteSource:
             raise
         self._link = link
 
-    def require_host(self) -> None:
+    def require_host(self, limit_s: float = 10.0) -> None:
         """Raise unless the host is there and serves what is expected; nothing stays open."""
+        config = dataclasses.replace(self._config, connect_s=min(limit_s, self._config.connect_s))
+        looking = RemoteSource(config, self._clock)
         try:
-            self.warm_up()
+            looking.warm_up()
         finally:
-            self.close()
+            looking.close()
 
     def _welcome(self, packet: Packet) -> None:
         config = self._config
