@@ -170,9 +170,13 @@ def open_uri(uri: str) -> StoredEpisode:
         StoreError: not a ``file://`` uri of an episode.
         FormatError: damaged.
     """
-    parts = urlparse(uri)
-    folder = Path(unquote(parts.path))
-    if parts.scheme != "file" or folder.parent.name != "episodes" or not folder.is_dir():
+    try:
+        parts = urlparse(uri)
+        folder = Path(unquote(parts.path))
+        there = folder.parent.name == "episodes" and folder.is_dir()
+    except ValueError:  # brackets that do not close, NUL, half a character
+        there = False
+    if not there or parts.scheme != "file":
         raise StoreError(
             "not the uri of a stored episode",
             got=uri,

@@ -87,7 +87,8 @@ def read_info(root: Path) -> Info:
         raise FormatError(f"{path} is damaged", got=repr(error)) from None
     if major not in (2, 3):
         raise FormatError("unknown version of a LeRobot data set", got=version, allowed="2.x, 3.x")
-    if not (0 < info.fps < math.inf and info.chunk_size > 0):
-        got = f"fps {info.fps}, chunks_size {info.chunk_size}"
-        raise FormatError(f"{path}: fps or chunks_size is not positive", got=got)
+    if not 0 < info.fps < math.inf:
+        raise FormatError(f"{path}: fps is not positive", got=info.fps)
+    if info.chunk_size < 1:
+        raise FormatError(f"{path}: chunks_size is not positive", got=info.chunk_size)
     return info
