@@ -8,6 +8,7 @@ from roboreward_ros.action import RunPolicy
 from sensor_msgs.msg import Image
 
 from roboreward_ros import msg
+from roboreward_ros.nodes.policy_node import PolicyNode
 from roboreward_ros.ros.convert import Beat, beat_to_msg, image_to_msg
 from roboreward_ros.ros.qos import EVENT, LATCHED
 from roboreward_ros.types import RobotState
@@ -76,6 +77,15 @@ class PlayedArm:
         for step in range(start, steps):
             self.show(step)
             self.ros.spin_until(lambda want=step + 1: len(self.actions) >= want)
+
+
+def start_policy(ros, policy, run_dir, **parameters):
+    """policy_node with a policy, up."""
+    given = {"run_dir": str(run_dir), **parameters}
+    made = PolicyNode(lambda _: policy, context=ros.context, parameters=given)
+    ros.add(made)
+    assert made.bring_up(), made.failure
+    return made
 
 
 def film(ros, arm, until, stamp_ns=1, state=None):

@@ -120,7 +120,7 @@ FAULTS = {  # steps of a camera of 100 frames/s, and what is said of it
     FaultKind.CAMERA_DROPS: (60, "no frame within"),
     FaultKind.CAMERA_RESIZES: (2, "changed its size; got '32x24'"),
     FaultKind.CAMERA_REORDERS: (1, "older than one before it"),
-    FaultKind.CLOCK_JUMPS: (2, "the wall clock was set, by +3600.0"),
+    FaultKind.CLOCK_JUMPS: (2, "the wall clock was set, by +3"),
 }
 
 

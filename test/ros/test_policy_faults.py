@@ -3,16 +3,16 @@
 """policy_node without pictures, with pictures of another time, and without room on its GPU."""
 
 import re
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 import torch
 from action_msgs.msg import GoalStatus
-from played_arm import TASK, PlayedArm, film, picture_at, state_at
+from played_arm import TASK, PlayedArm, film, picture_at, start_policy, state_at
 from roboreward_ros.action import RunPolicy
 
 from roboreward_ros.memory import ADVICE
-from roboreward_ros.nodes.policy_node import PolicyNode
 from roboreward_ros.ros.convert import Beat, beat_to_msg, image_to_msg
 from roboreward_ros.ros.sources import NAMELESS, one_publisher
 from roboreward_ros.testing.fake_policy import FakePolicy
@@ -25,14 +25,7 @@ def policy():
 
 @pytest.fixture
 def node(ros, policy, tmp_path):
-    def start(**parameters):
-        given = {"run_dir": str(tmp_path), **parameters}
-        made = PolicyNode(lambda _: policy, context=ros.context, parameters=given)
-        ros.add(made)
-        assert made.bring_up(), made.failure
-        return made
-
-    return start
+    return partial(start_policy, ros, policy, tmp_path)
 
 
 def refused(ros, handle):

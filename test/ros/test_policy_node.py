@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """policy_node against a played arm: pairing, decisions, actors by version, refusals, cancels."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from action_msgs.msg import GoalStatus
-from played_arm import EPISODE, SEED, TASK, PlayedArm, film, picture_at, state_at
+from played_arm import EPISODE, SEED, TASK, PlayedArm, film, picture_at, start_policy, state_at
 from roboreward_ros.action import RunPolicy
 
 from roboreward_ros import msg
@@ -28,14 +30,7 @@ def policy():
 
 @pytest.fixture
 def node(ros, policy, tmp_path):
-    def start(**parameters):
-        given = {"run_dir": str(tmp_path), **parameters}
-        made = PolicyNode(lambda _: policy, context=ros.context, parameters=given)
-        ros.add(made)
-        assert made.bring_up(), made.failure
-        return made
-
-    return start
+    return partial(start_policy, ros, policy, tmp_path)
 
 
 @pytest.fixture
