@@ -101,17 +101,21 @@ class Housekeeper:
             self._note(0, "")  # a long run has a million files: not looked at for nothing
             return
         plan = self._retention.plan(level=LEVEL)
-        removed = 0
+        gone: list[str] = []
+        freed = 0
         for part in plan.parts():
             if self._closing:
                 break
-            freed = self._retention.carry_out(part)
-            removed += 1
-            name = part.remove[0].episode_id
-            _LOG.info("%s: pictures removed, %.3g MB, for the disk budget", name, freed / 1e6)
+            freed += self._retention.carry_out(part)
+            gone.append(part.remove[0].episode_id)
+        if gone:
+            _LOG.warning(
+                "the pictures of %d episodes, %s to %s, were removed for the disk budget: %.3g MB",
+                len(gone), gone[0], gone[-1], freed / 1e6,
+            )  # fmt: skip
         if plan.problem and plan.problem != self.state.problem:
             _LOG.warning("%s", plan.problem)
-        self._note(removed, plan.problem, plan.total - plan.freed)
+        self._note(len(gone), plan.problem, plan.total - freed)
 
     def _note(self, removed: int, problem: str, run_bytes: int | None = None) -> None:
         before = self.state

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from roboreward_ros.episodes.pictures import PICTURES
+
 _NODE = re.compile(r"roboreward_ros\.nodes\.(\w+)")
 _SHM = Path("/dev/shm")
 _MB = 1e6
@@ -92,7 +94,7 @@ def shared_memory_mb(pids: list[int]) -> float:
 
 
 class DiskUse:
-    """Bytes below a run's folders; committed episodes are measured once.
+    """Bytes below a run's folders; committed episodes are measured once, but for their pictures.
 
     Args:
         run_dir: the run.
@@ -100,7 +102,7 @@ class DiskUse:
 
     def __init__(self, run_dir: Path) -> None:
         self._run_dir = run_dir
-        self._episodes: dict[str, int] = {}
+        self._episodes: dict[str, tuple[int, int]] = {}  # bytes of pictures, of the rest
 
     def megabytes(self) -> dict[str, float]:
         """MB by folder of the run; files beside the folders count as "files"."""
@@ -121,11 +123,15 @@ class DiskUse:
             if entry.is_dir() and entry.name[0] != ".":
                 here.add(entry.name)
                 if entry.name not in self._episodes:
-                    self._episodes[entry.name] = tree_bytes(Path(entry.path))
+                    pictures = tree_bytes(Path(entry.path, PICTURES))
+                    rest = tree_bytes(Path(entry.path)) - pictures
+                    self._episodes[entry.name] = pictures, rest
+                pictures, rest = self._episodes[entry.name]
+                total += rest + (pictures if Path(entry.path, PICTURES).is_dir() else 0)
             elif not entry.is_dir():
                 total += entry.stat().st_size
         self._episodes = {name: self._episodes[name] for name in here}
-        return total + sum(self._episodes.values())
+        return total
 
 
 def tree_bytes(root: Path) -> int:

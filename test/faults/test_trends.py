@@ -3,6 +3,7 @@
 """A leak is called one, noise is not, and too little data passes nothing."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -96,6 +97,12 @@ def test_disk_use_follows_episodes_that_go(tmp_path: Path) -> None:
     assert whole["episodes"] == pytest.approx(16384e-6)
     assert whole["files"] == pytest.approx(4096e-6)
     assert whole["logs"] == 0.0
+    frames = tmp_path / "episodes" / "ep_000002" / "frames"
+    frames.mkdir(parents=True)
+    (frames / "data").write_bytes(bytes(8192))
+    assert use.megabytes()["episodes"] == pytest.approx(24576e-6)
+    shutil.rmtree(frames)
+    assert use.megabytes()["episodes"] == pytest.approx(16384e-6)
     (tmp_path / "episodes" / "ep_000001" / "data").unlink()
     (tmp_path / "episodes" / "ep_000001").rmdir()
     assert use.megabytes()["episodes"] == pytest.approx(8192e-6)
