@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import cast
 
 from roboreward_ros.errors import ConfigError, FormatError
+from roboreward_ros.files import inside
 from roboreward_ros.types import RUBRIC_MAX, RUBRIC_MIN
 
 METADATA = "metadata.jsonl"
@@ -153,16 +154,18 @@ def parse_row(content: object, root: Path, place: str) -> LayoutRow | Problem:
     number = reward if isinstance(reward, int | float) and reward is not True else None
     if number not in range(RUBRIC_MIN, RUBRIC_MAX + 1):
         return Problem(Fault.LABEL, place, f"reward is {reward!r}, allowed are 1..5")
-    inside = PurePosixPath(name)
-    if inside.is_absolute() or ".." in inside.parts:
-        return Problem(Fault.MALFORMED, place, f"{name} lies outside the folder")
-    path = root / inside
-    if not path.is_file():
+    try:
+        path = inside(root, name)
+        there = path.is_file()
+    except (OSError, ValueError):  # it leads out, or no file can have such a name
+        return Problem(Fault.MALFORMED, place, f"{name[:200]} lies outside the folder")
+    if not there:
         return Problem(Fault.MISSING, place, str(path))
+    parts = PurePosixPath(name).parts
     sentence = task.strip()
     return LayoutRow(
         id=str(content.get("id") or f"{name}#{sentence}"),
-        subset=str(content.get("subset") or (inside.parts[0] if len(inside.parts) > 1 else WHOLE)),
+        subset=str(content.get("subset") or (parts[0] if len(parts) > 1 else WHOLE)),
         task=sentence,
         reward=int(cast("float", number)),
         path=path,

@@ -217,7 +217,7 @@ def _episodes_v3(root: Path, info: Info) -> Iterator[LeRobotEpisode]:
                     table,
                     videos,
                 )
-            except (KeyError, TypeError, ValueError) as error:
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
                 raise FormatError(
                     "a table of episodes lacks a column", got=f"{file}: {error!r}"
                 ) from None

@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from roboreward_ros.errors import ConfigError, FormatError
 from roboreward_ros.types import RUBRIC_MAX, RUBRIC_MIN
@@ -94,7 +95,9 @@ def parse_row(line: str, place: str) -> Prediction:
     if missing:
         raise FormatError(f"{place} lacks fields", got=missing, allowed=list(REQUIRED))
     reward = row["reward"]
-    if isinstance(reward, bool) or not isinstance(reward, int | float) or reward != int(reward):
+    if isinstance(reward, bool) or not (
+        isinstance(reward, int) or (isinstance(reward, float) and reward.is_integer())
+    ):
         raise FormatError(f"{place}: reward is no whole number", got=reward, allowed="1..5")
     output = row["output"]
     if not isinstance(output, str | int | float) and output is not None:
@@ -104,13 +107,17 @@ def parse_row(line: str, place: str) -> Prediction:
         isinstance(mass, int | float) for mass in masses
     ):
         raise FormatError(f"{place}: probabilities are no list of numbers", got=masses)
+    try:
+        masses = tuple(float(mass) for mass in masses)
+    except OverflowError:
+        raise FormatError(f"{place}: a probability is too large") from None
     return Prediction(
         id=str(row["id"]),
         subset=str(row["subset"]),
         task=str(row["task"]),
-        reward=int(reward),
+        reward=int(cast("float", reward)),
         output="" if output is None else str(output),
-        probabilities=tuple(float(mass) for mass in masses),
+        probabilities=masses,
         latency_s=_number(row, "latency_s", place),
         cost=_number(row, "cost", place),
         video_sha256=str(row.get("video_sha256", "")),
@@ -126,7 +133,10 @@ def _number(row: Mapping[str, object], name: str, place: str) -> float:
         return math.nan
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise FormatError(f"{place}: {name} is no number", got=value)
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise FormatError(f"{place}: {name} is too large") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import yaml
 from roboreward_ros.episodes.exchange.labelled_layout import Fault, OnProblem, Problem
 from roboreward_ros.episodes.exchange.video import nominal_rate, read_frames
 from roboreward_ros.errors import ConfigError, FormatError
-from roboreward_ros.files import read_yaml
+from roboreward_ros.files import inside, read_yaml
 from roboreward_ros.reward_training.data.clip import Clip
 from roboreward_ros.reward_training.data.options import Options, binned, show_edges
 
@@ -89,8 +89,12 @@ class RoboArenaSource:
             detail = f"partial_success is {said!r}, allowed are 0..{self.full:g}"
             on_problem(Problem(Fault.LABEL, place, detail))
             return None
-        folder = session / f"{key}_{policy['policy_name']}"
-        videos = sorted(folder.glob(f"*_{self.camera}.mp4"))
+        try:
+            folder = inside(session, f"{key}_{policy['policy_name']}")
+            videos = sorted(folder.glob(f"*_{self.camera}.mp4"))
+        except (OSError, ValueError) as error:
+            on_problem(Problem(Fault.MALFORMED, place[:200], str(error)[:200]))
+            return None
         if len(videos) != 1:
             detail = f"{len(videos)} files *_{self.camera}.mp4 in {folder.name}"
             on_problem(Problem(Fault.MISSING, place, detail))

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Iterator, Mapping
 from functools import partial
 
 from roboreward_ros.episodes.exchange.labelled_layout import Fault, OnProblem, Problem
 from roboreward_ros.episodes.exchange.video import nominal_rate, read_frames
 from roboreward_ros.errors import ConfigError, FormatError
+from roboreward_ros.files import inside
 from roboreward_ros.reward_training.data.clip import SUCCESS, Clip
 from roboreward_ros.reward_training.data.options import Options, binned, show_edges
 from roboreward_ros.types import RUBRIC_MAX, RUBRIC_MIN
@@ -78,14 +80,21 @@ class TableSource:
             wrong = f"{', '.join(missing)} missing" if missing else f"{len(labels)} labels"
             on_problem(Problem(Fault.MALFORMED, place, wrong))
             return None
-        video = self.path.parent / row["file_name"]
-        if not video.is_file():
+        try:
+            video = inside(self.path.parent, row["file_name"])
+            there = video.is_file()
+        except (OSError, ValueError) as error:
+            on_problem(Problem(Fault.MALFORMED, place, str(error)))
+            return None
+        if not there:
             on_problem(Problem(Fault.MISSING, place, str(video)))
             return None
         try:
             reward = self._reward(labels[0], row[labels[0]])
             start = float(row.get("start_s") or 0)
             end = float(row.get("end_s") or 0)
+            if not (math.isfinite(start) and math.isfinite(end)):
+                raise ValueError(f"the part is {start:g}..{end:g} s")
         except ValueError as error:
             on_problem(Problem(Fault.LABEL, place, str(error)))
             return None
