@@ -29,7 +29,7 @@ class Figures:
     Attributes:
         episodes: rehearsed.
         missing: not rehearsed.
-        different: that end, hold, taint or label otherwise than recorded.
+        different: rehearsed ones that end, hold, are tainted or labelled otherwise than recorded.
         unexplained: of these, in which no fault of the fault file was.
         tainted: with a taint that the recording does not have.
         unlabelled: without a label in the rehearsal.
@@ -142,8 +142,8 @@ def figures_of(deviations: Sequence[Deviation], notes: Sequence[Note], restarts:
     return Figures(
         episodes=len(done),
         missing=len(deviations) - len(done),
-        different=sum(bool(d.different) for d in deviations),
-        unexplained=sum(bool(d.different) and d.position not in faulty for d in deviations),
+        different=sum(bool(d.different) for d in done),
+        unexplained=sum(bool(d.different) and d.position not in faulty for d in done),
         tainted=sum(bool(d.taint) for d in done),
         unlabelled=sum(d.label[1] is not LabelStatus.LABELLED for d in done),
         holds=sum(max(d.holds, 0) for d in done),

@@ -121,13 +121,6 @@ class HealthBoard:
         known = self._parts.setdefault((node, part), _Part(level, what, do, now_ns))
         known.level, known.what, known.do, known.heard_ns = level, what, do, now_ns
 
-    def forget(self, node: str) -> None:
-        """A node left on request: its silence is no trouble."""
-        for key in [key for key in self._parts if key[0] == node]:
-            part = self._parts.pop(key)
-            if part.reason is not None:
-                self._tell(part.reason, raised=False)
-
     def view(self) -> HealthView:
         """The state now; called about once a second."""
         for key, part in self._parts.items():

@@ -73,7 +73,7 @@ def commit(store: EpisodeStore, index: int, cause: EndCause, **meta: str) -> Non
     writer.commit(cause, ("fault",) if cause is EndCause.FAULT else ())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run's folder."""
     run = tmp_path_factory.mktemp("recorded") / "monday"
