@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -12,6 +13,8 @@ from typing import IO, Any
 
 import yaml
 
+_MOST_LETTERS, _DEEPEST = 4_000_000, 200
+_NEITHER = re.compile(r"[^\[\]{}]+")
 _MOST_VALUES = 100_000
 """In one YAML file, aliases counted as often as they are used."""
 
@@ -91,7 +94,10 @@ def read_yaml(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds, as 
         OSError: the file cannot be read.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if len(text) > _MOST_LETTERS or _depth(text) > _DEEPEST:
+            raise yaml.YAMLError(f"{path}: too long, or nested too deeply")
+        values = yaml.safe_load(text)
     except (ValueError, RecursionError) as error:
         raise yaml.YAMLError(f"{path}: {error}") from None
     left, waiting = _MOST_VALUES, [values]
@@ -105,6 +111,15 @@ def read_yaml(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds, as 
     if waiting:
         raise yaml.YAMLError(f"{path}: more than {_MOST_VALUES} values")
     return values
+
+
+def _depth(text: str) -> int:
+    """How deep brackets go at most, those in quotes included; the parser's time is its square."""
+    depth = deepest = 0
+    for letter in _NEITHER.sub("", text):
+        depth = depth + 1 if letter in "[{" else max(depth - 1, 0)
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def inside(root: Path, name: str) -> Path:

@@ -93,7 +93,7 @@ def _checked_chunk(folder: Path, stored: zarr.Array) -> Path:
     for all memory, or for any codec that is installed.
     """
     where = folder / "zarr.json"
-    chunk = folder / stored.metadata.encode_chunk_key((0,) * stored.ndim)
+    chunk = folder / str(stored.metadata.encode_chunk_key((0,) * stored.ndim))
     if stored.chunks != tuple(max(1, size) for size in stored.shape):
         raise FormatError(
             f"{where} is damaged: its array is not one chunk",
