@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -14,10 +14,8 @@ import torch
 
 from roboreward_ros.errors import CheckpointError, ConfigError
 from roboreward_ros.policies.checkpoint import Checkpoint, load_checkpoint
-from roboreward_ros.policies.inversion import Rows
+from roboreward_ros.policies.decoding import Decoding
 from roboreward_ros.policies.network import PolicyNetwork
-from roboreward_ros.policies.normalise import Statistics
-from roboreward_ros.policies.sampler import DdimSampler, Predictor
 from roboreward_ros.policies.text import Vocabulary
 from roboreward_ros.types import (
     ACTION_DIM,
@@ -48,7 +46,7 @@ def shrink_image(image: ImageU8, size: int) -> ImageU8:
     return shrunk
 
 
-class DiffusionPolicy:
+class DiffusionPolicy(Decoding):
     """A frozen diffusion policy steered by its noise.
 
     Args:
@@ -61,16 +59,11 @@ class DiffusionPolicy:
         self._network_config = description.network
         self._vocabulary = Vocabulary(description.tasks)
         self._proprio = description.proprio
-        self._action = description.action
         self._device = torch.device(device)
         self._network = PolicyNetwork(description.network, len(self._vocabulary.words))
         self._network.load_state_dict(checkpoint.weights)
         self._network.to(self._device).eval().requires_grad_(False)
-        self._sampler = DdimSampler(description.sampler)
-        self._times = {
-            step: torch.tensor([step / description.sampler.train_steps], device=self._device)
-            for step in self._sampler.steps
-        }
+        super().__init__(self._network, description.sampler, description.action, self._device)
         self._spec = PolicySpec(
             policy_id=checkpoint.policy_id,
             prediction_horizon=description.network.prediction_horizon,
@@ -122,34 +115,7 @@ class DiffusionPolicy:
             .to(self._device),
         )
         chunk: Float32Array = unit.cpu().numpy().reshape(shape)
-        return self._action.restore(chunk)
-
-    def decode_unit(self, features: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """Normalised chunks ``[B, P*7]`` of features ``[B, F]`` and noise ``[B, P*7]``.
-
-        Differentiable in both unless the caller is in inference mode.
-        """
-        return self._sampler.sample(self.predictor(features)(None), noise)
-
-    def predictor(self, features: torch.Tensor) -> Callable[[Rows], Predictor]:
-        """The denoiser at features ``[B, F]``, for some of their rows or (None) for all."""
-        condition = self._network.condition(features.to(self._device))
-
-        def of(rows: Rows) -> Predictor:
-            mine = condition if rows is None else condition[rows]
-            return lambda x, step: self._network.predict(x, self._times[step], mine)
-
-        return of
-
-    @property
-    def sampler(self) -> DdimSampler:
-        """Noise to chunk, normalised units."""
-        return self._sampler
-
-    @property
-    def actions(self) -> Statistics:
-        """Mean and spread that normalise actions."""
-        return self._action
+        return self.actions.restore(chunk)
 
 
 def load_policy(source: str | Path, device: str = "cpu") -> DiffusionPolicy:

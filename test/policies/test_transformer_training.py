@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from roboreward_ros.errors import CheckpointError, ConfigError
 from roboreward_ros.policies.config import SamplerConfig
@@ -30,9 +30,14 @@ from roboreward_ros.policies.transformer.rows import Actions, EpisodeRows, RowSt
 from roboreward_ros.policies.transformer.sentences import TEXT_FOLDER, PretrainedText, WordBags
 from roboreward_ros.policies.transformer.state import STATE_FILE
 from roboreward_ros.policies.transformer.train import CloneProgress, Start, clone
-from roboreward_ros.policies.transformer.vision import read_vision
+from roboreward_ros.policies.transformer.vision import PretrainedTokens, read_vision
 from roboreward_ros.testing.conformance_policy import PolicyConformance
-from roboreward_ros.testing.tiny_encoders import make_tiny_text, make_tiny_vision
+from roboreward_ros.testing.tiny_encoders import (
+    TEXT_KINDS,
+    VISION_KINDS,
+    make_tiny_text,
+    make_tiny_vision,
+)
 
 TASKS = ("open the drawer", "put the mushroom on the cloth")
 SIDE = 0.02
@@ -276,3 +281,38 @@ def test_published_statistics_normalise_instead_of_the_datas_own(store: RowStore
 def test_rows_and_models_that_do_not_fit_are_refused(store: RowStore, tmp_path, network, named):
     with pytest.raises(ConfigError, match=named):
         clone(store, replace(short(), network=network), words(store), tmp_path)
+
+
+def test_a_training_that_diverges_says_so_and_keeps_what_was_saved(store: RowStore, tmp_path: Path):
+    recipe = short(steps=6, save_every=3, learning_rate=1e38, warmup_steps=0)
+    with pytest.raises(ConfigError, match="diverged"):
+        clone(store, recipe, words(store), tmp_path)
+    if (tmp_path / STATE_FILE).is_file():
+        assert all(v.isfinite().all() for v in load_file(tmp_path / STATE_FILE).values())
+
+
+@pytest.mark.parametrize("kind", TEXT_KINDS)
+def test_text_models_read_a_sentence_the_same_in_any_company(tmp_path: Path, kind: str):
+    text = PretrainedText(make_tiny_text(tmp_path, kind))
+    both = text.embed(["open the drawer", "put the carrot on the plate"])
+    assert both.shape == (2, text.width)
+    assert np.abs(both[0] - both[1]).max() > 0.1
+    np.testing.assert_array_equal(PretrainedText(tmp_path).embed(["open the drawer"])[0], both[0])
+
+
+@pytest.mark.parametrize("kind", VISION_KINDS)
+def test_vision_models_give_a_square_of_tokens(tmp_path: Path, kind: str):
+    config, weights = read_vision(make_tiny_vision(tmp_path, kind), 32)
+    model = PretrainedTokens(config, 32)
+    model.model.load_state_dict(weights)
+    assert model(torch.zeros(2, 3, 32, 32)).shape == (2, 16, 8)
+
+
+def test_a_model_with_missing_weights_is_refused(tmp_path: Path):
+    make_tiny_vision(tmp_path)
+    kept = load_file(tmp_path / "model.safetensors")
+    name = next(name for name in kept if "attention" in name)
+    del kept[name]
+    save_file(kept, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(CheckpointError, match="missing"):
+        read_vision(tmp_path, 32)

@@ -25,7 +25,7 @@ from roboreward_ros.types import (
 
 
 class Adapter(ABC):
-    """A foreign policy as a Policy. Subclasses give features and chunks as tensors.
+    """What is not special to one framework. Subclasses give features and chunks as tensors.
 
     Args:
         spec: of the policy.

@@ -55,6 +55,17 @@ class AdapterCard:
                     allowed="sentence: name of a picture in the same folder",
                 )
 
+    def chunk(self, default: int, most: int) -> int:
+        """C: as the card says, otherwise ``default``; at most ``most``.
+
+        Raises:
+            ConfigError: longer than what the policy predicts.
+        """
+        size = self.chunk_size or default
+        if size > most:
+            raise ConfigError(f"chunk_size of {CARD_FILE}", got=size, allowed=f"1..{most}")
+        return size
+
 
 def load_card(folder: Path) -> AdapterCard:
     """The folder's card, or the defaults where there is none.

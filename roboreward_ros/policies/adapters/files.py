@@ -89,6 +89,18 @@ def fit(module: nn.Module, weights: Mapping[str, Tensor], what: str) -> None:
     module.load_state_dict(converted, assign=True)
 
 
+def require(folder: Path, names: Iterable[str]) -> None:
+    """Refuse a folder that lacks a file.
+
+    Raises:
+        CheckpointError: names what is missing.
+    """
+    wanted = sorted(names)
+    missing = [name for name in wanted if not (folder / name).is_file()]
+    if missing:
+        raise CheckpointError("policy files are missing", got=missing, allowed=wanted)
+
+
 def identity(files: Iterable[Path]) -> str:
     """sha256 over the names and bytes of everything that decides what a policy does."""
     digest = hashlib.sha256(b"roboreward adapter 1\n")

@@ -21,7 +21,7 @@ from torch import Tensor
 from roboreward_ros.errors import CheckpointError, ConfigError
 from roboreward_ros.policies.adapters.base import Adapter
 from roboreward_ros.policies.adapters.card import CARD_FILE, AdapterCard, load_card
-from roboreward_ros.policies.adapters.files import fit, identity, read_json, read_tensors
+from roboreward_ros.policies.adapters.files import fit, identity, read_json, read_tensors, require
 from roboreward_ros.policies.adapters.flax_weights import read_flax, to_torch
 from roboreward_ros.policies.adapters.gc_ddpm_config import (
     DESCRIPTION_FILE,
@@ -138,17 +138,12 @@ def _spec(folder: Path, config: GcDdpmConfig, card: AdapterCard) -> PolicySpec:
     if card.tasks and set(card.tasks) != set(card.goals):
         raise ConfigError("tasks of the card have no goals", got=card.tasks, allowed=card.goals)
     horizon = config.act_pred_horizon
-    chunk_size = card.chunk_size or horizon
-    if chunk_size > horizon:
-        raise ConfigError("chunk_size of the card", got=chunk_size, allowed=f"1..{horizon}")
     names = [DESCRIPTION_FILE, WEIGHTS_FILE, CARD_FILE, *card.goals.values()]
-    missing = [name for name in names if not (folder / name).is_file()]
-    if missing:
-        raise CheckpointError("policy files are missing", got=missing, allowed=names)
+    require(folder, names)
     return PolicySpec(
         policy_id=identity(folder / name for name in set(names)),
         prediction_horizon=horizon,
-        chunk_size=chunk_size,
+        chunk_size=card.chunk(horizon, horizon),
         feature_dim=config.feature_dim,
         image_size=config.image_size,
         control_hz=card.control_hz,

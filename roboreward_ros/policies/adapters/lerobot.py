@@ -121,16 +121,13 @@ def _sampler(config: LeRobotDiffusionConfig, card: AdapterCard) -> Ddim:
 
 def _spec(folder: Path, config: LeRobotDiffusionConfig, card: AdapterCard) -> PolicySpec:
     ahead = config.horizon - config.n_obs_steps + 1
-    chunk_size = card.chunk_size or config.n_action_steps
-    if chunk_size > ahead:
-        raise ConfigError("chunk_size of the card", got=chunk_size, allowed=f"1..{ahead}")
     if card.goals:
         raise ConfigError("a LeRobot diffusion policy takes no goals", got=dict(card.goals))
     files = [folder / name for name in (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE)]
     return PolicySpec(
         policy_id=identity(path for path in files + statistics_files(folder) if path.is_file()),
         prediction_horizon=config.horizon,
-        chunk_size=chunk_size,
+        chunk_size=card.chunk(config.n_action_steps, ahead),
         feature_dim=config.feature_dim,
         image_size=min(config.image_shape),
         control_hz=card.control_hz,

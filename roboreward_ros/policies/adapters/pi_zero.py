@@ -22,7 +22,7 @@ from torch import Tensor
 from roboreward_ros.errors import CheckpointError, ConfigError
 from roboreward_ros.policies.adapters.base import Adapter
 from roboreward_ros.policies.adapters.card import CARD_FILE, AdapterCard, load_card
-from roboreward_ros.policies.adapters.files import fit, identity, read_tensors
+from roboreward_ros.policies.adapters.files import fit, identity, read_tensors, require
 from roboreward_ros.policies.adapters.pi_zero_config import (
     CONFIG_FILE,
     STATISTICS_FILE,
@@ -147,18 +147,13 @@ def _spec(folder: Path, config: PiZeroConfig, card: AdapterCard) -> PolicySpec:
             got=card,
             allowed="control_hz, chunk_size, tasks",
         )
-    chunk_size = card.chunk_size or config.horizon
-    if chunk_size > config.horizon:
-        raise ConfigError("chunk_size of the card", got=chunk_size, allowed=f"1..{config.horizon}")
     names = [CONFIG_FILE, STATISTICS_FILE, WEIGHTS_FILE, TOKENIZER_FILE]
-    missing = [name for name in names if not (folder / name).is_file()]
-    if missing:
-        raise CheckpointError("policy files are missing", got=missing, allowed=names)
+    require(folder, names)
     files = [folder / name for name in (*names, CARD_FILE)]
     return PolicySpec(
         policy_id=identity(path for path in files if path.is_file()),
         prediction_horizon=config.horizon,
-        chunk_size=chunk_size,
+        chunk_size=card.chunk(config.horizon, config.horizon),
         feature_dim=config.feature_dim,
         image_size=config.image_size,
         control_hz=card.control_hz,

@@ -21,7 +21,7 @@ from torch import Tensor
 from roboreward_ros.errors import CheckpointError, ConfigError
 from roboreward_ros.files import write_atomic
 from roboreward_ros.policies.adapters.card import CARD_FILE
-from roboreward_ros.policies.adapters.files import fit, identity, read_json, read_tensors
+from roboreward_ros.policies.adapters.files import fit, identity, read_json, read_tensors, require
 from roboreward_ros.policies.config import SamplerConfig
 from roboreward_ros.policies.normalise import Statistics
 from roboreward_ros.policies.recipe import read_section
@@ -157,9 +157,7 @@ def describe(folder: Path) -> PolicySpec:
 def spec_of(folder: Path, description: TransformerDescription) -> PolicySpec:
     """The spec; its id is a hash over every file that decides what the policy does."""
     network = description.network
-    missing = [n for n in (DESCRIPTION_FILE, WEIGHTS_FILE) if not (folder / n).is_file()]
-    if missing:
-        raise CheckpointError("policy files are missing", got=missing)
+    require(folder, (DESCRIPTION_FILE, WEIGHTS_FILE))
     if (folder / CARD_FILE).is_file():
         raise CheckpointError(
             f"{CARD_FILE} is for policies of other frameworks",

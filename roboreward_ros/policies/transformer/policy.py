@@ -4,22 +4,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from roboreward_ros.policies.adapters.base import Adapter
-from roboreward_ros.policies.inversion import Rows
-from roboreward_ros.policies.normalise import Statistics
-from roboreward_ros.policies.sampler import DdimSampler, Predictor
+from roboreward_ros.policies.decoding import Decoding
 from roboreward_ros.policies.transformer.files import load_network, read_description, spec_of
 from roboreward_ros.policies.transformer.sentences import open_sentences
 from roboreward_ros.types import Float32Array, FloatArray
 
 
-class TransformerPolicy(Adapter):
+class TransformerPolicy(Decoding, Adapter):
     """A frozen policy steered by its noise.
 
     Args:
@@ -33,15 +31,13 @@ class TransformerPolicy(Adapter):
     def __init__(self, folder: Path, device: str = "cpu") -> None:
         description = read_description(folder)
         size = description.network.image_size
-        super().__init__(spec_of(folder, description), (size, size), device)
+        Adapter.__init__(self, spec_of(folder, description), (size, size), device)
         self._network = load_network(folder, description).to(device).eval().requires_grad_(False)
         self._sentences = open_sentences(folder, description.tasks, device)
-        self._proprio, self._action = description.proprio, description.action
-        self._sampler = DdimSampler(description.sampler)
-        self._times = {
-            step: torch.tensor([step / description.sampler.train_steps], device=self._device)
-            for step in self._sampler.steps
-        }
+        self._proprio = description.proprio
+        Decoding.__init__(
+            self, self._network, description.sampler, description.action, self._device
+        )
 
     def features(self, frames: Tensor, proprio: FloatArray, tasks: Sequence[str]) -> Tensor:
         pixels = frames[:, -1].permute(0, 3, 1, 2).to(torch.float32) / 255
@@ -49,26 +45,6 @@ class TransformerPolicy(Adapter):
         return self._network.features(pixels, state, self._tensor(self._sentences.embed(tasks)))
 
     def chunks(self, features: Tensor, noise: Tensor) -> Float32Array:
-        unit = self._sampler.sample(self.predictor(features)(None), noise.flatten(1))
+        unit = self.decode_unit(features, noise.flatten(1))
         chunk: Float32Array = unit.view(noise.shape).cpu().numpy()
-        return self._action.restore(chunk)
-
-    def predictor(self, features: Tensor) -> Callable[[Rows], Predictor]:
-        """The denoiser at features ``[B, F]``, for some of their rows or (None) for all."""
-        condition = self._network.condition(features.to(self._device))
-
-        def of(rows: Rows) -> Predictor:
-            mine = condition if rows is None else condition[rows]
-            return lambda x, step: self._network.predict(x, self._times[step], mine)
-
-        return of
-
-    @property
-    def sampler(self) -> DdimSampler:
-        """Noise to chunk, normalised units."""
-        return self._sampler
-
-    @property
-    def actions(self) -> Statistics:
-        """Mean and spread that normalise actions."""
-        return self._action
+        return self.actions.restore(chunk)

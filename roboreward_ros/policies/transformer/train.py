@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.policies.bc import AveragedWeights, learning_rate
 from roboreward_ros.policies.config import TrainConfig
+from roboreward_ros.policies.decoding import Decoding
 from roboreward_ros.policies.normalise import Statistics
 from roboreward_ros.policies.sampler import DdimSampler
 from roboreward_ros.policies.transformer.batches import Batch, RowBatches, step_seed
@@ -192,12 +193,19 @@ def clone(
         losses.append(total)
         finished = step + 1 == config.steps
         judged = (step + 1) % config.validate_every == 0 or finished
+        saved = (step + 1) % config.save_every == 0 or finished
+        if saved and not bool(total.isfinite()):
+            raise ConfigError(
+                "the training diverged; the state before it is kept",
+                got=f"loss {float(total):g} at step {step + 1}",
+                next_step="Lower learning_rate in the recipe, and give another --out.",
+            )
         if judged or (step + 1) % REPORT_EVERY == 0:
             held = judge(average) if judged else (math.nan, math.nan)
             mean = float(torch.stack(losses).mean())
             on_progress(CloneProgress(step + 1, config.steps, mean, rate, *held))
             losses = []
-        if (step + 1) % config.save_every == 0 or finished:
+        if saved:
             save_state(state, step + 1, purpose, network, average, optimiser)
     return description, {**network.state_dict(), **average.weights}
 
@@ -285,7 +293,6 @@ class _Judge:
         self._store, self._description = store, description
         self._config = replace(config, accumulate=1, noises_per_image=1)
         self._sentences, self._device = sentences, device
-        self._sampler = DdimSampler(description.sampler)
         self._network = copy.deepcopy(network).requires_grad_(False) if len(rows) else None
 
     @torch.no_grad()
@@ -294,30 +301,27 @@ class _Judge:
         if network is None:
             return math.nan, math.nan
         network.load_state_dict(average.weights, strict=False)
-        horizon = self._description.network.prediction_horizon
+        about = self._description
+        decoding = Decoding(network, about.sampler, about.action, torch.device(self._device))
+        horizon = about.network.prediction_horizon
         size = self._config.batch_size
         missed = wrong = weight = 0.0
         for number, first in enumerate(range(0, len(self._rows), size)):
             rows = self._rows[first : first + size]
             batch = RowBatches(self._store, rows, self._config, horizon).read(rows)
-            (part,) = _parts(
-                batch, self._config, self._sampler, self._description, number, self._device
-            )
+            (part,) = _parts(batch, self._config, decoding.sampler, about, number, self._device)
             with arithmetic(self._config.precision, self._device):
                 missed += float(part.loss(network, self._sentences))
                 features = network.features(
                     part.batch.pixels, part.proprio, self._sentences[part.batch.task]
                 )
-                condition = network.condition(features)
-                made = self._sampler.sample(
-                    lambda x, t, condition=condition: network.predict(  # type: ignore[misc]
-                        x, x.new_tensor([t / self._sampler.config.train_steps]), condition
-                    ),
+                made = decoding.decode_unit(
+                    features,
                     part.noisy.new_tensor(
                         np.random.default_rng(number).standard_normal(part.noisy.shape)
                     ),
                 )
-            clean = self._description.action.normalise(batch.chunks.numpy())
+            clean = about.action.normalise(batch.chunks.numpy())
             off = (made.to(torch.float32).cpu() - torch.from_numpy(clean).flatten(1)).square()
             wrong += float((off * part.taught.cpu()).sum())
             weight += float(part.taught.sum())
