@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from roboreward_ros.evaluation.intervals import wilson
 from roboreward_ros.studies.lowdim.judges import (
     Judge,
     RewardType,
@@ -65,7 +66,7 @@ def markdown(results: Sequence[TaskResult], plan: RunPlan) -> str:
             "",
             f"| {' | '.join(_HEADS)} |",
             "|---" * len(_HEADS) + "|",
-            f"| no learning | | | | {100 * result.base_rate:.0f} | | |",
+            f"| no learning | | | | {_base(result)} | | |",
         ]
         for arm in result.arms:
             runs = result.of(arm)
@@ -84,10 +85,18 @@ def markdown(results: Sequence[TaskResult], plan: RunPlan) -> str:
         "their own prompt and limits. Untrained: the architecture of the tuned model with random",
         "weights, others for every seed: a stand-in for an untuned model, of which none this",
         "small exists. An episode that a source abstains from stays unlabelled. Brackets: 95 %",
-        "over paired seeds (Student).",
+        "over paired seeds (Student), of no learning over layouts (Wilson). Differences from no",
+        "learning leave out its own error; a source that abstains from everything leaves the",
+        "frozen policy too, seen under other draws of its noise.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _base(result: TaskResult) -> str:
+    """Success of the frozen policy with its interval, percent."""
+    won = next(iter(result.base.values()))
+    return points(wilson(sum(won), len(won)))
 
 
 def _mean(values: Sequence[float], form: str) -> str:

@@ -203,7 +203,7 @@ def test_type_and_source_pages_compare_with_the_truth(tmp_path: Path):
                for s in range(2)]  # fmt: skip
     result = TaskResult("mushroom", base, tuple(sources))
     page = reward_sources.markdown([result], PLAN)
-    assert "| no learning | | | | 25 | | |" in page
+    assert "| no learning | | | | 25 [5, 70] | | |" in page
     assert "+5 [" in page
     assert "-50 [" in page
     picture = arms_picture([result])
