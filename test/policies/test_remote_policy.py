@@ -36,7 +36,8 @@ def served(policy: Policy, port: int = 0) -> Iterator[Door]:
 
 
 def connected(door: Door, folder: Path, **changes: object) -> RemotePolicy:
-    config = RemotePolicyConfig(f"ws://127.0.0.1:{door.port}", **changes)  # type: ignore[arg-type]
+    given = {"timeout_s": 20.0, **changes}
+    config = RemotePolicyConfig(f"ws://127.0.0.1:{door.port}", **given)  # type: ignore[arg-type]
     write_folder(folder, config, fetch_spec(config))
     return RemotePolicy(folder)
 
@@ -134,7 +135,7 @@ def test_a_late_answer_is_none_and_is_not_taken_for_the_next_one(tmp_path: Path)
 
     noise = np.zeros((2, 4, 7), dtype=np.float32)
     with served(Slow()) as door:
-        remote = connected(door, tmp_path, timeout_s=0.1)
+        remote = connected(door, tmp_path, timeout_s=1.0)
         features = remote.encode(*observation())
         with pytest.raises(LinkError, match="silent"):
             remote.decode(features, noise)
