@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 
 MODULES = (fuzz_stores, fuzz_data, fuzz_network, fuzz_messages, fuzz_models)
 NAMES = [name for module in MODULES for name in module.NAMES]
-EXAMPLES = 24
+EXAMPLES = 16
 
 
 @pytest.fixture(scope="module")
