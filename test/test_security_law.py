@@ -25,7 +25,7 @@ SHELLS = {
 STARTERS = {"run", "Popen", "call", "check_call", "check_output"}
 IMPORTERS = {
     # By a name that is written in the file, or one that a person gave at the start.
-    "cameras/realsense.py", "cli/main.py", "episodes/exchange/rerun_write.py",
+    "cameras/realsense.py", "cli/main.py", "cli/serve.py", "episodes/exchange/rerun_write.py",
     "rewards/registry.py", "ros/xs_api.py", "ros/xs_link.py", "testing/loaded_vlm.py",
     "tools/make_docs.py",
 }  # fmt: skip

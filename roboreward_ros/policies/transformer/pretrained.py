@@ -35,11 +35,13 @@ def load_part(folder: Path, part: str) -> tuple[PretrainedConfig, PreTrainedMode
     said = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()  # the other tower's weights are no mistake
     try:
-        config = transformers.AutoConfig.from_pretrained(str(folder), local_files_only=True)
+        config = transformers.AutoConfig.from_pretrained(
+            str(folder), local_files_only=True, trust_remote_code=False
+        )
         config = getattr(config, f"{part}_config", None) or config
         model, info = _class_of(config).from_pretrained(
             str(folder), config=config, local_files_only=True, use_safetensors=True,
-            dtype=torch.float32, output_loading_info=True,
+            dtype=torch.float32, output_loading_info=True, trust_remote_code=False,
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
@@ -70,7 +72,7 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 
     try:
         found: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-            str(folder), local_files_only=True
+            str(folder), local_files_only=True, trust_remote_code=False
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
