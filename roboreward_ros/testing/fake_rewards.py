@@ -142,12 +142,12 @@ class PrintingSource(FakeSource):
 
 
 class OutOfMemorySource(FakeSource):
-    """Finds no room on its GPU, in the words of torch."""
+    """Finds no room on its GPU, in the words of torch; torch itself is not loaded."""
+
+    error = type("OutOfMemoryError", (RuntimeError,), {"__module__": "torch"})
 
     def misbehave(self) -> RewardOutcome:
-        import torch
-
-        raise torch.OutOfMemoryError(
+        raise self.error(
             "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 139.80 "
             "GiB of which 1.12 GiB is free.\nSee documentation for Memory Management"
         )
