@@ -53,13 +53,14 @@ class HangError(BaseException):
 
 
 def all_targets() -> dict[str, Target]:
+    import fuzz_bags
     import fuzz_data
     import fuzz_messages
     import fuzz_models
     import fuzz_network
     import fuzz_stores
 
-    modules = (fuzz_models, fuzz_network, fuzz_messages, fuzz_data, fuzz_stores)
+    modules = (fuzz_bags, fuzz_models, fuzz_network, fuzz_messages, fuzz_data, fuzz_stores)
     return {target.name: target for module in modules for target in module.targets()}
 
 
@@ -159,6 +160,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="targets whose name contains this")
     parser.add_argument("--fresh", action="store_true", help="forget earlier sittings")
     options = parser.parse_args()
+    import fuzz_bags
     import fuzz_data
     import fuzz_messages
     import fuzz_models
@@ -167,7 +169,7 @@ def main() -> int:
 
     names = [
         n
-        for m in (fuzz_models, fuzz_network, fuzz_messages, fuzz_data, fuzz_stores)
+        for m in (fuzz_bags, fuzz_models, fuzz_network, fuzz_messages, fuzz_data, fuzz_stores)
         for n in m.NAMES
     ]
     names = [name for name in names if options.only in name]

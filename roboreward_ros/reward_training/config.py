@@ -175,10 +175,12 @@ def load_recipe(path: Path) -> Recipe:
     if not isinstance(raw, dict):
         raise ConfigError("a recipe is a mapping", got=type(raw).__name__)
     values = dict(raw)
-    train = dict(values.pop("train", {}))
-    stages = train.pop("stages", None)
-    if stages is not None:
-        train["stages"] = tuple(_section(Stage, item) for item in stages)
+    train = values.pop("train", {})
+    stages = train.get("stages", ()) if isinstance(train, dict) else ()
+    if not isinstance(train, dict) or not isinstance(stages, list | tuple):
+        raise ConfigError("train and its stages", got=str(train)[:200], allowed="mapping and list")
+    if "stages" in train:
+        train = {**train, "stages": tuple(_section(Stage, item) for item in stages)}
     return _section(
         Recipe,
         {

@@ -8,6 +8,7 @@ The long form is ``python tools/fuzz.py``; bench/results/fuzz.json keeps its cou
 import tempfile
 from pathlib import Path
 
+import fuzz_bags
 import fuzz_data
 import fuzz_messages
 import fuzz_models
@@ -17,7 +18,7 @@ import pytest
 from fuzz_edits import Target, attempt
 from hypothesis import HealthCheck, given, settings
 
-MODULES = (fuzz_stores, fuzz_data, fuzz_network, fuzz_messages, fuzz_models)
+MODULES = (fuzz_stores, fuzz_data, fuzz_network, fuzz_messages, fuzz_models, fuzz_bags)
 NAMES = [name for module in MODULES for name in module.NAMES]
 EXAMPLES = 16
 
