@@ -26,6 +26,7 @@ from roboreward_ros.remote.endpoint import Endpoint
 from roboreward_ros.session.brakes import AbstainBrakeConfig
 from roboreward_ros.session.monitor import MonitorConfig
 from roboreward_ros.testing.papers import papers_in
+from roboreward_ros.types import Abstain, AbstainReason, LabelRecord, Provenance
 
 
 def duty_config(root, **changes):
@@ -67,6 +68,12 @@ class ArmRun(ToyRun):
 
     def episode(self):
         self.score(self.commit(self.count + 100 * self.seed))
+        self.count += 1
+
+    def decline(self):
+        toy = self.commit(self.count + 100 * self.seed)
+        declined = Abstain(AbstainReason.ENTROPY, Provenance("toy"))
+        self.ledger.append(LabelRecord(-1, toy.summary.meta.episode_id, declined, 0))
         self.count += 1
 
     def told(self, name):
@@ -244,6 +251,34 @@ def test_late_labels_and_discards_reach_the_learner(stack, tmp_path):
     host.gone()
 
 
+def test_an_alarm_of_one_arm_holds_the_actor_for_all_until_a_person_lets_go(stack, tmp_path):
+    host, (a, b) = make(stack, tmp_path)
+    for _ in range(2):
+        b.episode()
+    settle(host, a, b)
+    for _ in range(6):
+        a.decline()
+    settle(host, a, b)
+    before, steps = b.told("policy_version"), b.told("grad_steps")
+    b.episode()
+    settle(host, a, b)
+    assert b.told("grad_steps") > steps, "training goes on"
+    for arm in (a, b):
+        assert arm.told("alarm").startswith("arm-a: ")
+        assert arm.told("holding")
+        assert arm.told("policy_version") == before, "nothing is published"
+    b.duty.release()
+    for _ in range(500):
+        b.duty.advance(20)
+        host.fleet.advance()
+        if b.told("policy_version") > before:
+            break
+    settle(host, a, b)
+    assert not a.told("holding")
+    assert a.told("policy_version") == b.told("policy_version") == before + 1
+    host.gone()
+
+
 def test_what_would_mix_two_runs_is_refused_by_name(stack, tmp_path):
     host, (a,) = make(stack, tmp_path, "a")
     run = json.loads((a.path / "checkpoints" / "remote.json").read_text())["run"]
@@ -286,6 +321,11 @@ def test_a_run_is_learnt_here_or_there(tmp_path):
         RemoteDuty(place, lambda: 0.0)
     run.close()
     refuse_remote(tmp_path)
+    duty.save()
+    for actor in (tmp_path / "policies").iterdir():
+        actor.unlink()
+    with pytest.raises(ConfigError, match="was learnt here"):
+        RemoteDuty(place, lambda: 0.0)
     RemoteDuty(RemoteConfig(tmp_path / "new", place.endpoint, "a"), lambda: 0.0)
     with pytest.raises(ConfigError, match="learnt on another host"):
         refuse_remote(tmp_path / "new")
