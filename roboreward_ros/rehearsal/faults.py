@@ -11,15 +11,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 
-import yaml
-
 from roboreward_ros.errors import ConfigError
-from roboreward_ros.files import read_yaml
+from roboreward_ros.rehearsal.lists import read_list
 
 
 class FaultKind(StrEnum):
@@ -110,16 +108,10 @@ def load_faults(path: Path) -> tuple[Fault, ...]:
     Raises:
         ConfigError: it is not there, or holds something else.
     """
-    try:
-        content = read_yaml(path)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ConfigError("the fault file cannot be read", got=f"{path}: {error}") from None
-    rows = content.get("faults") if isinstance(content, Mapping) else None
-    if not isinstance(rows, Sequence) or isinstance(rows, str):
-        raise ConfigError(
-            "no faults in the fault file", got=str(path), allowed="a mapping with a list `faults`"
-        )
-    return tuple(_fault(row, f"{path}, fault {number}") for number, row in enumerate(rows, 1))
+    return tuple(
+        _fault(row, f"{path}, fault {number}")
+        for number, row in enumerate(read_list(path, "faults"), 1)
+    )
 
 
 def _fault(row: object, where: str) -> Fault:

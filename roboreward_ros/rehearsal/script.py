@@ -12,16 +12,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-
-import yaml
 
 from roboreward_ros.episodes.ledger import OPERATOR, Ledger
 from roboreward_ros.episodes.marks import Marks
 from roboreward_ros.errors import ConfigError
-from roboreward_ros.files import read_yaml
+from roboreward_ros.rehearsal.lists import read_list
 from roboreward_ros.rehearsal.recording import RecordedEpisode, StoredRecording
 from roboreward_ros.session.events import VERBS
 from roboreward_ros.types import EndCause, LabelRecord, Score, StepFlag, VerbRequest
@@ -120,14 +118,9 @@ def load_script(path: Path) -> tuple[Cue, ...]:
     Raises:
         ConfigError: it is not there, or holds something else.
     """
-    try:
-        content = read_yaml(path)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ConfigError("the script cannot be read", got=f"{path}: {error}") from None
-    rows = content.get("cues") if isinstance(content, Mapping) else None
-    if not isinstance(rows, Sequence) or isinstance(rows, str):
-        raise ConfigError("no cues in the script", got=str(path), allowed="a mapping with `cues`")
-    return tuple(_cue(row, f"{path}, cue {number}") for number, row in enumerate(rows, 1))
+    return tuple(
+        _cue(row, f"{path}, cue {number}") for number, row in enumerate(read_list(path, "cues"), 1)
+    )
 
 
 def _cue(row: object, where: str) -> Cue:
