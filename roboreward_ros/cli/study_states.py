@@ -128,16 +128,13 @@ def run_sources(args: argparse.Namespace) -> int:
     from roboreward_ros.studies.lowdim.figures import arms_picture
     from roboreward_ros.studies.lowdim.study import plain, run_task
 
-    plan, tasks = _plan(args), _tasks(args.tasks)
-    judges_of, benches = reward_sources.judges_of, [TwinBench(find_task(task)) for task in tasks]
-    with closing(make_display()) as display:
-        results = [
-            run_task(bench, args.seeds, plan, judges_of, args.runs, "sources", display.say)
-            for bench in benches
-        ]
-    page, picture = reward_sources.markdown(results, plan), arms_picture(results)
-    content = [plain(result) for result in results]
-    _write(args, "study_sources", "sources", tasks, content, page, picture)
+    plan, judges_of = _plan(args), reward_sources.judges_of
+    for bench in [TwinBench(find_task(task)) for task in _tasks(args.tasks)]:
+        with closing(make_display()) as display:
+            result = run_task(bench, args.seeds, plan, judges_of, args.runs, "sources", display.say)
+        page, picture = reward_sources.markdown(result, plan), arms_picture([result])
+        stem = f"study_sources_{bench.key}"
+        _write(args, stem, "sources", [bench.key], [plain(result)], page, picture)
     return 0
 
 

@@ -36,6 +36,7 @@ from roboreward_ros.studies.lowdim.study import (
 from roboreward_ros.studies.lowdim.watching import SHIPPED, shipped_judge, untrained_judge
 
 TRUTH = "ground truth"
+ENOUGH = 5  # seeds, for a finding
 _HEADS = (
     "source", "labelled, %", "MAE, levels", "false positives, % of failures", "success, %",
     "against no learning", "against the truth",
@@ -54,33 +55,34 @@ def judges_of(setup: Setup, seed: int) -> Mapping[str, Judge]:
     }
 
 
-def markdown(results: Sequence[TaskResult], plan: RunPlan) -> str:
+def markdown(result: TaskResult, plan: RunPlan) -> str:
     """The page for people."""
-    lines = ["# Sources of reward, and none", ""]
-    for result in results:
-        truth = result.of(TRUTH)
-        lines += [
-            f"## {result.task}",
-            "",
-            held_out_line(result, plan),
-            "",
-            f"| {' | '.join(_HEADS)} |",
-            "|---" * len(_HEADS) + "|",
-            f"| no learning | | | | {_base(result)} | | |",
-        ]
-        for arm in result.arms:
-            runs = result.of(arm)
-            gain = mean_interval([run.rate - result.base_rate for run in runs])
-            versus = "" if arm == TRUTH else points(difference(runs, truth), signed=True)
-            lines.append(
-                f"| {arm} | {100 * np.mean([run.labelled for run in runs]):.0f} | "
-                f"{_mean([run.mae for run in runs], '.2f')} | "
-                f"{_mean([100 * run.false_positives for run in runs], '.0f')} | "
-                f"{points(mean_interval([run.rate for run in runs]))} | "
-                f"{points(gain, signed=True)} | {versus} |"
-            )
-        lines.append("")
+    truth = result.of(TRUTH)
+    lines = [
+        f"# Sources of reward, and none: {result.task}",
+        "",
+        held_out_line(result, plan),
+        "",
+        f"| {' | '.join(_HEADS)} |",
+        "|---" * len(_HEADS) + "|",
+        f"| no learning | | | | {_base(result)} | | |",
+    ]
+    for arm in result.arms:
+        runs = result.of(arm)
+        gain = mean_interval([run.rate - result.base_rate for run in runs])
+        versus = "" if arm == TRUTH else points(difference(runs, truth), signed=True)
+        lines.append(
+            f"| {arm} | {100 * np.mean([run.labelled for run in runs]):.0f} | "
+            f"{_mean([run.mae for run in runs], '.2f')} | "
+            f"{_mean([100 * run.false_positives for run in runs], '.0f')} | "
+            f"{points(mean_interval([run.rate for run in runs]))} | "
+            f"{points(gain, signed=True)} | {versus} |"
+        )
+    seeds = len(truth)
+    if seeds < ENOUGH:
+        lines += ["", f"With {seeds} seed(s) this shows that it runs, nothing more."]
     lines += [
+        "",
         "The policy sees states; the vision-language models (VLM) see rendered pictures, through",
         "their own prompt and limits. Untrained: the architecture of the tuned model with random",
         "weights, others for every seed: a stand-in for an untuned model, of which none this",

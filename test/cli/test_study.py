@@ -125,7 +125,7 @@ def record(arm: str, seed: int, rate: float) -> RunRecord:
         ("accuracy", "study_accuracy_drawer", ["ground truth", "a", "b", "c"]),
         ("reward-types", "study_reward_types_drawer",
          [reward_type.arm_name(RewardType.BINARY, learned=False), "b"]),
-        ("sources", "study_sources", [reward_sources.TRUTH, "b"]),
+        ("sources", "study_sources_drawer", [reward_sources.TRUTH, "b"]),
     ],
 )  # fmt: skip
 def test_each_study_leaves_its_tables(

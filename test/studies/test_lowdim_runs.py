@@ -202,8 +202,9 @@ def test_type_and_source_pages_compare_with_the_truth(tmp_path: Path):
     sources = [record(arm, s, rate) for arm, rate in (("bad", 0.3), (reward_sources.TRUTH, 0.8))
                for s in range(2)]  # fmt: skip
     result = TaskResult("mushroom", base, tuple(sources))
-    page = reward_sources.markdown([result], PLAN)
+    page = reward_sources.markdown(result, PLAN)
     assert "| no learning | | | | 25 [5, 70] | | |" in page
+    assert "With 2 seed(s)" in page
     assert "+5 [" in page
     assert "-50 [" in page
     picture = arms_picture([result])
