@@ -125,7 +125,7 @@ class Door:
         )
         self._handle = self._server.handler
         self._server.handler = self._limited
-        self._thread = threading.Thread(target=self._server.serve_forever, name="door")
+        self._thread = threading.Thread(target=self._server.serve_forever, name="door", daemon=True)
         self._encrypted = isinstance(context, ssl.SSLContext)
         _LOG.info("serving %s on %s", service.name, self.url)
 

@@ -38,14 +38,16 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StackProc
 @pytest.mark.launch
 @pytest.mark.slow
 @pytest.mark.ros
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(700)
 def test_nothing_is_lost_or_doubled_when_parts_of_the_stack_are_killed(
     stack: StackProcess, tmp_path: Path
 ) -> None:
     witness = Witness(stack.run_dir, PlanConfig(TASK))
     targets = ("recorder_node", "session_node", "reward_node")
     numbers = iter(range(len(targets)))
-    rows = list(kills(stack, witness, numbers, seed=3, targets=targets, spread_s=2.0))
+    rows = list(
+        kills(stack, witness, numbers, seed=3, targets=targets, spread_s=2.0, patience_s=240.0)
+    )
     assert [row.wrong for row in rows] == [()] * len(targets)
     assert {row.victim for row in rows} == set(targets)
 
@@ -53,7 +55,7 @@ def test_nothing_is_lost_or_doubled_when_parts_of_the_stack_are_killed(
     wait_until(lambda: not processes_of(stack.run_dir), 30.0)
     assert witness.look(stack.killed) == []
     stack.launch(f"episodes:={max(witness.episodes + 1, 12)}")
-    assert stack.wait(150.0) == 0, stack.lines[-30:]
+    assert stack.wait(300.0) == 0, stack.lines[-30:]
     assert witness.look(stack.killed) == []
     assert witness.unanswered() == []
     (tmp_path / "anew").mkdir()
