@@ -120,6 +120,7 @@ class LearnerDuty:
         self._rate = 0.0
         self._shown: FollowStatus | None = None
         self._states: dict[str, DutyState] = {}
+        self._alarmed: list[str] = []
         self._bulletins: dict[str, Bulletin] = {}
         if stores is None:
             self.attend("", config.run_dir)
@@ -180,9 +181,8 @@ class LearnerDuty:
 
     def release(self) -> None:
         """A person lets weights pass and the actor act."""
-        for arm, (watch, _) in self._watches.items():
-            if self._states[arm].watch.alarm:
-                watch.release()
+        for arm in self._alarmed:  # what was counted of the others still counts
+            self._watches[arm][0].release()
         self._look()
 
     def interrupt(self) -> None:
@@ -198,6 +198,7 @@ class LearnerDuty:
         """Judge the steering and act on it, before anything may be published."""
         follower = self.follower
         watched = {arm: it.look(follower.status) for arm, (it, _) in self._watches.items()}
+        self._alarmed = [arm for arm, watch in watched.items() if watch.alarm]
         alarm = "; ".join(
             f"{arm}: {watch.alarm}" if arm else watch.alarm
             for arm, watch in watched.items()

@@ -7,7 +7,9 @@
 ``ledger/ ...``               lines and small files as the run has them
 ``mirror.json``               which run this is a copy of
 
-What is acknowledged is synced: after a power cut it is there. Everything may be sent twice.
+Lines, small files and whole episodes are synced before they are acknowledged: after a power cut
+they are there. Pieces of an episode on its way are not: its sums tell, and it is sent again.
+Everything may be sent twice.
 """
 
 from __future__ import annotations
@@ -67,7 +69,7 @@ class Held:
 
 
 class MirrorPort(Protocol):
-    """What a run asks of its mirror; each call returns when its answer is durable.
+    """What a run asks of its mirror; answers are durable, but for the size of a part of an episode.
 
     All raise StoreError (full disk), FormatError (bytes that are not what they should be).
     """

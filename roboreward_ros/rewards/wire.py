@@ -3,7 +3,7 @@
 """Length-prefixed messages between a reward host and the process that holds a model.
 
 The bytes are those of ``remote/packet.py``: a peer of another protocol is refused at its first
-byte. Another host speaks the same, inside an encrypted connection (``remote_source.py``).
+byte. Another host speaks the same, inside an encrypted connection (``rewards/remote``).
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from toy_run import weights
 from roboreward_ros.dsrl import remote_duty
 from roboreward_ros.dsrl.fleet import FleetLearner
 from roboreward_ros.dsrl.learned import learned_episodes
+from roboreward_ros.episodes.parcel import Parcel
 from roboreward_ros.episodes.store import EpisodeStore
 
 
@@ -108,7 +109,8 @@ def test_a_robot_that_died_and_comes_back_sends_only_what_is_missing(stack, tmp_
     again.count = 3
     settle(host, again)
     assert len(EpisodeStore(host.root / "arms" / "arm-a").ids()) == 3
-    assert again.duty.shipper.sent_bytes < a.duty.shipper.sent_bytes * 4
+    missing = [Parcel(a.path / "episodes" / name).offer.total for name in a.store.ids()[1:]]
+    assert 0 < again.duty.shipper.sent_bytes <= sum(missing)
     host.gone()
 
 
@@ -178,6 +180,9 @@ def test_an_alarm_of_one_arm_holds_the_actor_for_all_until_a_person_lets_go(stac
     settle(host, a, b)
     assert not a.told("holding")
     assert a.told("policy_version") == b.told("policy_version") == before + 1
+    mirrors = host.root / "arms"
+    assert (mirrors / "arm-a" / "brakes.json").exists()
+    assert not (mirrors / "arm-b" / "brakes.json").exists(), "its steering is judged on as before"
     host.gone()
 
 
