@@ -97,7 +97,7 @@ class LeRobotDataset:
                 columns=list(names),
                 filters=[("episode_index", "=", episode.index)],
             )
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, OverflowError, pa.ArrowException) as error:
             raise FormatError("a table cannot be read", got=f"{episode.table}: {error}") from None
         if table.num_rows != episode.length:
             raise FormatError(
@@ -105,7 +105,10 @@ class LeRobotDataset:
                 got=table.num_rows,
                 allowed=episode.length,
             )
-        return {name: np.array(table[name].to_pylist(), np.float64) for name in names}
+        try:
+            return {name: np.array(table[name].to_pylist(), np.float64) for name in names}
+        except (ValueError, TypeError, OverflowError) as error:
+            raise FormatError("a column holds no numbers", got=str(error)[:200]) from None
 
     def frames(self, episode: LeRobotEpisode, camera: str) -> Iterator[ImageU8]:
         """Frames ``[H, W, 3]`` uint8 RGB of one camera, oldest first.
