@@ -195,6 +195,9 @@ class Link:
                 connection.close_socket()
                 raise
             self._connection = connection
+            if self._closed:  # meanwhile, by another thread
+                self._drop(connection, "")
+                raise RefusedError(f"the link to {self._endpoint.name} is closed")
             self.connections += 1
             _LOG.info("connected to %s", self._endpoint.name)
         return self._connection

@@ -128,7 +128,7 @@ def test_frames_that_went_out_as_they_happened_are_not_sent_again() -> None:
 
 def test_a_host_that_follows_gives_the_values_of_steps_while_they_happen() -> None:
     with served(FollowingSource, dense=True, child=True) as (door, _):
-        source = remote(door, dense=True)
+        source = remote(door, dense=True, live_s=LIMIT_S)
         desk = LiveDesk(source)
         request = make_request(source, steps=4)
         assert pushed(desk, request) == [1.0, 2.0, 3.0, 4.0, 5.0]
@@ -141,7 +141,7 @@ def test_a_host_that_follows_gives_the_values_of_steps_while_they_happen() -> No
 
 def test_two_arms_that_count_their_episodes_alike_get_each_its_own_score() -> None:
     with served(FollowingSource, dense=True, child=True) as (door, _):
-        sources = [remote(door, dense=True) for _ in range(2)]
+        sources = [remote(door, dense=True, live_s=LIMIT_S) for _ in range(2)]
         desks = [LiveDesk(source) for source in sources]
         requests = [make_request(sources[0], steps=steps) for steps in (4, 6)]
         values: list[list[float | None]] = [[], []]

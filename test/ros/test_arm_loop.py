@@ -15,7 +15,7 @@ from roboreward_ros.ros.arm_loop import ArmLoop
 from roboreward_ros.testing.fake_robot import FakeRobot
 from roboreward_ros.types import EndCause, StepAction
 
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 
 
 class Sink:
