@@ -58,7 +58,7 @@ def _read_json(path: Path) -> dict[str, object]:
     try:
         content = json.loads(path.read_text())
         return {str(key): value for key, value in content.items()}
-    except (ValueError, AttributeError) as error:
+    except (ValueError, OverflowError, RecursionError, AttributeError) as error:
         raise FormatError(
             "a file of the run is damaged",
             got=f"{path}: {error}",
@@ -88,7 +88,15 @@ def learner_progress(run_dir: Path) -> LearnerProgress:
             header = json.loads(file.metadata()["learner"])
         done = len(header["seen"]) if header["owed"] == 0 else 0
         return LearnerProgress(done, int(header["steps"]))
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+    except (
+        SafetensorError,
+        OSError,
+        ValueError,
+        OverflowError,
+        RecursionError,
+        KeyError,
+        TypeError,
+    ) as error:
         raise FormatError("the learner's checkpoint is damaged", got=f"{path}: {error}") from error
 
 
