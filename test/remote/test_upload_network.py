@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_network import DEAD_S, net, noise_jpeg, papers, until, write_episode
+from test_network import DEAD_S, STEPS, net, papers, until
 
 from roboreward_ros.dsrl.fleet_desk import FleetDesk, FleetService
 from roboreward_ros.dsrl.fleet_wire import SERVICE, Arm, RemoteMirror
@@ -21,9 +21,10 @@ from roboreward_ros.remote.door_config import DoorConfig
 from roboreward_ros.remote.endpoint import Endpoint
 from roboreward_ros.remote.link import Link
 from roboreward_ros.testing.network import Network, Quality
+from roboreward_ros.testing.noise_episodes import write_noise
 from roboreward_ros.testing.papers import Papers
 
-__all__ = ["net", "noise_jpeg", "papers"]
+__all__ = ["net", "papers"]
 RUN = "0123456789abcdef" * 2
 PIECE = 8000
 
@@ -34,7 +35,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(os, "fsync", lambda _: None)  # what a power cut takes is tested elsewhere
     store = EpisodeStore(tmp_path / "run", "w")
     for index in range(2):
-        write_episode(store, index)
+        write_noise(store, index, STEPS)
     store.discard("ep_000001")
     yield tmp_path / "run"
     store.close()
