@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from roboreward_ros.episodes.retention import Learned, Retention, RetentionConfig
 from roboreward_ros.episodes.store import EpisodeStore
@@ -88,8 +88,9 @@ class Housekeeper:
                     first = False
                 self.look()
             except (RoboRewardError, OSError) as error:
-                _LOG.error("the disk budget could not be kept: %s", error)
-                self._note(0, f"the disk budget could not be kept: {error}")
+                problem = f"the disk budget could not be kept: {error}"
+                _LOG.error("%s", problem)
+                self.state = replace(self.state, problem=problem)  # asks no disk that failed
 
     def look(self) -> None:
         """Measure, and remove where the budget asks for it.
