@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 import time
@@ -56,7 +57,7 @@ class FleetLearner:
         except BaseException:
             self._lock.release()
             raise
-        self._saved_s = time.monotonic()
+        self._saved_s, self._problem = time.monotonic(), ""
         self._saved = self._duty.follower.order  # what the checkpoint holds
         self._post()
 
@@ -94,15 +95,19 @@ class FleetLearner:
     def _post(self) -> None:
         for arm in self._pool.arms:
             saved = [own for of, own in map(arm_of, self._saved) if of == arm]
-            self.desk.post(arm, self._duty.bulletin(arm), saved)
+            told = self._duty.bulletin(arm)
+            if self._problem:
+                told = dataclasses.replace(told, warning=self._problem)
+            self.desk.post(arm, told, saved)
 
     def _save(self) -> None:
         self._saved_s = time.monotonic()
         try:
             self._duty.save()
-            self._saved = self._duty.follower.order
+            self._saved, self._problem = self._duty.follower.order, ""
         except (OSError, RoboRewardError) as error:
-            _LOG.error("the learner could not be saved: %s", error)
+            self._problem = f"the learner could not be saved: {error}"
+            _LOG.error("%s", self._problem)
 
     def close(self) -> None:
         """Unlock and flush; ``run`` has saved."""

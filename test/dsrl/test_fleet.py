@@ -134,6 +134,31 @@ def test_pictures_may_go_once_the_checkpoint_there_holds_their_episode(stack, tm
     host.gone()
 
 
+def test_a_checkpoint_that_cannot_be_written_is_told_to_every_arm(stack, tmp_path, monkeypatch):
+    host, arms = make(stack, tmp_path)
+    for arm in arms:
+        arm.episode()
+    settle(host, *arms)
+
+    def full():
+        raise OSError(28, "No space left on device")
+
+    def told():
+        host.fleet.advance()
+        for arm in arms:
+            arm.duty.advance(20)
+        return [arm.duty.bulletin().warning for arm in arms]
+
+    with monkeypatch.context() as broken:
+        broken.setattr(host.fleet._duty, "save", full)
+        host.fleet._save()
+    problem = "the learner could not be saved: [Errno 28] No space left on device"
+    assert told() == [problem, problem]
+    host.fleet._save()
+    assert told() == ["", ""]
+    host.gone()
+
+
 def test_late_labels_and_discards_reach_the_learner(stack, tmp_path):
     host, (a,) = make(stack, tmp_path, "a")
     toy = a.commit(0)
