@@ -3,7 +3,6 @@
 """``kill -9`` of a learner on another host, while episodes arrive and while it learns."""
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +15,7 @@ import os, sys, threading
 sys.path.insert(0, {dsrl!r})
 from pathlib import Path
 os.fsync = os.fdatasync = lambda _: None
-from test_fleet import duty_config
+from fleet_toy import duty_config
 from roboreward_ros.dsrl.fleet import FleetLearner
 from roboreward_ros.dsrl.fleet_desk import FleetService
 from roboreward_ros.remote.door import Door
@@ -41,9 +40,23 @@ class Child:
         self.port = int(line)
 
     def kill(self):
-        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.kill()
         self.process.wait()
         self.process.stdout.close()
+
+
+@pytest.fixture
+def start():
+    """Starts learners; none outlives the test."""
+    made = []
+
+    def child(root, port=0):
+        made.append(Child(root, port))
+        return made[-1]
+
+    yield child
+    for it in made:
+        it.kill()
 
 
 @pytest.fixture(autouse=True)
@@ -62,14 +75,18 @@ def until(arm, condition, what):
     raise AssertionError(f"never: {what}; {arm.duty.bulletin()}")
 
 
-def test_a_learner_that_is_killed_gives_the_actors_of_one_that_was_not(tmp_path, monkeypatch):
-    from test_fleet import ArmRun, Host, settle, weights
+@pytest.mark.timeout(600)
+def test_a_learner_that_is_killed_gives_the_actors_of_one_that_was_not(
+    start, tmp_path, monkeypatch
+):
+    from fleet_toy import ArmRun, Host, settle
+    from toy_run import weights
 
     from roboreward_ros.dsrl import remote_duty
 
     monkeypatch.setattr(remote_duty, "LONG_POLL_S", 0.05)
     host = Host(tmp_path / "whole")
-    child = Child(tmp_path / "killed")
+    child = start(tmp_path / "killed")
     whole = ArmRun(tmp_path / "a", "arm", 1, host.door.port)
     killed = ArmRun(tmp_path / "b", "arm", 1, child.port)
     for _ in range(5):
@@ -82,13 +99,13 @@ def test_a_learner_that_is_killed_gives_the_actors_of_one_that_was_not(tmp_path,
         killed.episode()
     until(killed, lambda: killed.duty.shipper.shipped and any(parts.iterdir()), "half an episode")
     child.kill()  # half of an episode has arrived, another is being learnt from
-    child = Child(tmp_path / "killed", child.port)
+    child = start(tmp_path / "killed", child.port)
     until(killed, lambda: killed.told("policy_version") >= 1, "an actor")
     for _ in range(2):
         killed.episode()
     until(killed, lambda: killed.told("episodes_done") >= 3, "three episodes")
     child.kill()  # with a checkpoint of some of them
-    child = Child(tmp_path / "killed", child.port)
+    child = start(tmp_path / "killed", child.port)
     until(killed, lambda: killed.told("policy_version") == 4, "all five")
     child.kill()
     for version in (1, 2, 3, 4):
