@@ -7,6 +7,7 @@ import importlib
 import re
 import subprocess
 import xml.etree.ElementTree as ET
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,12 @@ def tracked(pattern: str) -> list[Path]:
         check=True,
     )
     return [ROOT / name for name in listing.stdout.split() if (ROOT / name).exists()]
+
+
+def test_no_two_test_files_share_a_name() -> None:
+    # pytest imports them by their name alone: the second would not be collected.
+    names = Counter(path.name for path in tracked("test/**/test_*.py"))
+    assert not [name for name, count in names.items() if count > 1]
 
 
 def test_every_python_file_has_the_licence_header_and_a_bearable_size() -> None:

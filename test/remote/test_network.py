@@ -92,13 +92,13 @@ def serving(net: Network, papers: Papers, port: int = 0) -> Iterator[tuple[Door,
 
 @contextmanager
 def scoring(
-    net: Network, papers: Papers, run: Path, port: int
+    net: Network, papers: Papers, run: Path, port: int, patience_s: float
 ) -> Iterator[tuple[ScoringDesk, Ears]]:
     options = {
         "url": f"wss://10.77.0.2:{port}",
         "ca_file": papers.certificate,
         "token_file": papers.token,
-        "timeout_s": 1.0,
+        "timeout_s": patience_s,
         "dead_s": DEAD_S,
     }
     ears = Ears()
@@ -130,7 +130,7 @@ def test_a_wire_that_loses_doubles_and_reorders_changes_no_reward(
     net.change(Quality(delay_s=0.002, jitter_s=0.003, loss=0.01, duplicate=0.05))
     with (
         serving(net, papers) as (door, service),
-        scoring(net, papers, tmp_path, door.port) as (desk, ears),
+        scoring(net, papers, tmp_path, door.port, LIMIT_S) as (desk, ears),
     ):
         desk.start()
         until(lambda: len(labels(tmp_path)) == 3, "all are labelled")
@@ -148,7 +148,7 @@ def test_an_episode_that_a_cut_hits_is_unlabelled_then_labelled_once_and_nothing
     size = sum(len(frame) for frame in frames)
     with (
         serving(net, papers) as (door, service),
-        scoring(net, papers, tmp_path, door.port) as (desk, ears),
+        scoring(net, papers, tmp_path, door.port, 1.0) as (desk, ears),
     ):
         for step, jpeg in enumerate(frames):
             if step == STEPS // 2:

@@ -24,7 +24,7 @@ def test_a_policy_on_another_host_decides_alike_and_the_arm_holds_while_it_is_aw
     policy, folder = FakePolicy(chunk_size=4, tasks=(TASK,)), tmp_path / "far"
     arm = PlayedArm(ros)
     with Door(DoorConfig(port=0), PolicyService(policy)) as door:
-        config = RemotePolicyConfig(door.url, timeout_s=2.0)
+        config = RemotePolicyConfig(door.url, timeout_s=5.0)
         write_folder(folder, config, policy.spec)
         given = {"run_dir": str(tmp_path / "run"), "policy": str(folder)}
         node = PolicyNode(context=ros.context, parameters=given)

@@ -39,7 +39,7 @@ def test_a_reward_host_that_goes_away_in_mid_session_costs_no_episode_and_double
             "ca_file": papers.certificate,
             "token_file": papers.token,
             "dense": True,
-            "timeout_s": 1.0,
+            "timeout_s": 2.0,
         }
         stack = RewardStack(ros, tmp_path / "run", "remote", options)
         stack.up().start(episodes=3, **FREE)
