@@ -20,7 +20,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 import roboreward_ros.msg as msg
 from roboreward_ros.clock import Clock
-from roboreward_ros.errors import ConfigError
+from roboreward_ros.errors import ConfigError, RobotError
 from roboreward_ros.protocols import Robot
 from roboreward_ros.rehearsal.bag import BagOptions
 from roboreward_ros.rehearsal.effects import Effects
@@ -142,7 +142,12 @@ class PlayerNode(HostNode[PlayerNodeConfig]):
     def _before_step(self, step: int) -> None:
         place = self._deck.position
         self._deck.offset_ns = self._effects.offset_ns(place, step + 1)
-        self._effects.before_step(place, step)
+        try:
+            self._effects.before_step(place, step)
+        except RobotError as error:
+            # Diagnostics are heard once a second: in lock-step the arm may be well again by then.
+            self._note(NoteKind.PART, f"arm: {error}")
+            raise
 
     def publish(self, beat: Beat) -> None:
         """Pictures, truth and state of one step, all with one stamp; the state goes last."""
