@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the tests by tiers, two at a time, and prints which ran, with counts and seconds.
+"""Runs the tests by tiers, three at a time, and prints which ran, with counts and seconds.
 
 Usage: python tools/run_tests.py [--tier NAME ...] [--jobs N] [pytest arguments]
 """
@@ -8,7 +8,6 @@ Usage: python tools/run_tests.py [--tier NAME ...] [--jobs N] [pytest arguments]
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import time
@@ -21,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LIMIT_S = 1800.0
 """A tier that is not over by then hangs: it is ended, and counts as failed."""
 TIMED_OUT = -1
-# The longest first, so that the last two end together; every test folder belongs to exactly one
+# The longest first, so that the last ones end together; every test folder belongs to exactly one
 # (checked below).
 TIERS: dict[str, list[str]] = {
     "ros": ["ros"],
@@ -109,7 +108,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tier", action="append", choices=sorted(TIERS), help="only this tier")
     parser.add_argument(
-        "--jobs", type=int, default=min(2, os.cpu_count() or 1), help="tiers at a time"
+        "--jobs", type=int, default=3, help="tiers at a time; they wait more than they compute"
     )
     options, extra = parser.parse_known_args()
     if stray := unassigned_folders():
