@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "policy": ("roboreward_ros.cli.policy", "train and evaluate diffusion policies"),
     "reward": ("roboreward_ros.cli.reward", "train and evaluate reward models"),
     "bench": ("roboreward_ros.cli.bench", "benchmarks of reward models"),
-    "serve": ("roboreward_ros.cli.serve", "serve rewards or a policy to a robot elsewhere"),
+    "serve": ("roboreward_ros.cli.serve", "rewards, a policy or a learner for robots elsewhere"),
     "study": ("roboreward_ros.cli.study", "the studies on the twin, as tables"),
     "calibrate": ("roboreward_ros.cli.calibrate", "set up a real arm's camera and workspace"),
     "doctor": ("roboreward_ros.cli.doctor", "what is missing here and what to do"),

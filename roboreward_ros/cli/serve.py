@@ -28,7 +28,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add ``serve`` and its subcommands."""
     serve = subparsers.add_parser(
         "serve",
-        help="serve rewards or a policy to a robot at another machine",
+        help="rewards, a policy or a learner for robots at other machines",
         description="Serve what needs a GPU to a robot at another machine, over one authenticated "
         "and encrypted connection.",
     )

@@ -2,33 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """One learner on a host of its own, for one arm or several: real doors, links and stores."""
 
-import os
 import threading
-from contextlib import ExitStack
 
 import pytest
 from fleet_toy import ArmRun, Host, duty_config, make, settle
 from toy_run import weights
 
-from roboreward_ros.dsrl import remote_duty
 from roboreward_ros.dsrl.fleet import FleetLearner
 from roboreward_ros.dsrl.learned import learned_episodes
 from roboreward_ros.episodes.parcel import Parcel
 from roboreward_ros.episodes.store import EpisodeStore
 
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch):
-    monkeypatch.setattr(os, "fsync", lambda _: None)  # what a power cut takes is tested elsewhere
-    monkeypatch.setattr(os, "fdatasync", lambda _: None)
-    monkeypatch.setattr(remote_duty, "LONG_POLL_S", 0.0)
-    monkeypatch.setattr(remote_duty, "REFUSED_S", 0.0)
-
-
-@pytest.fixture
-def stack():
-    with ExitStack() as made:
-        yield made
+pytestmark = pytest.mark.usefixtures("no_waiting")
 
 
 def test_two_arms_get_the_same_actor_and_each_its_own_account(stack, tmp_path):

@@ -3,14 +3,11 @@
 """What a learner on another host refuses, and how it is said."""
 
 import json
-import os
-from contextlib import ExitStack
 
 import pytest
 from fleet_toy import ArmRun, Host, duty_config, make, settle
 from toy_run import ToyRun, weights
 
-from roboreward_ros.dsrl import remote_duty
 from roboreward_ros.dsrl.duty import LearnerDuty
 from roboreward_ros.dsrl.fleet import FleetLearner
 from roboreward_ros.dsrl.fleet_wire import Arm, held_from_json, news_from_json
@@ -19,19 +16,7 @@ from roboreward_ros.errors import ConfigError, FormatError, StoreError
 from roboreward_ros.remote.endpoint import Endpoint
 from roboreward_ros.testing.papers import papers_in
 
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch):
-    monkeypatch.setattr(os, "fsync", lambda _: None)  # what a power cut takes is tested elsewhere
-    monkeypatch.setattr(os, "fdatasync", lambda _: None)
-    monkeypatch.setattr(remote_duty, "LONG_POLL_S", 0.0)
-    monkeypatch.setattr(remote_duty, "REFUSED_S", 0.0)
-
-
-@pytest.fixture
-def stack():
-    with ExitStack() as made:
-        yield made
+pytestmark = pytest.mark.usefixtures("no_waiting")
 
 
 def test_what_would_mix_two_runs_is_refused_by_name(stack, tmp_path):
