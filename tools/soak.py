@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The long form of the kill suite: kills parts of a stack on the twin until it is told to stop.
 
-Stop it when you like; run again, it goes on with the same run and the counts add up. The table goes
-to bench/results/kills.md and kills.json.
+Stop it when you like; run again, it goes on with the same run, or with a new one where that is
+gone, and the counts in bench/results/kills.json add up; the table is kills.md beside it.
 
 Usage: python tools/soak.py [--kills N] [--minutes M] [--run-dir DIR] [--seed S], or
 python tools/soak.py --hours H: hours of simulated operation without kills, see soak_hours.py
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import math
 import os
 import shutil
 import statistics
@@ -21,11 +22,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from roboreward_ros.cli.domain import free_domain
 from roboreward_ros.cli.run_files import git_commit, versions
+from roboreward_ros.errors import StackError
 from roboreward_ros.files import write_atomic
 from roboreward_ros.session.plan import PlanConfig
 from roboreward_ros.sim.tasks import TASKS
@@ -35,7 +37,53 @@ from roboreward_ros.testing.witness import Shadow, Witness
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
 TASK = TASKS[0].sentence
+P90 = 0.9
 FIXED = ("sim:=true", "speed:=max", "console:=false", f"task:={TASK}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """Kills in a row, all of one commit.
+
+    Attributes:
+        first: number of its first kill.
+        git: commit of the stack that was killed.
+        wrong: what was found when it came to rest.
+    """
+
+    first: int
+    git: str
+    wrong: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What must be the same in all sittings whose counts are added."""
+
+    seed: int
+    reward: str
+    max_steps: int
+
+
+@dataclass
+class Book:
+    """What all sittings found."""
+
+    terms: Terms
+    sittings: list[Sitting]
+    kills: list[Kill]
+
+    @property
+    def wrong(self) -> list[str]:
+        """Every sentence about what must not be."""
+        return [text for part in (*self.sittings, *self.kills) for text in part.wrong]
+
+    @property
+    def episodes(self) -> int:
+        """Episodes behind the kills: a run that was begun anew counts from 0 again."""
+        pairs = itertools.pairwise(self.kills)
+        ends = [a.episodes for a, b in pairs if b.episodes < a.episodes]
+        return sum(ends) + (self.kills[-1].episodes if self.kills else 0)
 
 
 def main() -> int:
@@ -48,15 +96,16 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=1e6, help="end of this sitting")
     parser.add_argument("--run-dir", type=Path, default=ROOT / "runs" / "soak", help="runs/soak")
     parser.add_argument("--seed", type=int, default=0, help="of victims and moments (0)")
-    parser.add_argument("--reward", default="roboreward", help="reward source (roboreward)")
+    parser.add_argument("--reward", default="ground_truth", help="reward source (ground_truth)")
     parser.add_argument("--max-steps", type=int, default=12, help="of an episode (12)")
     parser.add_argument("--patience", type=float, default=300.0, help="for a recovery, s (300)")
+    parser.add_argument("--results", type=Path, default=RESULTS / "kills.json", help="the counts")
     args = parser.parse_args()
 
     folder: Path = args.run_dir.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    book = folder / "kills.jsonl"
-    rows = [kill_of(line) for line in book.read_text().splitlines()] if book.exists() else []
+    book = read(args.results, Terms(args.seed, args.reward, args.max_steps))
+    sitting = Sitting(len(book.kills), git_commit())
     end = time.monotonic() + 60 * args.minutes
     wrong: list[str] = []
     with free_domain() as domain:
@@ -68,16 +117,17 @@ def main() -> int:
         if witness.episodes:
             wrong += witness.look()
         numbers = itertools.takewhile(
-            lambda _: time.monotonic() < end, range(len(rows), args.kills)
+            lambda _: time.monotonic() < end, range(len(book.kills), args.kills)
         )
         try:
             for row in kills(
                 stack, witness, numbers,
                 seed=args.seed, patience_s=args.patience, shadow=shadow,
             ):  # fmt: skip
-                rows.append(row)
-                with book.open("a") as file:
-                    file.write(json.dumps(asdict(row)) + "\n")
+                if row.number == sitting.first:
+                    book.sittings.append(sitting)
+                book.kills.append(row)
+                write(book, args.results)
                 print(line_of(row), flush=True)
         except KeyboardInterrupt:
             print("stopping; run again to go on", flush=True)
@@ -86,8 +136,12 @@ def main() -> int:
         finally:
             stack.end()
             shutil.rmtree(scratch)
-    write_table(rows, wrong, args)
-    return 1 if wrong or any(row.wrong for row in rows) else 0
+    if sitting in book.sittings:
+        book.sittings[-1] = replace(sitting, wrong=tuple(wrong))
+    write(book, args.results)
+    print("\n" + args.results.with_suffix(".md").read_text())
+    print("\n".join(wrong))
+    return 1 if wrong or book.wrong else 0
 
 
 def finish(stack: StackProcess, witness: Witness, shadow: Shadow, patience_s: float) -> list[str]:
@@ -104,15 +158,26 @@ def finish(stack: StackProcess, witness: Witness, shadow: Shadow, patience_s: fl
     return wrong
 
 
-def kill_of(line: str) -> Kill:
-    values = json.loads(line)
-    return Kill(**{**values, "wrong": tuple(values["wrong"])})
+def read(path: Path, terms: Terms) -> Book:
+    """What earlier sittings found.
 
-
-def episodes_of(rows: Sequence[Kill]) -> int:
-    """Episodes behind the rows: a run that was begun anew counts from 0 again."""
-    ends = [a.episodes for a, b in itertools.pairwise(rows) if b.episodes < a.episodes]
-    return sum(ends) + (rows[-1].episodes if rows else 0)
+    Raises:
+        StackError: they ran on other terms.
+    """
+    if not path.exists():
+        return Book(terms, [], [])
+    content = json.loads(path.read_text())
+    before = Terms(content["seed"], content["reward"], content["max_steps"])
+    if before != terms:
+        raise StackError(
+            f"{path} counts kills on other terms",
+            got=str(terms),
+            allowed=str(before),
+            next_step="Give --results another file.",
+        )
+    sittings = [Sitting(**{**it, "wrong": tuple(it["wrong"])}) for it in content["sittings"]]
+    rows = [Kill(**{**it, "wrong": tuple(it["wrong"])}) for it in content["kills"]]
+    return Book(terms, sittings, rows)
 
 
 def line_of(row: Kill) -> str:
@@ -123,36 +188,57 @@ def line_of(row: Kill) -> str:
     )
 
 
-def write_table(rows: Sequence[Kill], wrong: Sequence[str], args: argparse.Namespace) -> None:
-    """The table in bench/results, and on the screen."""
-    bad = [*wrong, *(text for row in rows for text in row.wrong)]
+def quantile(values: Sequence[float], share: float) -> float:
+    """The smallest value that is not below ``share`` of them."""
+    return sorted(values)[math.ceil(share * len(values)) - 1]
+
+
+def table(rows: Sequence[Kill]) -> str:
+    """Recoveries by victim."""
     lines = [
-        "| victim | kills | wrong | back after, median | longest |",
-        "|---|---|---|---|---|",
+        "| victim | kills | wrong | back after, median | 9 of 10 | longest |",
+        "|---|---|---|---|---|---|",
     ]
-    for victim in TARGETS:
-        mine = [row for row in rows if row.victim == victim]
-        times = [row.recovery_s for row in mine if row.recovery_s == row.recovery_s]
+    for victim in (*TARGETS, "any"):
+        mine = [row for row in rows if victim in (row.victim, "any")]
+        times = [row.recovery_s for row in mine if not math.isnan(row.recovery_s)]
         if mine:
             failed = sum(bool(row.wrong) for row in mine)
-            median = f"{statistics.median(times):.1f} s" if times else "never"
-            longest = f"{max(times):.1f} s" if len(times) == len(mine) else "never"
-            lines.append(f"| {victim} | {len(mine)} | {failed} | {median} | {longest} |")
+            back = "never | never | never"
+            if len(times) == len(mine):
+                median, ninth = statistics.median(times), quantile(times, P90)
+                back = f"{median:.1f} s | {ninth:.1f} s | {max(times):.1f} s"
+            lines.append(f"| {victim} | {len(mine)} | {failed} | {back} |")
+    return "\n".join(lines)
+
+
+def sittings_of(book: Book) -> str:
+    """Which kills were of which commit."""
+    ends = [*(it.first for it in book.sittings[1:]), len(book.kills)]
+    return "\n".join(
+        f"- kills {it.first} to {end - 1}: commit {it.git}"
+        for it, end in zip(book.sittings, ends, strict=True)
+    )
+
+
+def write(book: Book, path: Path) -> None:
+    """The counts, and the table beside them."""
+    rows, bad, terms = book.kills, book.wrong, book.terms
     phases = sorted({row.phase for row in rows})
     hit = ", ".join(f"{phase} {sum(row.phase == phase for row in rows)}" for phase in phases)
     gone = [row.gone_s for row in rows if row.gone_s]
     about = f"""\
 # Killing parts of a running stack
 
-`make soak`: {len(rows)} times `kill -9` at seeded random moments (seed {args.seed}), the whole
-stack on the twin in lock-step, reward `{args.reward}`, {episodes_of(rows)} episodes of
-{args.max_steps} steps, on a machine that was busy with other work. {len(bad)} losses.
+`make soak`: {len(rows)} times `kill -9` at seeded random moments (seed {terms.seed}), the whole
+stack on the twin in lock-step, reward `{terms.reward}`, {book.episodes} episodes of
+{terms.max_steps} steps, on a machine that was busy with other work. {len(bad)} losses.
 
-{chr(10).join(lines)}
+{table(rows)}
 
 *Back after*: from the kill (of supervisor and all: from the next launch) until the victim took work
-again and another episode was committed. What the session did when it was hit: {hit}. Nodes whose
-supervisor was killed had all left after {max(gone, default=0):.1f} s.
+again and another episode was committed. What the session did when it was hit:
+{hit}. Nodes whose supervisor was killed had all left after {max(gone, default=0):.1f} s.
 
 After each kill: every episode that was visible before is there and unchanged, new ones are whole
 (all checksums), each has the seed and the place that the plan gives it, no line of the ledgers is
@@ -161,23 +247,23 @@ the arm's last command before each reset, and of each process that left it alive
 weights, targets, moments, generators and replay of the newest checkpoint equal to the bit those of
 a learner that read the same stores undisturbed (the others were compared when their sitting ended).
 At the end of each sitting every episode has its one reward.
+
+Sittings; each goes on where the one before stopped, in the same run or in a new one:
+
+{sittings_of(book)}
 """
     if bad:
         about += "\n## What was wrong\n\n" + "".join(f"- {text}\n" for text in bad)
     content = {
-        "git": git_commit(),
         "versions": versions(),
-        "seed": args.seed,
-        "reward": args.reward,
-        "max_steps": args.max_steps,
-        "episodes": episodes_of(rows),
+        **asdict(terms),
+        "episodes": book.episodes,
         "losses": len(bad),
-        "wrong": bad,
+        "sittings": [asdict(it) for it in book.sittings],
         "kills": [asdict(row) for row in rows],
     }
-    write_atomic(RESULTS / "kills.md", about)
-    write_atomic(RESULTS / "kills.json", json.dumps(content, indent=1) + "\n")
-    print("\n" + about)
+    write_atomic(path.with_suffix(".md"), about)
+    write_atomic(path, json.dumps(content, indent=1) + "\n")
 
 
 if __name__ == "__main__":
