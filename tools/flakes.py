@@ -31,6 +31,8 @@ from roboreward_ros.files import write_atomic
 RESULTS = ROOT / "bench" / "results" / "flakes.json"
 FORMAT = 1
 INTERRUPTED = 2  # pytest's code
+ROS = ("nodes", "stack", "faults")
+"""The tiers in which nodes, processes and the middleware meet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +60,13 @@ class TierRun:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tier", action="append", choices=sorted(TIERS), help="ros and faults")
+    parser.add_argument("--tier", action="append", choices=sorted(TIERS), help=", ".join(ROS))
     parser.add_argument("--runs", type=int, default=20, help="of each, over all sittings (20)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the counts are")
     args = parser.parse_args()
     runs = read(args.results)
     try:
-        while tier := next_tier(runs, args.tier or ["ros", "faults"], args.runs):
+        while tier := next_tier(runs, args.tier or ROS, args.runs):
             runs.append(run(tier))
             book = {"format": FORMAT, "runs": [asdict(it) for it in runs]}
             write_atomic(args.results, json.dumps(book, indent=1) + "\n")

@@ -9,7 +9,7 @@ import pytest
 import roboreward_ros.msg as msg
 from rclpy.parameter import Parameter
 from session_stack import Stack
-from test_ros_lifecycle import NODES
+from test_repository import NODES
 
 from roboreward_ros.episodes.ledger import Ledger
 from roboreward_ros.ros.lifecycle import HostNode

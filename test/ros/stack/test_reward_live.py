@@ -14,8 +14,8 @@ from rclpy.action import ActionClient
 from roboreward_ros.action import ScoreEpisode
 from roboreward_ros.srv import SetRewardSource
 from ros_fakes import write_episode
+from session_stack import Stack
 from std_srvs.srv import Trigger
-from test_session_node import Stack
 
 from roboreward_ros.episodes.ledger import Ledger
 from roboreward_ros.episodes.promoted import read_changes

@@ -86,7 +86,7 @@ class Process:
     """
 
     def __init__(self, domain, main, *words) -> None:
-        here = str(Path(__file__).parent)
+        here = str(Path(xs_interfaces.__file__).parent)
         code = (
             f"import sys; sys.path.insert(0, {here!r})\n"
             f"import xs_interfaces; xs_interfaces.prepare()\n{main}\n"

@@ -4,7 +4,7 @@
 
 import pytest
 from roboreward_ros.srv import Verb
-from test_session_node import Stack
+from session_stack import Stack
 
 from roboreward_ros.episodes.ledger import OPERATOR, Ledger
 from roboreward_ros.session.memory import SessionMemory, load_memory, save_memory
