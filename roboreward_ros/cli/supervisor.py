@@ -29,6 +29,8 @@ LineSink = Callable[[str, str], None]
 """Takes (name of the process, line without its end); called from several threads."""
 
 POLL_S = 0.05
+LAST_WORDS_S = 2.0
+"""For what an ended child had still to say; a stranger that it started may hold its output open."""
 SUPERVISOR = "launch"
 
 
@@ -215,7 +217,7 @@ class Supervisor:
         spec = child.spec
         log = self._log_dir / f"{spec.name}.log"
         how = _how_it_ended(returncode)
-        self._sweep(child)
+        self._bury(child)
         if returncode == 0 and spec.done_on_exit_zero:
             self._say(f"{spec.name} is done: stopping the rest")
             return 0
@@ -258,16 +260,19 @@ class Supervisor:
                     else:
                         child.process.send_signal(getattr(signal, name))
                 self._wait_for(running, wait_s, until_hurry=name != "SIGKILL")
-        for child in self._children:
-            self._sweep(child)
-            if child.reader is not None:
-                child.reader.join(timeout=2.0)
+            for child in group:
+                self._bury(child)
 
-    def _sweep(self, child: _Child) -> None:
-        """Kill what an ended child left behind: a worker must not outlive its node."""
+    def _bury(self, child: _Child) -> None:
+        """Kill what an ended child left behind, a worker for one, and take its last words down.
+
+        So they stand before what is said of its end, and before the lines of whoever comes next.
+        """
         if child.process is not None and not child.swept:
             kill_group(child.process)
             child.swept = True  # its process id may belong to a stranger from now on
+        if child.reader is not None:
+            child.reader.join(LAST_WORDS_S)
 
     def _wait_for(self, children: Sequence[_Child], wait_s: float, *, until_hurry: bool) -> None:
         end_s = self._now_s() + wait_s

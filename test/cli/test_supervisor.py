@@ -17,7 +17,7 @@ from roboreward_ros.clock import SystemClock
 from roboreward_ros.errors import StackError
 from roboreward_ros.stack import REFUSED_EXIT_CODE, RestartPolicy
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 FAST = RestartPolicy(limit=3, window_s=60.0, backoff_s=(0.05, 0.1))
 # Says READY, then waits for SIGINT, whose arrival it reports.
 PATIENT = "trap 'echo INT $0; exit 0' INT; echo READY; while :; do sleep 0.02; done"
@@ -25,13 +25,16 @@ STUBBORN = "trap '' INT TERM; echo READY; while :; do sleep 0.02; done"
 
 
 class Lines:
-    """Collects (name, line) and lets a test wait for one."""
+    """Collects (name, line), a ``slow`` one after a while, and lets a test wait for one."""
 
-    def __init__(self) -> None:
+    def __init__(self, slow: str = "") -> None:
         self.all: list[tuple[str, str]] = []
+        self._slow = slow
         self._changed = threading.Condition()
 
     def __call__(self, name: str, line: str) -> None:
+        if line == self._slow:
+            SystemClock().sleep(0.2)
         with self._changed:
             self.all.append((name, line))
             self._changed.notify_all()
@@ -47,8 +50,10 @@ class Lines:
 class Run:
     """A supervisor in a thread of its own."""
 
-    def __init__(self, tmp_path: Path, *children: ChildSpec, **options: object) -> None:
-        self.lines = Lines()
+    def __init__(
+        self, tmp_path: Path, *children: ChildSpec, slow_line: str = "", **options: object
+    ) -> None:
+        self.lines = Lines(slow_line)
         self.log_dir = tmp_path / "logs"
         self.supervisor = Supervisor(
             children,
@@ -56,7 +61,7 @@ class Run:
             log_dir=self.log_dir,
             sink=self.lines,
             restart=FAST,
-            patience=StopPatience(interrupt_s=5.0, terminate_s=0.2, kill_s=5.0),
+            patience=StopPatience(interrupt_s=LIMIT_S, terminate_s=0.2, kill_s=LIMIT_S),
             **options,  # type: ignore[arg-type]
         )
         self.code: int | None = None
@@ -81,10 +86,9 @@ def sh(name: str, script: str, **options: object) -> ChildSpec:
 
 def gone(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # before the file is opened, or after
         return True
-    return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
 
 
 def wait_until(fits: Callable[[], bool]) -> None:
@@ -144,6 +148,15 @@ def test_a_node_that_keeps_dying_stays_down_and_the_rest_goes_on(tmp_path: Path)
     assert run.wait() == 0
 
 
+def test_what_a_node_said_last_stands_before_what_is_said_of_its_end(tmp_path: Path) -> None:
+    run = Run(tmp_path, sh("learner_node", "echo last words; exit 7"), slow_line="last words")
+    run.lines.wait_for(lambda _: run.lines.count("the session pauses") == 1)
+    said = [line for _, line in run.lines.all if line == "last words" or "ended with" in line]
+    assert said[::2] == ["last words"] * (1 + FAST.limit)
+    run.supervisor.ask_stop()
+    assert run.wait() == 0
+
+
 def test_an_unattended_run_ends_with_1_when_a_node_stays_down(tmp_path: Path) -> None:
     dying = sh("learner_node", "exit 7")
     run = Run(tmp_path, dying, sh("sim_node", PATIENT), stop_on_give_up=True)
@@ -179,7 +192,7 @@ def test_nodes_are_interrupted_stage_by_stage(tmp_path: Path) -> None:
 
 def test_a_node_that_ignores_signals_is_killed(tmp_path: Path) -> None:
     run = Run(tmp_path, sh("reward_node", STUBBORN))
-    run.supervisor._patience = StopPatience(0.1, 0.1, 5.0)
+    run.supervisor._patience = StopPatience(0.1, 0.1, LIMIT_S)
     run.wait_ready(1)
     pid = run.supervisor.pids()["reward_node"]
     run.supervisor.ask_stop()
@@ -190,7 +203,7 @@ def test_a_node_that_ignores_signals_is_killed(tmp_path: Path) -> None:
 
 def test_asking_twice_kills_at_once(tmp_path: Path) -> None:
     run = Run(tmp_path, sh("reward_node", STUBBORN))
-    run.supervisor._patience = StopPatience(3600.0, 3600.0, 5.0)
+    run.supervisor._patience = StopPatience(3600.0, 3600.0, LIMIT_S)
     run.wait_ready(1)
     run.supervisor.ask_stop()
     run.lines.wait_for(lambda _: run.lines.count("stopping") == 1)
@@ -200,7 +213,7 @@ def test_asking_twice_kills_at_once(tmp_path: Path) -> None:
 
 def test_asking_again_while_the_first_signal_goes_out_kills_at_once(tmp_path: Path) -> None:
     run = Run(tmp_path, sh("reward_node", STUBBORN))
-    run.supervisor._patience = StopPatience(3600.0, 3600.0, 5.0)
+    run.supervisor._patience = StopPatience(3600.0, 3600.0, LIMIT_S)
     run.wait_ready(1)
     (child,) = run.supervisor._children
     assert child.process is not None
