@@ -10,7 +10,7 @@ help: ## This list
 setup: ## Make .venv with everything (again: seconds)
 	@tools/setup.sh
 
-demo: setup ## DSRL on the simulated WidowX: base policy, training, report (5 minutes)
+demo: setup ## DSRL on the simulated WidowX: base policy, training, report (five to ten minutes)
 	@.venv/bin/roboreward demo $(ARGS)
 
 test: setup ## All tests; prints which tiers ran
