@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roboreward_ros.errors import FormatError, RoboRewardError
@@ -83,7 +83,7 @@ def rewards() -> Iterator[RewardSession]:
     service.close()
 
 
-HARD = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+HARD = settings(max_examples=60)
 
 
 @HARD

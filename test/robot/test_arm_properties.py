@@ -177,7 +177,5 @@ TestSupervisedArm = SupervisedArm.TestCase
 TestSupervisedArm.settings = settings(
     max_examples=20,
     stateful_step_count=20,
-    deadline=None,
-    derandomize=True,
     suppress_health_check=list(HealthCheck),
 )

@@ -59,7 +59,7 @@ joints = st.tuples(
 actions = arrays(np.float64, 7, elements=st.floats(-1e6, 1e6) | st.floats(-0.1, 0.1))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(joints, st.lists(actions, min_size=1, max_size=3))
 def test_no_command_exceeds_a_limit_from_any_state_and_action(
     q: FloatArray, asked: list[FloatArray]
@@ -72,7 +72,7 @@ def test_no_command_exceeds_a_limit_from_any_state_and_action(
         q = plan.q_command
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(joints, arrays(np.float64, 6, elements=st.floats(-0.6, 0.6)), actions)
 def test_a_lagging_arm_is_never_sent_farther_than_one_step(
     q: FloatArray, lag: FloatArray, action: FloatArray

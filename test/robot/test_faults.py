@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from roboreward_ros.robot.faults import (
@@ -79,7 +79,6 @@ def test_a_stop_during_recovery_holds_and_leaves_the_fault() -> None:
 events = st.lists(st.sampled_from(list(ArmEvent)), max_size=30)
 
 
-@settings(deadline=None)
 @given(events)
 def test_every_event_is_answered_in_every_state(sequence: list[ArmEvent]) -> None:
     status = ArmStatus()
@@ -101,7 +100,6 @@ def test_every_event_is_answered_in_every_state(sequence: list[ArmEvent]) -> Non
         status = step.status
 
 
-@settings(deadline=None)
 @given(events, events)
 def test_nothing_but_a_release_moves_a_stopped_arm(
     before: list[ArmEvent], later: list[ArmEvent]

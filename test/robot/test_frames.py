@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -16,7 +16,6 @@ from roboreward_ros.types import FloatArray
 vectors = arrays(np.float64, 3, elements=st.floats(-3.1, 3.1))
 
 
-@settings(deadline=None)
 @given(vectors)
 def test_rotation_vectors_round_trip(vector: FloatArray) -> None:
     R = frames.rotation_from_vector(vector)
@@ -27,7 +26,6 @@ def test_rotation_vectors_round_trip(vector: FloatArray) -> None:
     np.testing.assert_allclose(frames.rotation_from_vector(again), R, atol=1e-7)
 
 
-@settings(deadline=None)
 @given(vectors, st.floats(-1e-7, 1e-7))
 def test_half_turns_have_an_axis(axis: FloatArray, off: float) -> None:
     length = float(np.linalg.norm(axis))
@@ -38,7 +36,6 @@ def test_half_turns_have_an_axis(axis: FloatArray, off: float) -> None:
     np.testing.assert_allclose(frames.rotation_from_vector(again), R, atol=1e-6)
 
 
-@settings(deadline=None)
 @given(vectors)
 def test_angles_round_trip(rpy: FloatArray) -> None:
     R = frames.rotation_from_rpy(rpy)
@@ -58,7 +55,6 @@ def test_angles_at_the_pole_give_the_same_rotation(sign: float) -> None:
     np.testing.assert_allclose(frames.rotation_from_rpy(again), R, atol=1e-9)
 
 
-@settings(deadline=None)
 @given(
     arrays(np.float64, 3, elements=st.floats(-1, 1)),
     arrays(np.float64, 3, elements=st.floats(-1.5, 1.5)),

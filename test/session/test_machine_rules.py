@@ -77,7 +77,7 @@ def answers(m):
     ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(configs, st.data())
 def test_rules_hold_for_every_sequence_of_events(config, data):
     m = machine(config, episodes=3)
@@ -112,7 +112,7 @@ def test_rules_hold_for_every_sequence_of_events(config, data):
         assert m.message
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(configs, st.data())
 def test_a_working_stack_always_reaches_done(config, data):
     """Whatever was pressed on the way, answering everything ends in DONE."""
