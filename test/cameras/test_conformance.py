@@ -18,6 +18,7 @@ from roboreward_ros.testing.conformance_camera import CameraConformance
 from roboreward_ros.testing.fake_camera import FakeCamera
 
 FRAMES = 5
+LIMIT_S = 60.0
 
 
 @pytest.fixture(scope="session")
@@ -98,7 +99,7 @@ def test_device_pictures_become_rgb_and_settings_are_asked_for() -> None:
     capture = ScriptedCapture()
     camera = camera_on(capture, exposure=156.0, fps=30.0)
     camera.open()
-    frame = camera.read(10.0)
+    frame = camera.read(LIMIT_S)
     camera.close()
     assert frame.image[0, 0].tolist() == [0, 0, 255]
     assert capture.released
@@ -113,7 +114,7 @@ def test_the_driver_s_own_time_wins_over_the_read_s() -> None:
     capture.told_ms = 4_951.0  # 50 ms before the read, which ends at 5.001 s
     camera = camera_on(capture)
     camera.open()
-    frame = camera.read(10.0)
+    frame = camera.read(LIMIT_S)
     camera.close()
     assert frame.stamp_ns - capture.clock.offset == pytest.approx(4_951_000_000, abs=1000)
 
@@ -143,33 +144,35 @@ def test_a_device_that_stops_raises_instead_of_repeating_its_last_frame() -> Non
     camera = camera_on(ScriptedCapture(frames=0))
     camera.open()
     with pytest.raises(CameraError, match="stopped giving frames"):
-        camera.read(10.0)
+        camera.read(LIMIT_S)
     camera.close()
 
 
 def test_a_device_that_hangs_is_released_when_it_comes_back(monkeypatch) -> None:
-    monkeypatch.setattr(opencv, "_JOIN_S", 0.05)
     stuck, fresh = ScriptedCapture(), ScriptedCapture()
     reading, back = threading.Event(), threading.Event()
 
     def hang() -> tuple[bool, None]:
         reading.set()
-        back.wait(10.0)
+        back.wait(LIMIT_S)
         return False, None
 
     stuck.read = hang  # type: ignore[method-assign]
     captures = [stuck, fresh]
     camera = OpenCvCamera(OpenCvCameraConfig(), fresh.clock, lambda _: captures.pop(0))
     camera.open()
-    assert reading.wait(10.0)
+    assert reading.wait(LIMIT_S)
     draining = camera._thread
-    camera.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(opencv, "_JOIN_S", 0.05)
+        camera.close()
     assert not stuck.released  # under a read
     camera.open()
     back.set()
-    draining.join(10.0)
+    draining.join(LIMIT_S)
     assert stuck.released
-    assert camera.read(10.0).image.size  # the old failure is not the new device's
+    assert camera.read(LIMIT_S).image.size  # the old failure is not the new device's
+    monkeypatch.setattr(opencv, "_JOIN_S", LIMIT_S)
     camera.close()
     assert fresh.released
 

@@ -183,7 +183,7 @@ def pad():
 
     yield build
     for one in made:
-        one.close()
+        one.close(60.0)
         assert not one._thread.is_alive()
 
 
@@ -191,8 +191,8 @@ def test_a_pads_buttons_are_keys_once_for_each_press(pad):
     joy, session, _, hub = pad("RUNNING")
     for held in ([0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 0]):
         joy.feed([0.0] * 6, held)
-    assert session.pressed.wait(5.0)
-    joy.close()
+    assert session.pressed.wait(60.0)
+    joy.close(60.0)
     assert session.sent == [("label", "s", "ep_000003")]
     assert hub.seat.holder() == ("gamepad", "gamepad")
 
@@ -216,6 +216,6 @@ def test_a_pad_that_somebody_else_locks_out_is_heard_of_in_the_log(pad):
     with pytest.raises(SessionError):
         hub.press("gamepad", "gamepad", VerbRequest("label", "s", "ep_000003", "RUNNING"))
     joy.feed([], [0, 0, 0, 1])
-    joy.close()
+    joy.close(60.0)
     assert session.sent == []
     assert any("ada has the controls" in line.text for line in hub.lines())

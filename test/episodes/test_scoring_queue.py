@@ -352,7 +352,7 @@ def test_a_closed_queue_answers_those_who_wait(desk):
 
 def test_its_thread_scores_without_being_turned(desk):
     desk.queue.start()
-    assert desk.queue.submit(desk.add(0)).result(10).outcome.value == 3.0
+    assert desk.queue.submit(desk.add(0)).result(60).outcome.value == 3.0
 
 
 def test_pauses_that_do_not_grow_are_refused():

@@ -92,7 +92,7 @@ class _SlowCarrier(FakeXsBus):
     def write_single(self, name, command) -> None:
         if threading.current_thread().name == "carrier":
             self.lingers.set()
-            assert self.go_on.wait(10.0)
+            assert self.go_on.wait(60.0)
         super().write_single(name, command)
 
 
@@ -104,7 +104,7 @@ def test_the_carrier_s_last_pwm_cannot_overtake_the_end(bench):
     limit = arm.config.gripper.hold_pwm
     carrier = threading.Thread(target=lambda: slow.pass_time(0.01), name="carrier")
     carrier.start()
-    assert slow.lingers.wait(10.0)
+    assert slow.lingers.wait(60.0)
     closer = threading.Thread(target=arm.close)
     closer.start()
     closer.join(0.2)  # as far as it comes

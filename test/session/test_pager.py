@@ -90,7 +90,7 @@ def test_a_hook_gets_the_words_and_a_broken_one_is_logged(hook):
     pager.look("the arm is in a fault")
     pager.look("the arm is in a fault")
     pager.look("the hook is broken")
-    pager.close()
+    pager.close(60.0)
     assert heard[0] == {"text": "evening: the arm is in a fault", "run": "evening"}
     assert len(heard) == 2
     assert len(lines) == 1
@@ -104,7 +104,7 @@ def test_a_command_that_fails_is_logged_and_stops_nothing(command):
     lines = []
     pager = Pager(PagerConfig(command), SystemClock(), lines.append)
     pager.look("help")
-    pager.close()
+    pager.close(60.0)
     assert "nobody could be called" in lines[0]
 
 
