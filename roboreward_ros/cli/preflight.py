@@ -188,7 +188,10 @@ def _policy_problems(policy: str, task: str) -> list[str]:
         return _policy_host_problems(folder)
     missing = [name for name in POLICY_FILES if not (folder / name).is_file()]
     if missing:
-        remedy = "give policy:=FOLDER with both, or train one: roboreward policy train --sim"
+        remedy = (
+            "give policy:=FOLDER with both, or one of the layouts in docs/how-to/base-policies.md, "
+            "or train one: roboreward policy train"
+        )
         return [f"policy: no {' and no '.join(missing)} in {folder}; {remedy}"]
     try:
         described_policy(folder)

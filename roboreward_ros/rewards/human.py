@@ -69,8 +69,14 @@ class ScriptedHumanConfig:
             raise ConfigError("seed is negative", got=self.seed, allowed=">= 0")
 
 
+_PRESS = "On an arm nobody is scripted: press s or f on the console, now or later; keys count."
+
+
 class ScriptedHumanSource:
-    """Presses keys by the twin's truth and its own errors (protocol ``RewardSource``)."""
+    """Presses keys by the twin's truth and its own errors (protocol ``RewardSource``).
+
+    On an arm it has nothing to go by: its episodes are unlabelled until a person presses a key.
+    """
 
     config_class = ScriptedHumanConfig
 
@@ -87,7 +93,7 @@ class ScriptedHumanSource:
         """Nothing to load."""
 
     def score(self, request: RewardRequest) -> Score:
-        last = require_truth(request, self._spec.name)[-1]
+        last = require_truth(request, self._spec.name, next_step=_PRESS)[-1]
         config = self._config
         rng = episode_rng(config.seed, request.episode_id)
         wrong = rng.random() < (config.false_negative if last.success else config.false_positive)
