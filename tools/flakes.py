@@ -6,7 +6,10 @@ Stop it when you like; run again, the counts add up in bench/results/flakes.json
 failed once in many runs is a bug of the test or of the product; nothing here runs it again to
 make it pass.
 
-Usage: python tools/flakes.py [--tier NAME ...] [--runs N]
+With --jitter the threads of the tests are held up at unlikely moments (tools/schedule_jitter.py),
+in each run at others; such runs are counted for themselves.
+
+Usage: python tools/flakes.py [--tier NAME ...] [--runs N] [--jitter MS]
 """
 
 from __future__ import annotations
@@ -31,7 +34,9 @@ from roboreward_ros.files import write_atomic
 RESULTS = ROOT / "bench" / "results" / "flakes.json"
 FORMAT = 1
 INTERRUPTED = 2  # pytest's code
-ROS = ("nodes", "stack", "faults")
+GROUPS = {"ros": ("nodes", "stack"), "all": tuple(TIERS)}
+"""Tiers that have a name together."""
+ROS = (*GROUPS["ros"], "faults")
 """The tiers in which nodes, processes and the middleware meet."""
 
 
@@ -47,6 +52,8 @@ class TierRun:
         broken: why nothing ran; "" where it did.
         seconds: of wall time.
         load: of the machine at the end.
+        jitter_ms: longest hold-up of a thread; 0 without.
+        jitter_seed: of the hold-ups.
     """
 
     tier: str
@@ -56,18 +63,28 @@ class TierRun:
     broken: str
     seconds: float
     load: float
+    jitter_ms: float = 0.0
+    jitter_seed: int = 0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tier", action="append", choices=sorted(TIERS), help=", ".join(ROS))
+    known = sorted({*TIERS, *GROUPS})
+    parser.add_argument("--tier", action="append", choices=known, help=", ".join(ROS))
     parser.add_argument("--runs", type=int, default=20, help="of each, over all sittings (20)")
+    parser.add_argument("--jitter", type=float, default=0.0, help="longest hold-up, ms (0: none)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the counts are")
     args = parser.parse_args()
     runs = read(args.results)
+    tiers = [tier for name in args.tier or ROS for tier in GROUPS.get(name, (name,))]
     try:
-        while tier := next_tier(runs, args.tier or ROS, args.runs):
-            runs.append(run(tier))
+        while True:
+            alike = [it for it in runs if it.jitter_ms == args.jitter]
+            tier = next_tier(alike, tiers, args.runs)
+            if not tier:
+                break
+            seed = sum(it.tier == tier for it in alike) if args.jitter else 0
+            runs.append(run(tier, args.jitter, seed))
             book = {"format": FORMAT, "runs": [asdict(it) for it in runs]}
             write_atomic(args.results, json.dumps(book, indent=1) + "\n")
             print(line_of(runs[-1]), flush=True)
@@ -98,16 +115,23 @@ def next_tier(runs: Sequence[TierRun], tiers: Sequence[str], wanted: int) -> str
     return tier if done[tier] < wanted else ""
 
 
-def run(tier: str) -> TierRun:
+def run(tier: str, jitter_ms: float = 0.0, jitter_seed: int = 0) -> TierRun:
     """One run of a tier; no test is run twice in it."""
     report = ROOT / "build" / f"flakes-{tier}.xml"
     report.parent.mkdir(exist_ok=True)
     report.unlink(missing_ok=True)
     began = time.monotonic()
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    environment = dict(os.environ)
+    if jitter_ms:
+        command += ["-p", "schedule_jitter", f"--jitter-ms={jitter_ms}"]
+        command += [f"--jitter-seed={jitter_seed}"]
+        paths = (str(ROOT / "tools"), environment.get("PYTHONPATH", ""))
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     done = subprocess.run(
         [*command, f"--junitxml={report}", *paths_of(tier)],
         cwd=ROOT,
+        env=environment,
         check=False,
         text=True,
         stdout=subprocess.PIPE,
@@ -125,7 +149,9 @@ def run(tier: str) -> TierRun:
     broken = "" if cases else f"pytest ended with code {done.returncode}"
     seconds = round(time.monotonic() - began, 1)
     load = round(os.getloadavg()[0], 1)
-    return TierRun(tier, git_commit(), len(cases), failures, broken, seconds, load)
+    return TierRun(
+        tier, git_commit(), len(cases), failures, broken, seconds, load, jitter_ms, jitter_seed
+    )
 
 
 def _reason(case: ET.Element) -> str:
@@ -136,17 +162,19 @@ def _reason(case: ET.Element) -> str:
 
 def line_of(it: TierRun) -> str:
     what = ", ".join(it.failures) or it.broken or "none failed"
-    return f"{it.tier}: {it.tests} tests in {it.seconds} s, load {it.load}: {what}"
+    how = f", jitter {it.jitter_ms:g} ms, seed {it.jitter_seed}" if it.jitter_ms else ""
+    return f"{it.tier}{how}: {it.tests} tests in {it.seconds} s, load {it.load}: {what}"
 
 
 def summary(runs: Sequence[TierRun]) -> str:
-    """Runs, tests and failures by tier."""
+    """Runs, tests and failures by tier, those with jitter for themselves."""
     lines = []
-    for tier in dict.fromkeys(it.tier for it in runs):
-        mine = [it for it in runs if it.tier == tier]
+    for tier, jitter_ms in dict.fromkeys((it.tier, it.jitter_ms) for it in runs):
+        mine = [it for it in runs if (it.tier, it.jitter_ms) == (tier, jitter_ms)]
         failed = sum(len(it.failures) + bool(it.broken) for it in mine)
         tests = sum(it.tests for it in mine)
-        lines.append(f"{tier}: {len(mine)} runs, {tests} tests, {failed} failures")
+        how = f", jitter {jitter_ms:g} ms" if jitter_ms else ""
+        lines.append(f"{tier}{how}: {len(mine)} runs, {tests} tests, {failed} failures")
     return "\n".join(lines)
 
 
