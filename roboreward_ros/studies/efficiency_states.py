@@ -2,19 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sample efficiency without pictures: the study of ``sample_efficiency`` on policies over states.
 
-The learners are the profiles as they are. Those that a fleet can update run all kinds of label
-noise of a seed together; the others one by one, a file each.
+The learners are the profiles as they are, and every run is a file of its own: seeds and kinds of
+label noise can be added later. Only held-out layouts are run side by side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from roboreward_ros.errors import ConfigError
 from roboreward_ros.sim.tasks import find_task
-from roboreward_ros.studies.lowdim.fleet import fits_fleet
 from roboreward_ros.studies.lowdim.judges import NoisyJudge
 from roboreward_ros.studies.lowdim.lanes import Lanes
 from roboreward_ros.studies.lowdim.runs import (
@@ -31,9 +30,11 @@ from roboreward_ros.studies.sample_efficiency import (
     CellResult,
     EfficiencyConfig,
     EfficiencyResult,
-    RewardNoise,
     fair_profile,
 )
+
+SIDE_BY_SIDE = 25
+"""Held-out layouts at a time: one decode and one inverse kinematics for all of them."""
 
 
 def run_states(
@@ -41,61 +42,61 @@ def run_states(
     folder: Path,
     say: OnLine,
     setup_config: SetupConfig | None = None,
+    *,
+    finished: bool = False,
 ) -> EfficiencyResult:
-    """Run or resume.
+    """Run or resume, one kind of label noise after the other.
 
     Args:
         config: of the study; its policy is not used, the one over states is.
         folder: of all studies over states.
         say: progress.
         setup_config: how the policy is made.
+        finished: run nothing more, and leave out the cells that are not finished.
+
+    Raises:
+        ConfigError: nothing is finished.
     """
     spec = find_task(config.task)
     place = folder / spec.key
     setup = prepare(spec, place, setup_config, say)
-    lanes = Lanes(setup.policy, max(len(config.noises), 5))
+    lanes = Lanes(setup.policy, SIDE_BY_SIDE)
     try:
         found = baselines(lanes, place, config.held_out)
         base = {name: float(np.mean(won)) for name, won in found.items()}
-        cells: dict[Cell, CellResult] = {}
-        for seed in config.seeds:
-            for profile in config.profiles:
-                for result in _profile(config, lanes, place, profile, seed, say):
-                    curve = [(0, base["w ~ N(0, I)"]), *result.points]
-                    curve.append((config.episodes, result.rate))
-                    points, success = zip(*curve, strict=True)
-                    noise = next(n for n in config.noises if n.name == result.arm)
-                    cell = Cell(profile, noise, seed)
-                    cells[cell] = CellResult(cell, points, success, result.mae, result.grad_steps)
+        cells = [
+            _result(config, cell, _record(config, lanes, place, cell, say), base["w ~ N(0, I)"])
+            for cell in config.cells
+            if not finished or _file(place, cell).is_file()
+        ]
     finally:
         lanes.close()
-    order = [
-        Cell(profile, noise, seed)
-        for seed in config.seeds
-        for noise in config.noises
-        for profile in config.profiles
-    ]
-    return EfficiencyResult(config, base, tuple(cells[cell] for cell in order))
+    if not cells:
+        raise ConfigError("no run of this study is finished", got=str(place))
+    return EfficiencyResult(config, base, tuple(cells))
 
 
-def _profile(
-    config: EfficiencyConfig, lanes: Lanes, place: Path, profile: str, seed: int, say: OnLine
-) -> list[RunRecord]:
-    learner = fair_profile(profile)
+def _file(place: Path, cell: Cell) -> Path:
+    return place / f"efficiency_{cell.name}.json"
+
+
+def _record(
+    config: EfficiencyConfig, lanes: Lanes, place: Path, cell: Cell, say: OnLine
+) -> RunRecord:
     plan = RunPlan(
-        config=learner,
+        config=fair_profile(cell.profile),
         episodes=config.episodes,
         held_out=config.held_out,
         canary_every=config.canary_every,
         points=config.points[:-1],
         point_layouts=config.held_out,
     )
+    run = Run(cell.noise.name, NoisyJudge(cell.noise), cell.seed)
+    (record,) = run_together(lanes, plan, [run], _file(place, cell), say)
+    return record
 
-    def together(noises: Sequence[RewardNoise], stem: str) -> list[RunRecord]:
-        runs = [Run(noise.name, NoisyJudge(noise), seed) for noise in noises]
-        return run_together(lanes, plan, runs, place / f"{stem}.json", say)
 
-    stem = f"efficiency_{profile}_seed{seed}"
-    if fits_fleet(learner):
-        return together(config.noises, stem)
-    return [run for noise in config.noises for run in together([noise], f"{stem}_{noise.name}")]
+def _result(config: EfficiencyConfig, cell: Cell, record: RunRecord, base: float) -> CellResult:
+    curve = [(0, base), *record.points, (config.episodes, record.rate)]
+    points, success = zip(*curve, strict=True)
+    return CellResult(cell, points, success, record.mae, record.grad_steps)

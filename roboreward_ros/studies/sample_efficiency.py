@@ -90,6 +90,20 @@ class RewardNoise:
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """One run of the study."""
+
+    profile: str
+    noise: RewardNoise
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return f"{self.profile}-{self.noise.name}-seed{self.seed}"
+
+
+@dataclass(frozen=True, slots=True)
 class EfficiencyConfig:
     """One study.
 
@@ -139,19 +153,15 @@ class EfficiencyConfig:
         """Episode counts at which actors are evaluated."""
         return tuple(range(self.every, self.episodes + 1, self.every))
 
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One run of the study."""
-
-    profile: str
-    noise: RewardNoise
-    seed: int
-
     @property
-    def name(self) -> str:
-        """Of its folder."""
-        return f"{self.profile}-{self.noise.name}-seed{self.seed}"
+    def cells(self) -> tuple[Cell, ...]:
+        """Every run, in order: a study that is stopped has whole pairs, the first labels first."""
+        return tuple(
+            Cell(profile, noise, seed)
+            for noise in self.noises
+            for seed in self.seeds
+            for profile in self.profiles
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,12 +262,7 @@ class EfficiencyStudy:
         }
         choosers["best_constant"] = self._best_constant()
         baselines = {name: self._success(name, c) for name, c in choosers.items()}
-        cells = [
-            self._cell(Cell(profile, noise, seed), baselines["base"])
-            for seed in self.config.seeds
-            for noise in self.config.noises
-            for profile in self.config.profiles
-        ]
+        cells = [self._cell(cell, baselines["base"]) for cell in self.config.cells]
         return EfficiencyResult(self.config, baselines, tuple(cells))
 
     def _best_constant(self) -> ConstantNoise:

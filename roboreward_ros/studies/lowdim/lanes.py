@@ -93,7 +93,7 @@ class Lanes:
         self._stops = self.task in STAYS and not to_the_end
         self._twins = [ViewTwin() for _ in range(lanes)]
         twin = self._twins[0]
-        self._arms = ArmBatch(twin.profile, twin.config.control_hz, lanes)
+        self._profile, self._hz = twin.profile, twin.config.control_hz
 
     def __len__(self) -> int:
         return len(self._twins)
@@ -111,12 +111,12 @@ class Lanes:
 
     def _wave(self, wave: Sequence[Episode]) -> list[LaneResult]:
         spec, limit = self.policy.spec, self.task.max_steps
-        # Spare lanes run along: the arms are planned for as one batch.
         twins = self._twins[: len(wave)]
+        arms = ArmBatch(self._profile, self._hz, len(wave))
         for episode in wave:
             self._check(episode)
         for lane, (twin, episode) in enumerate(zip(twins, wave, strict=True)):
-            self._arms.latch(lane, twin.reset(self.task.sentence, episode.seed).q)
+            arms.latch(lane, twin.reset(self.task.sentence, episode.seed).q)
         states = np.stack([twin.look() for twin in twins])
         first = states.copy()
         chunks: list[list[Chunk]] = [[] for _ in wave]
@@ -135,7 +135,7 @@ class Lanes:
                 ]
             )
             actions = self.policy.decode(features, w)
-            ran = self._run_chunk(twins, actions[:, : min(size, limit - step)], fate)
+            ran = self._run_chunk(twins, arms, actions[:, : min(size, limit - step)], fate)
             for lane, episode in enumerate(wave):
                 if ran[lane] == 0:
                     continue
@@ -166,17 +166,16 @@ class Lanes:
             )
 
     def _run_chunk(
-        self, twins: Sequence[ViewTwin], chunks: Float32Array, fate: list[int]
+        self, twins: Sequence[ViewTwin], arms: ArmBatch, chunks: Float32Array, fate: list[int]
     ) -> list[int]:
         """Execute chunks ``[n, C, 7]``; how many actions ran in each lane."""
         ran = [0] * len(twins)
-        commands = np.zeros((len(self._twins), *chunks.shape[1:]))
-        commands[: len(twins)] = chunks
-        measured = np.zeros((len(self._twins), 6))
+        commands = chunks.astype(np.float64)
+        measured = np.zeros((len(twins), 6))
         for step in range(chunks.shape[1]):
             for lane, twin in enumerate(twins):
                 measured[lane] = twin.joints()
-            q = self._arms.plan(commands[:, step], measured)
+            q = arms.plan(commands[:, step], measured)
             for lane, twin in enumerate(twins):
                 if fate[lane] == _RUNS:
                     try:

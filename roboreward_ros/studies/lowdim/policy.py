@@ -75,7 +75,16 @@ class StateNetwork(nn.Module):
 
     def predict(self, chunk: Tensor, times: Tensor, condition: Tensor) -> Tensor:
         """Prediction ``[B, P*7]`` for noisy chunks ``[B, P*7]`` at times ``[B]`` in [0, 1]."""
-        x = condition + self.enter_chunk(chunk) + self.enter_time(time_waves(times))
+        return self.predict_at(chunk, self.moment(times), condition)
+
+    def moment(self, times: Tensor) -> Tensor:
+        """What the blocks are told of times ``[B]`` in [0, 1], ``[B, hidden]``."""
+        out: Tensor = self.enter_time(time_waves(times))
+        return out
+
+    def predict_at(self, chunk: Tensor, moment: Tensor, condition: Tensor) -> Tensor:
+        """As ``predict``, of a moment that is known already."""
+        x = condition + self.enter_chunk(chunk) + moment
         out: Tensor = self.leave(self.blocks(x))
         return out
 
@@ -107,8 +116,9 @@ class StatePolicy:
         self._network.load_state_dict(dict(weights))
         self._network.eval().requires_grad_(False)
         self._sampler = DdimSampler(sampler)
-        self._times = {
-            step: torch.tensor([step / sampler.train_steps]) for step in self._sampler.steps
+        self._moments = {
+            step: self._network.moment(torch.tensor([step / sampler.train_steps]))
+            for step in self._sampler.steps
         }
         self._packed = bytes(save({name: weights[name].contiguous() for name in sorted(weights)}))
         identity = hashlib.sha256(self._packed + self._header().encode()).hexdigest()
@@ -155,7 +165,7 @@ class StatePolicy:
         condition = self._network.enter_state(torch.from_numpy(np.ascontiguousarray(features)))
         w = torch.from_numpy(np.ascontiguousarray(noise)).flatten(1)
         unit = self._sampler.sample(
-            lambda x, step: self._network.predict(x, self._times[step], condition), w
+            lambda x, step: self._network.predict_at(x, self._moments[step], condition), w
         )
         return self._action.restore(unit.numpy().reshape(shape))
 
