@@ -103,7 +103,7 @@ def test_the_overlay_is_served_live(capsys):
             return frame
 
     def look(address):
-        with urllib.request.urlopen(address, timeout=10.0) as stream:
+        with urllib.request.urlopen(address, timeout=60.0) as stream:
             head = stream.read(200)
             size = int(head.partition(b"Content-Length: ")[2].split(b"\r\n")[0])
             body = head.partition(b"\r\n\r\n")[2] + stream.read(size - len(head) + 300)

@@ -46,7 +46,7 @@ def command(*words: str) -> Iterator[str]:
         yield line.split()[-1]
     finally:
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
 
 
 def test_papers_are_made_for_their_owner_alone_and_never_over_others(

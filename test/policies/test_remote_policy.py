@@ -36,7 +36,7 @@ def served(policy: Policy, port: int = 0) -> Iterator[Door]:
 
 
 def connected(door: Door, folder: Path, **changes: object) -> RemotePolicy:
-    given = {"timeout_s": 20.0, **changes}
+    given = {"timeout_s": 60.0, **changes}
     config = RemotePolicyConfig(f"ws://127.0.0.1:{door.port}", **given)  # type: ignore[arg-type]
     write_folder(folder, config, fetch_spec(config))
     return RemotePolicy(folder)
@@ -129,14 +129,14 @@ def test_a_late_answer_is_none_and_is_not_taken_for_the_next_one(tmp_path: Path)
     class Slow(FakePolicy):
         def decode(self, features, noise):
             if not release.is_set():
-                release.wait(20)
+                release.wait(60)
                 return np.full_like(noise, 9.0)
             return super().decode(features, noise)
 
     noise = np.zeros((2, 4, 7), dtype=np.float32)
     with served(Slow()) as door:
-        remote = connected(door, tmp_path, timeout_s=2.0)
-        features = remote.encode(*observation())
+        remote = connected(door, tmp_path, timeout_s=1.0)
+        features = Slow().encode(*observation())
         with pytest.raises(LinkError, match="silent"):
             remote.decode(features, noise)
         assert not remote.link.connected

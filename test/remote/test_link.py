@@ -62,7 +62,7 @@ class EchoSession:
                     return None
                 return Packet("echoed", packet.fields)
             case "wait":
-                self.service.release.wait(20)
+                self.service.release.wait(60)
         return None
 
     def close(self) -> None:
@@ -159,7 +159,7 @@ def test_a_late_answer_is_an_error_and_belongs_to_no_later_question() -> None:
         asking = link(opened)
         asking.connect(20.0)
         with pytest.raises(LinkError, match="silent"):
-            asking.ask(Packet("wait"), 0.1)
+            asking.ask(Packet("wait"), 0.5)
         service.release.set()
         assert asking.ask(Packet("echo"), 20.0).kind == "echoed"
         asking.close()

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A run is mirrored on another host, over a wire that delays, loses, doubles and breaks."""
 
+import contextlib
 import filecmp
 import os
 from collections.abc import Iterator
@@ -104,7 +105,8 @@ def test_a_cut_in_the_middle_of_an_episode_costs_the_piece_on_its_way(
     parts = desk.root / "arms" / "arm" / "episodes" / ".incoming"
 
     def half() -> bool:
-        shipper.step()
+        with contextlib.suppress(LinkError):  # of a machine that is too slow for the patience
+            shipper.step()
         return parts.is_dir() and any(p.stat().st_size > 2 * PIECE for p in parts.iterdir())
 
     with net.robot.inside():

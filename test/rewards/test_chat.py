@@ -41,7 +41,7 @@ def test_an_unknown_certificate_is_refused_unless_it_is_named(tmp_path, monkeypa
     with ChatServer(tls=tmp_path / "server.pem") as server:
 
         def offered(**options):
-            config = EndpointConfig(server.url, MODEL, retries=0, timeout_s=20.0, **options)
+            config = EndpointConfig(server.url, MODEL, retries=0, timeout_s=60.0, **options)
             client = ChatClient(config)
             try:
                 return client.get("/models", 20.0)["data"][0]["id"]

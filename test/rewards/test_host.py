@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from roboreward_ros.clock import SystemClock
 from roboreward_ros.errors import ConfigError, RewardSourceError
 from roboreward_ros.rewards.host import RewardHost
 from roboreward_ros.rewards.worker import ChildSource
@@ -43,7 +44,7 @@ class Gate(fakes.FakeSource):
     def score(self, request):
         Gate.seen.append(request)
         Gate.entered.release()
-        Gate.leave.acquire(timeout=30)
+        Gate.leave.acquire(timeout=60)
         return self.answer()
 
     def close(self):
@@ -71,6 +72,7 @@ def test_it_survives_every_misbehaviour(host, kind):
     made = host(kind, {"only": "bad"}, deadline_s=0.3)
     bad = made.score(dataclasses.replace(REQUEST, episode_id="bad"))
     assert isinstance(bad, RewardFailure)
+    made._active.deadline_s = 60.0
     assert isinstance(made.score(REQUEST), Score)
 
 
@@ -85,7 +87,7 @@ def test_it_survives_a_child_that_crashes(host):
 def test_a_swap_takes_over_between_two_episodes(host, gate):
     made = host(gate)
     before = made.submit(REQUEST)
-    assert Gate.entered.acquire(timeout=30)
+    assert Gate.entered.acquire(timeout=60)
     swap = threading.Thread(target=made.swap, args=(name(fakes.FakeSource), {"value": 5.0}))
     swap.start()
     after = made.submit(REQUEST)
@@ -127,7 +129,7 @@ def test_the_shadow_reports_and_labels_nothing(host):
     assert made.shadow is None
     made.set_shadow(name(fakes.FakeSource), {"value": 1.0})
     assert made.score(REQUEST).value == 3
-    spec, request, outcome = said.get(timeout=30)
+    spec, request, outcome = said.get(timeout=60)
     assert (spec, request.episode_id, outcome.value) == (made.shadow, "ep_000000", 1)
     made.clear_shadow()
     made.clear_shadow()
@@ -141,7 +143,7 @@ def test_a_shadow_that_hangs_does_not_hold_the_active_source_up(host):
     made = host(deadline_s=0.3, on_shadow=lambda *args: said.put(args))
     made.set_shadow(name(fakes.HangingSource))
     assert isinstance(made.score(REQUEST), Score)
-    assert isinstance(said.get(timeout=30)[2], RewardFailure)
+    assert isinstance(said.get(timeout=60)[2], RewardFailure)
 
 
 def test_an_error_in_the_report_does_not_stop_the_shadow(host):
@@ -155,7 +157,7 @@ def test_an_error_in_the_report_does_not_stop_the_shadow(host):
     made.set_shadow(name(fakes.FakeSource))
     for _ in range(2):
         made.score(REQUEST)
-        said.get(timeout=30)
+        said.get(timeout=60)
 
 
 def test_truth_reaches_only_sources_that_declare_it(host, gate):
@@ -191,24 +193,24 @@ def test_an_episode_that_cannot_be_read_is_a_failure(host):
 def test_the_queue_is_bounded(host, gate):
     made = host(gate, queue_size=2)
     first = made.submit(REQUEST)
-    assert Gate.entered.acquire(timeout=30)
+    assert Gate.entered.acquire(timeout=60)
     waiting = [made.submit(REQUEST) for _ in range(2)]
     assert made.pending == 2
     with pytest.raises(RewardSourceError, match="too many"):
         made.submit(REQUEST)
     assert isinstance(made.score(REQUEST), RewardFailure)
     Gate.leave.release(3)
-    assert all(isinstance(f.result(timeout=30), Score) for f in [first, *waiting])
+    assert all(isinstance(f.result(timeout=60), Score) for f in [first, *waiting])
 
 
 def test_an_episode_that_nobody_waits_for_any_more_is_not_scored(host, gate):
     made = host(gate)
     first = made.submit(REQUEST)
-    assert Gate.entered.acquire(timeout=30)
+    assert Gate.entered.acquire(timeout=60)
     left = made.score(dataclasses.replace(REQUEST, episode_id="left"), wanted=lambda: False)
     assert isinstance(left, RewardFailure)
     Gate.leave.release(3)
-    assert isinstance(first.result(timeout=30), Score)
+    assert isinstance(first.result(timeout=60), Score)
     assert isinstance(made.score(REQUEST), Score)
     assert [request.episode_id for request in Gate.seen] == ["ep_000000", "ep_000000"]
 
@@ -244,14 +246,14 @@ def test_a_swap_that_is_stopped_at_the_last_moment_keeps_the_active_source(host,
 def test_closing_answers_everybody(host, gate):
     made = host(gate)
     futures = [made.submit(REQUEST) for _ in range(3)]
-    assert Gate.entered.acquire(timeout=30)
+    assert Gate.entered.acquire(timeout=60)
     closing = threading.Thread(target=made.close)
     closing.start()
     while not made._closed:
-        pass
+        SystemClock().sleep(0.001)
     Gate.leave.release()
     closing.join()
-    assert isinstance(futures[0].result(timeout=30), Score)
-    assert all(isinstance(f.result(timeout=30), RewardFailure) for f in futures[1:])
+    assert isinstance(futures[0].result(timeout=60), Score)
+    assert all(isinstance(f.result(timeout=60), RewardFailure) for f in futures[1:])
     assert isinstance(made.score(REQUEST), RewardFailure)
     made.close()

@@ -140,7 +140,7 @@ def test_a_host_tells_the_values_of_a_running_episode_in_order(host):
     assert made.follows
     for step in range(3):
         assert made.push(frame(step))
-    assert [heard.get(timeout=30) for _ in range(3)] == [(0, 1.0), (1, 2.0), (2, 3.0)]
+    assert [heard.get(timeout=60) for _ in range(3)] == [(0, 1.0), (1, 2.0), (2, 3.0)]
     assert made.score(REQUEST).text == "3 live"
 
 

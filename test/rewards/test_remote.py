@@ -36,7 +36,7 @@ from roboreward_ros.testing.fake_rewards import (
 )
 from roboreward_ros.types import Abstain, RewardFailure, RewardRequest, Score
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 @contextmanager

@@ -15,12 +15,14 @@ from roboreward_ros.testing import fake_rewards as fakes
 from roboreward_ros.testing.conformance_reward_source import make_request
 from roboreward_ros.types import RewardFailure
 
+LIMIT_S = 60.0
+
 
 @pytest.fixture
 def child():
     made = []
 
-    def make(kind, deadline_s=20.0, start_s=60.0, **options):
+    def make(kind, deadline_s=LIMIT_S, start_s=LIMIT_S, **options):
         options = {"child": True, **options}
         made.append(ChildSource(fakes.registry_name(kind), options, deadline_s, start_s))
         return made[-1]
@@ -52,15 +54,21 @@ def test_a_misbehaving_child_gives_no_number_and_the_next_episode_is_scored(chil
 
 
 @pytest.mark.parametrize(
-    ("kind", "message"),
-    [(fakes.HangingSource, "no answer within"), (fakes.GarbageSource, "reward protocol")],
+    ("kind", "message", "deadline_s"),
+    [
+        (fakes.HangingSource, "no answer within", 0.5),
+        (fakes.GarbageSource, "reward protocol", LIMIT_S),
+    ],
 )
-def test_a_child_that_hangs_or_talks_nonsense_is_killed_and_started_again(child, kind, message):
-    source = child(kind, only="bad", deadline_s=1.0)
+def test_a_child_that_hangs_or_talks_nonsense_is_killed_and_started_again(
+    child, kind, message, deadline_s
+):
+    source = child(kind, only="bad", deadline_s=deadline_s)
     source.warm_up()
     before = source.pid
     with pytest.raises(RewardSourceError, match=message):
         source.score(make_request(source, "bad"))
+    source._deadline_s = LIMIT_S
     assert gone(before)
     assert source.pid not in (None, before)
     source.warm_up()
@@ -115,9 +123,10 @@ def test_a_request_does_not_wait_for_a_slow_start(child):
 
 
 def test_a_start_that_is_overdue_is_given_up_and_tried_again(child):
-    source = child(fakes.SlowStartSource, deadline_s=0.4, start_s=0.6)
+    source = child(fakes.SlowStartSource, deadline_s=0.1, start_s=3.0)
     with pytest.raises(RewardSourceError, match="still starting"):
         source.score(make_request(source))
+    source._deadline_s = LIMIT_S
     with pytest.raises(RewardSourceError, match="did not get ready"):
         source.score(make_request(source))
     assert source.pid is None
@@ -153,7 +162,7 @@ source.score(make_request(source))
     parent.communicate()
     import select
 
-    assert select.select([watch], [], [], 30.0)[0], "the child outlived its parent"
+    assert select.select([watch], [], [], LIMIT_S)[0], "the child outlived its parent"
     os.close(watch)
 
 
