@@ -11,6 +11,7 @@ import re
 import signal
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from roboreward_ros.cli.launch import (
     write_parameters,
 )
 from roboreward_ros.cli.progress import Display, make_display
+from roboreward_ros.cli.rehearse_faults import with_faulty_disk, with_late_rewards, with_wire
 from roboreward_ros.cli.rehearse_stack import Plan, rehearsal_stack
 from roboreward_ros.cli.rehearse_view import show
 from roboreward_ros.cli.run_files import write_json
@@ -32,6 +34,7 @@ from roboreward_ros.clock import Clock, SystemClock
 from roboreward_ros.rehearsal.bag import BagOptions
 from roboreward_ros.rehearsal.compare import compare
 from roboreward_ros.rehearsal.faults import Fault, FaultKind, load_faults
+from roboreward_ros.rehearsal.latency import Latencies, coverage, reward_latencies
 from roboreward_ros.rehearsal.notes import Note, NoteKind, NoteReader
 from roboreward_ros.rehearsal.opening import open_recording, script_for
 from roboreward_ros.rehearsal.verdict import (
@@ -62,6 +65,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--faults", type=Path, help="YAML of what goes wrong")
     parser.add_argument("--script", type=Path, help="YAML of the operator's keys")
     parser.add_argument("--speed", choices=("max", "realtime"), default="max")
+    parser.add_argument(
+        "--latencies",
+        choices=tuple(Latencies),
+        default=Latencies.OWN,
+        help="recorded: no decision and no reward comes sooner than it did",
+    )
     parser.add_argument(
         "--expect",
         action="append",
@@ -104,15 +113,18 @@ def run(args: argparse.Namespace) -> int:
         args.speed,
         parse_assignments(args.assignments),
         bag,
+        Latencies(args.latencies),
     )
-    stack = rehearsal_stack(plan, recording)
-    display = make_display()
-    display.stage("rehearsal", len(recording.names))
-    theatre = Theatre(stack, faults, display, args.patience)
-    try:
+    late = reward_latencies(recording, faults, plan.latencies)
+    with ExitStack() as opened:
+        stack = with_wire(rehearsal_stack(plan, recording), faults, plan.run_dir, opened)
+        stack = with_late_rewards(stack, late, plan.run_dir)
+        display = opened.enter_context(closing(make_display()))
+        display.stage("rehearsal", len(recording.names))
+        if plan.latencies is Latencies.RECORDED:
+            display.say(coverage(recording))
+        theatre = Theatre(stack, faults, display, args.patience)
         theatre.run(ConsoleSink() if args.verbose else None)
-    finally:
-        display.close()
     deviations = compare(recording, plan.run_dir, real_time=args.speed == "realtime")
     notes = NoteReader(plan.run_dir).new()
     figures = figures_of(deviations, notes, theatre.restarts, faulty_episodes(faults, notes))
@@ -178,7 +190,10 @@ class Theatre:
         run_dir = Path(self._stack.arguments.run_dir)
         log_dir = run_dir / "logs"
         with run_dir_lock(run_dir), free_domain() as domain:
-            nodes = [child_of(n, write_parameters(n, log_dir)) for n in self._stack.nodes]
+            nodes = [
+                with_faulty_disk(child_of(n, write_parameters(n, log_dir)), self._faults, run_dir)
+                for n in self._stack.nodes
+            ]
             self._supervisor = Supervisor(
                 nodes,
                 environment={**LOG_FORMAT, **self._stack.environment, **os.environ, **domain},

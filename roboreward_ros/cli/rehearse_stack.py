@@ -12,6 +12,7 @@ from roboreward_ros.cli import run_config
 from roboreward_ros.cli.preflight import described_policy, part_problems, policy_folder
 from roboreward_ros.errors import StackError, StoreError
 from roboreward_ros.rehearsal.bag import BagOptions
+from roboreward_ros.rehearsal.latency import Latencies
 from roboreward_ros.rehearsal.player import decoded
 from roboreward_ros.rehearsal.recording import Recording
 from roboreward_ros.stack import NodeProcess, ParameterValue, Stack, StackArguments, describe
@@ -35,6 +36,7 @@ class Plan:
         faults: YAML of what goes wrong; None for nothing.
         speed: ``realtime`` or ``max``.
         given: launch arguments over the recording's.
+        latencies: whose decisions and rewards take how long.
         bag: what a bag does not say itself.
     """
 
@@ -46,6 +48,7 @@ class Plan:
     speed: str
     given: Mapping[str, str]
     bag: BagOptions = field(default_factory=BagOptions)
+    latencies: Latencies = Latencies.OWN
 
 
 def rehearsal_stack(plan: Plan, recording: Recording) -> Stack:
@@ -114,6 +117,7 @@ def _player(plan: Plan, stack: Stack) -> NodeProcess:
         "script": str(plan.script.absolute()) if plan.script else "",
         "faults": str(plan.faults.absolute()) if plan.faults else "",
         "speed": plan.speed,
+        "latencies": plan.latencies,
         **asdict(plan.bag),
     }
     return replace(

@@ -11,6 +11,7 @@ Arrays (T steps, T + 1 observations, K decisions; units as in ``roboreward_ros.t
     temperature [T,7] f8  ik_error [T,2] f8        fault [T] i4   not in older episodes
     chunks/{step,policy_version,steered,executed} [K]
     chunks/{noise,actions} [K,P,7] f4              chunks/features [K,F] f4
+    chunks/latency_s [K] f8                        NaN: not measured; not in older episodes
     truth/{progress,success,score,stage} [T+1]     only from the twin; opened only by truth()
 
 ``fault`` is an index into its attribute ``texts``, whose first is the empty one: no fault.
@@ -186,6 +187,7 @@ def _write_chunks(group: GroupWriter, rec: Recording, n_steps: int, chunk_size: 
     versions = np.array([c.policy_version for c in chunks], dtype=np.int64)
     group.array("chunks/policy_version", versions)
     group.array("chunks/steered", np.array([c.steered for c in chunks], dtype=np.bool_))
+    group.array("chunks/latency_s", np.array([c.latency_s for c in chunks], dtype=np.float64))
     if chunks:
         group.array("chunks/noise", np.stack([c.noise for c in chunks]))
         group.array("chunks/actions", np.stack([c.actions for c in chunks]))

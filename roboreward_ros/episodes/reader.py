@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,6 +107,9 @@ class StoredEpisode:
         executed = self.array("chunks/executed").tolist()
         versions = self.array("chunks/policy_version").tolist()
         steered = self.array("chunks/steered").tolist()
+        latencies = [math.nan] * len(steps)
+        if "chunks/latency_s/zarr.json" in self._header.files:  # not in older episodes
+            latencies = self.array("chunks/latency_s").tolist()
         noise, features, actions = (
             cast("Float32Array", self.array(f"chunks/{name}"))
             for name in ("noise", "features", "actions")
@@ -120,6 +124,7 @@ class StoredEpisode:
                 policy_version=int(versions[k]),
                 steered=bool(steered[k]),
                 executed=int(executed[k]),
+                latency_s=float(latencies[k]),
             )
             for k in range(len(steps))
         ]

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass
 
@@ -26,6 +27,7 @@ _STEP = struct.Struct("<iq")
 _STEP_FLOATS = 7 + 7 + 16 + 6 + 6 + 6
 _MORE_FLOATS = MOTORS + 2
 _CHUNK = struct.Struct("<iiqbiii")
+_LATENCY = struct.Struct("<d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +118,22 @@ def pack_chunk(chunk: Chunk) -> bytes:
         len(actions),
         len(features),
     )
-    return b"".join((header, noise.tobytes(), actions.tobytes(), features.tobytes()))
+    latency = _LATENCY.pack(chunk.latency_s)
+    return b"".join((header, noise.tobytes(), actions.tobytes(), features.tobytes(), latency))
 
 
 def unpack_chunk(payload: memoryview) -> Chunk:
+    """A decision; those of older journals have no latency: NaN."""
     index, step, version, steered, n_noise, n_actions, n_features = _CHUNK.unpack_from(payload)
-    values: Float32Array = np.frombuffer(payload, dtype="<f4", offset=_CHUNK.size)
+    count = (n_noise + n_actions) * ACTION_DIM + n_features
+    end = _CHUNK.size + 4 * count
+    if min(n_noise, n_actions, n_features) < 0 or len(payload) not in (end, end + _LATENCY.size):
+        raise ValueError(f"{len(payload)} bytes for {n_noise}, {n_actions} and {n_features}")
+    values: Float32Array = np.frombuffer(payload[:end], dtype="<f4", offset=_CHUNK.size)
     noise, actions, features = np.split(
         values, (n_noise * ACTION_DIM, (n_noise + n_actions) * ACTION_DIM)
     )
-    if min(n_noise, n_actions, n_features) < 0 or len(features) != n_features:
-        raise ValueError(f"{len(values)} numbers for {n_noise}, {n_actions} and {n_features}")
+    latency_s = float(_LATENCY.unpack(payload[end:])[0]) if len(payload) > end else math.nan
     return Chunk(
         index=index,
         step=step,
@@ -135,6 +142,7 @@ def unpack_chunk(payload: memoryview) -> Chunk:
         actions=actions.reshape(n_actions, ACTION_DIM),
         policy_version=version,
         steered=bool(steered),
+        latency_s=latency_s,
     )
 
 

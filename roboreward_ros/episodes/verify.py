@@ -25,7 +25,9 @@ from roboreward_ros.errors import FormatError, RoboRewardError
 _PER_STEP = ("action_raw", "action_executed", "flags", "target_pose", "q_command", "effort", "dq")
 _PER_STEP_IF_THERE = ("temperature", "ik_error", "fault")  # not in older episodes
 _PER_OBSERVATION = ("stamps_ns", "proprio", "q")
-_PER_CHUNK = ("step", "executed", "policy_version", "steered", "noise", "actions", "features")
+_PER_CHUNK = (
+    "step", "executed", "policy_version", "steered", "noise", "actions", "features", "latency_s",
+)  # fmt: skip
 _FINITE = ("proprio", "action_raw", "action_executed")
 _FINITE_OF_AN_ARM = ("q", "target_pose", "q_command")  # imported episodes hold no joints
 

@@ -23,19 +23,17 @@ from roboreward_ros.clock import Clock
 from roboreward_ros.errors import ConfigError, RobotError
 from roboreward_ros.protocols import Robot
 from roboreward_ros.rehearsal.bag import BagOptions
+from roboreward_ros.rehearsal.board import FaultBoard
 from roboreward_ros.rehearsal.effects import Effects
-from roboreward_ros.rehearsal.faults import NEEDS_NODE, load_faults
+from roboreward_ros.rehearsal.faults import SIGNALS, FaultKind, load_faults
+from roboreward_ros.rehearsal.latency import Latencies, decision_latency
 from roboreward_ros.rehearsal.notes import Note, NoteBook, NoteKind
 from roboreward_ros.rehearsal.opening import open_recording, script_for
 from roboreward_ros.rehearsal.operator import ScriptedOperator
 from roboreward_ros.rehearsal.player import Deck, RecordedCamera, RecordedRobot
 from roboreward_ros.ros.arm_beat import ArmLoopConfig
 from roboreward_ros.ros.arm_server import ArmServer, StatePublisher
-from roboreward_ros.ros.convert import (
-    image_to_compressed,
-    image_to_msg,
-    truth_to_msg,
-)
+from roboreward_ros.ros.convert import image_to_compressed, image_to_msg, truth_to_msg
 from roboreward_ros.ros.diagnostics import Diagnostics
 from roboreward_ros.ros.gated_arm import GatedLoop
 from roboreward_ros.ros.lifecycle import HostNode
@@ -64,12 +62,15 @@ class PlayerNodeConfig(HostConfig):
     robot: str = option("wx250s", "profile of a bag's arm")
     control_hz: float = option(5.0, "control rate of a bag of another session")
     speed: str = option("max", "realtime: as fast as it was; max: lock-step")
+    latencies: str = option("own", "recorded: no decision comes sooner than in the recording")
     action_timeout_s: float = option(10.0, "an episode without an action for so long is a fault")
 
     def __post_init__(self) -> None:
         HostConfig.__post_init__(self)
         if self.speed not in SPEEDS:
             raise ConfigError("speed is not one of its values", got=self.speed, allowed=SPEEDS)
+        if self.latencies not in tuple(Latencies):
+            raise ConfigError("latencies", got=self.latencies, allowed=tuple(Latencies))
         self.bag()
 
     def bag(self) -> BagOptions:
@@ -96,7 +97,8 @@ class PlayerNode(HostNode[PlayerNodeConfig]):
             script_for(recording, config.script), len(recording.names)
         )
         self._notes = NoteBook(Path(config.run_dir))
-        self._effects = Effects(self._faults, self.clock, self._fault_begins)
+        board = FaultBoard(Path(config.run_dir))
+        self._effects = Effects(self._faults, self.clock, self._fault_begins, board)
         self._deck = Deck(recording, self.clock, real_time=config.speed == "realtime")
         self._camera = RecordedCamera(self._deck)
         self._camera.open()
@@ -106,7 +108,8 @@ class PlayerNode(HostNode[PlayerNodeConfig]):
         self._truths = None
         if first.truth:
             self._truths = self.create_publisher(msg.GroundTruth, "ground_truth", EVENT)
-        self._seat = ScriptedSeat(self, self._operator, self, self._open_gate)
+        changing = {fault.node for fault in self._faults if fault.parameter}
+        self._seat = ScriptedSeat(self, self._operator, self, self._open_gate, changing)
         loop = ArmLoopConfig(
             first.control_hz,
             lock_step=config.speed == "max",
@@ -158,8 +161,13 @@ class PlayerNode(HostNode[PlayerNodeConfig]):
         assert self._loop is not None
         if requests and not deck.real_time:
             self._loop.shut()
+        self._effects.elsewhere(place, beat.step)
         if beat.last:
             self._loop.open()
+        least_s = self._effects.answer_late_s(place, beat.step)
+        if self.config.latencies == Latencies.RECORDED:
+            least_s = max(least_s, decision_latency(deck.episode, beat.step))
+        self._loop.answer_after(least_s)
         late_s = self._effects.late_s(place, beat.step)
         if late_s:
             self._states.publish(beat)
@@ -186,9 +194,13 @@ class PlayerNode(HostNode[PlayerNodeConfig]):
 
     def _fault_begins(self, number: int) -> None:
         fault = self._faults[number]
-        kind = NoteKind.HIT if fault.fault in NEEDS_NODE else NoteKind.FAULT
+        kind = NoteKind.HIT if fault.fault in SIGNALS else NoteKind.FAULT
         self._note(kind, fault.text, number)
         self.get_logger().warning(f"fault: {fault.text}")
+        if fault.fault is FaultKind.PARAMETER:
+            if self._loop is not None and not self._deck.real_time:
+                self._loop.shut()
+            self.post(lambda: self._seat.set_parameter(fault.node, *fault.setting))
 
     # What the seat hears.
 

@@ -10,9 +10,10 @@ what the gripper did between two samples.
 from __future__ import annotations
 
 import importlib.util
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -27,6 +28,7 @@ from roboreward_ros.rehearsal.recording import RecordedEpisode
 from roboreward_ros.robot.profile import load_profile
 
 STATE, EVENT = "roboreward_ros/msg/RobotState", "roboreward_ros/msg/EpisodeEvent"
+CHUNK, REWARD = "roboreward_ros/msg/ActionChunk", "roboreward_ros/msg/Reward"
 IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 JOINTS = "sensor_msgs/msg/JointState"
 COMMITTED = 1  # of EpisodeEvent
@@ -80,6 +82,18 @@ class _Event(Protocol):
     task: str
     event: int
     taint: Sequence[str]
+
+
+class _Decision(Protocol):
+    episode_id: str
+    step: int
+    latency_s: float
+
+
+class _Reward(Protocol):
+    episode_id: str
+    latency_s: float
+    shadow: bool
 
 
 class _Joints(Protocol):
@@ -185,6 +199,7 @@ class BagRecording:
         if events:
             states = {name: beats for name, beats in states.items() if name in taints}
         stamps, pictures = self._pictures()
+        decisions_s, rewards_s = self._latencies(topics)
         found = {}
         for name, beats in states.items():
             task = tasks.get(name) or self._task()
@@ -193,8 +208,35 @@ class BagRecording:
             if len(beats) < 2 or not beats[-1].last or None in shown:
                 continue
             frames = [pictures[k] for k in shown if k is not None]
-            found[name] = state_episode(name, task, beats, frames, taints.get(name, ()))
+            episode = state_episode(name, task, beats, frames, taints.get(name, ()))
+            found[name] = replace(
+                episode,
+                decision_s=decisions_s.get(name, {}),
+                reward_s=rewards_s.get(name, math.nan),
+            )
         return found
+
+    def _latencies(
+        self, topics: Mapping[str, str]
+    ) -> tuple[dict[str, dict[int, float]], dict[str, float]]:
+        """Of decisions by episode and step, and of the first reward of each episode, s."""
+        decisions: dict[str, dict[int, float]] = {}
+        rewards: dict[str, float] = {}
+        wanted = [
+            topic
+            for topic, kind in topics.items()
+            if kind == CHUNK or (kind == REWARD and topic.rpartition("/")[2] == "reward")
+        ]
+        for topic, _, message in self._messages(*wanted) if wanted else ():
+            if not hasattr(message, "latency_s"):
+                continue  # of an older version
+            if topics[topic] == CHUNK:
+                decision = cast("_Decision", message)
+                mine = decisions.setdefault(decision.episode_id, {})
+                mine[int(decision.step)] = float(decision.latency_s)
+            elif not (reward := cast("_Reward", message)).shadow:
+                rewards.setdefault(reward.episode_id, float(reward.latency_s))
+        return decisions, rewards
 
     def _of_joints(self, topics: Mapping[str, str]) -> dict[str, RecordedEpisode]:
         """One episode from joint states, sampled at the control rate."""

@@ -10,7 +10,8 @@ import cv2
 
 from roboreward_ros.clock import Clock
 from roboreward_ros.errors import RobotError
-from roboreward_ros.rehearsal.faults import Fault, FaultKind
+from roboreward_ros.rehearsal.board import FaultBoard
+from roboreward_ros.rehearsal.faults import DISK, NETWORK, Fault, FaultKind
 from roboreward_ros.types import Frame
 
 _NS = 1e9
@@ -23,11 +24,18 @@ class Effects:
         faults: what goes wrong when; those of processes are not its business.
         clock: waits.
         begins: told of the place of a fault in ``faults`` when it begins.
+        board: shows other processes those of disks and of the network; None where there are none.
     """
 
     def __init__(
-        self, faults: Sequence[Fault], clock: Clock, begins: Callable[[int], None]
+        self,
+        faults: Sequence[Fault],
+        clock: Clock,
+        begins: Callable[[int], None],
+        board: FaultBoard | None = None,
     ) -> None:
+        self._board = board
+        self._over: set[int] = set()
         self._faults = tuple(faults)
         self._clock = clock
         self._begins = begins
@@ -46,6 +54,24 @@ class Effects:
                 self._told.add(number)
                 self._begins(number)
         return found
+
+    def elsewhere(self, episode: int, step: int) -> None:
+        """Show on the board what holds from this step on, until a step comes that it leaves out.
+
+        When its episode is run again it does not come again, or the episode would never end.
+        """
+        if self._board is None:
+            return
+        shown = []
+        for number, fault in enumerate(self._faults):
+            if fault.fault not in DISK | NETWORK:
+                continue
+            if number in self._told and (step == 0 or not fault.covers(episode, step)):
+                self._over.add(number)
+            if fault.covers(episode, step) and number not in self._over:
+                shown.append(fault)
+        self._board.show(shown)
+        self.now(episode, step)
 
     def before_step(self, episode: int, step: int) -> None:
         """What the arm does instead; raises RobotError where it refuses."""
@@ -79,6 +105,11 @@ class Effects:
             self._kept = sent[0]
             return ()
         return (*sent, kept) if kept is not None else sent
+
+    def answer_late_s(self, episode: int, step: int) -> float:
+        """How long after its state the policy's answer comes at least."""
+        late = self.now(episode, step).get(FaultKind.POLICY_LATE)
+        return late.size if late is not None else 0.0
 
     def late_s(self, episode: int, step: int) -> float:
         """How long after its state a picture comes."""

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -31,15 +32,29 @@ class FaultKind(StrEnum):
     STATES_STALL = "states_stall"  # the arm says nothing for `amount` s at each step
     ARM_FAULT = "arm_fault"  # the arm refuses an action
     CLOCK_JUMPS = "clock_jumps"  # stamps are `amount` s off
+    POLICY_LATE = "policy_late"  # answers of the policy come `amount` s after their state
+    REWARD_LATE = "reward_late"  # the reward of the episode takes `amount` s at least
+    DISK_FULL = "disk_full"  # `node` cannot write into the run's folder
+    DISK_SLOW = "disk_slow"  # each of its writes there takes `amount` s longer
+    NETWORK_CUT = "network_cut"  # no connection to the reward server
+    NETWORK_LATE = "network_late"  # what goes there or comes from there takes `amount` s longer
+    PARAMETER = "parameter"  # somebody sets `parameter` of `node`
     KILL = "kill"  # SIGKILL to `node`
     STOP = "stop"  # SIGSTOP to `node` for `amount` s
 
 
-NEEDS_NODE = frozenset({FaultKind.KILL, FaultKind.STOP})
+SIGNALS = frozenset({FaultKind.KILL, FaultKind.STOP})
+DISK = frozenset({FaultKind.DISK_FULL, FaultKind.DISK_SLOW})
+NETWORK = frozenset({FaultKind.NETWORK_CUT, FaultKind.NETWORK_LATE})
+NEEDS_NODE = SIGNALS | DISK | {FaultKind.PARAMETER}
 DEFAULT_AMOUNT = {
     FaultKind.CAMERA_LATE: 0.1,
     FaultKind.STATES_STALL: 0.5,
     FaultKind.CLOCK_JUMPS: 3600.0,
+    FaultKind.POLICY_LATE: 0.5,
+    FaultKind.REWARD_LATE: 5.0,
+    FaultKind.DISK_SLOW: 0.05,
+    FaultKind.NETWORK_LATE: 0.2,
     FaultKind.STOP: 3.0,
 }
 NODES = ("recorder_node", "policy_node", "reward_node", "learner_node", "session_node")
@@ -54,8 +69,9 @@ class Fault:
         episode: number in the rehearsal, from 0.
         step: first control step of it.
         steps: for how many control steps; a process is hit once, at the first.
-        node: which process, for ``kill`` and ``stop``.
+        node: which process; for ``kill``, ``stop``, disks and ``parameter``.
         amount: see ``FaultKind``; 0 takes the kind's own.
+        parameter: ``name=value``, a value that is no JSON being text; for ``parameter``.
 
     Raises:
         ConfigError: a value out of range, or a node where none is meant.
@@ -67,6 +83,7 @@ class Fault:
     steps: int = 1
     node: str = ""
     amount: float = 0.0
+    parameter: str = ""
 
     def __post_init__(self) -> None:
         if self.episode < 0 or self.step < 0 or self.steps < 1:
@@ -77,7 +94,17 @@ class Fault:
             )
         if (self.fault in NEEDS_NODE) != bool(self.node):
             raise ConfigError(
-                f"{self.fault} and its node", got=self.node or "none", allowed="only of kill, stop"
+                f"{self.fault} and its node",
+                got=self.node or "none",
+                allowed=f"one of each of {', '.join(sorted(NEEDS_NODE))}; none of others",
+            )
+        if (self.fault is FaultKind.PARAMETER) != bool(self.parameter):
+            raise ConfigError(f"{self.fault} and its parameter", got=self.parameter or "none")
+        if self.parameter and not isinstance(self.setting[1], bool | int | float | str):
+            raise ConfigError(
+                f"what {self.fault} sets",
+                got=self.parameter,
+                allowed="name=value, the value true, false, a number or text",
             )
         if self.node and self.node not in NODES:
             raise ConfigError(f"{self.fault}: no such node", got=self.node, allowed=NODES)
@@ -92,10 +119,19 @@ class Fault:
     @property
     def text(self) -> str:
         """One phrase for people."""
-        what = f"{self.fault} {self.node}".rstrip()
+        what = " ".join(filter(None, (self.fault, self.node, self.parameter)))
         return f"{what}, episode {self.episode}, step {self.step}" + (
             f" to {self.step + self.steps - 1}" if self.steps > 1 else ""
         )
+
+    @property
+    def setting(self) -> tuple[str, object]:
+        """Name and value of ``parameter``."""
+        name, equals, text = self.parameter.partition("=")
+        try:
+            return name, json.loads(text) if name and equals else None
+        except ValueError:
+            return name, text
 
     def covers(self, episode: int, step: int) -> bool:
         """Whether it holds at a control step."""
@@ -130,4 +166,5 @@ def _fault(row: object, where: str) -> Fault:
         raise ConfigError(
             where, got=str(dict(row)), allowed="whole numbers, and a number of amount"
         )
-    return Fault(kind, **whole, node=str(row.get("node", "")), amount=float(amount))
+    node, parameter = (str(row.get(name, "")) for name in ("node", "parameter"))
+    return Fault(kind, **whole, node=node, amount=float(amount), parameter=parameter)

@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from roboreward_ros.episodes.ledger import Ledger
 from roboreward_ros.episodes.reader import StoredEpisode
 from roboreward_ros.episodes.run import read_run
 from roboreward_ros.episodes.store import EpisodeStore
@@ -43,6 +45,9 @@ class RecordedEpisode:
         truth: the twin's ``[T + 1]``; empty where none was recorded.
         policy_version: steering actor that ran it.
         complete: it has no gap.
+        decision_s: control step -> what the decision for it took, s; steps that are not known have
+            none.
+        reward_s: what the first answer of its reward source took, s; NaN where unknown.
 
     Raises:
         ConfigError: the parts differ in length.
@@ -67,6 +72,8 @@ class RecordedEpisode:
     truth: Sequence[GroundTruth] = ()
     policy_version: int = 0
     complete: bool = True
+    decision_s: Mapping[int, float] = field(default_factory=dict)
+    reward_s: float = math.nan
 
     def __post_init__(self) -> None:
         steps = self.n_steps
@@ -121,6 +128,7 @@ class StoredRecording:
             for name, value in config.items()
         }
         self._store = EpisodeStore(run_dir)
+        self._rewards_s: dict[str, float] | None = None
         names = [name for name in self._store.ids() if self._store.open(name).summary.n_steps]
         self._names = tuple(names[: only or None])
         if not self._names:
@@ -139,7 +147,16 @@ class StoredRecording:
         return self._arguments
 
     def episode(self, position: int) -> RecordedEpisode:
-        return recorded(self._store.open(self._names[position]))
+        name = self._names[position]
+        return replace(recorded(self._store.open(name)), reward_s=self._reward_s(name))
+
+    def _reward_s(self, name: str) -> float:
+        if self._rewards_s is None:
+            self._rewards_s = {}
+            for record in Ledger(self.run_dir, "r").records():
+                if not record.shadow:
+                    self._rewards_s.setdefault(record.episode_id, record.outcome.latency_s)
+        return self._rewards_s.get(name, math.nan)
 
 
 def recorded(stored: StoredEpisode) -> RecordedEpisode:
@@ -187,6 +204,11 @@ def recorded(stored: StoredEpisode) -> RecordedEpisode:
         truth=tuple(stored.truth()),
         policy_version=summary.policy_version,
         complete=summary.complete,
+        decision_s={
+            chunk.step: chunk.latency_s
+            for chunk in stored.chunks()
+            if math.isfinite(chunk.latency_s)
+        },
     )
 
 

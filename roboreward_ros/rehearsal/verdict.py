@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from roboreward_ros.episodes.views import LabelStatus
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.rehearsal.compare import Deviation
-from roboreward_ros.rehearsal.faults import Fault
+from roboreward_ros.rehearsal.faults import NETWORK, Fault, FaultKind
 from roboreward_ros.rehearsal.notes import Note, NoteKind
 
 COMPARE: Mapping[str, Callable[[float, float], bool]] = {
@@ -211,11 +211,11 @@ def _well(note: Note) -> bool:
 def faulty_episodes(faults: Sequence[Fault], notes: Sequence[Note]) -> frozenset[int]:
     """Episodes in which something was made to go wrong, or could still be felt.
 
-    A camera's or arm's fault is over with its steps; a process that was hit is felt until the
-    session runs again, which is an episode later at most.
+    A camera's or arm's fault is over with its steps; a process that was hit, its disk or its
+    network is felt until the session runs again, which is an episode later at most.
     """
     begun = {note.number for note in notes if note.kind in FAULTS}
     hit = [fault for number, fault in enumerate(faults) if number in begun]
     own = {fault.episode for fault in hit}
-    after = {fault.episode + 1 for fault in hit if fault.node}
+    after = {f.episode + 1 for f in hit if f.node or f.fault in NETWORK | {FaultKind.REWARD_LATE}}
     return frozenset(own | after)

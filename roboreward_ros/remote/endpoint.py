@@ -25,6 +25,8 @@ class Endpoint:
             system's.
         token_env: environment variable that holds the token.
         token_file: file that holds the token, readable by its owner alone; instead of token_env.
+        via: HOST:PORT to connect to instead, the near end of a tunnel; certificates are still those
+            of ``url``. "" for none.
         dead_s: silence after which a connection is given up, s.
         max_message: largest message that is taken, bytes.
     """
@@ -33,6 +35,7 @@ class Endpoint:
     ca_file: str = ""
     token_env: str = ""
     token_file: str = ""
+    via: str = ""
     dead_s: float = 6.0
     max_message: int = 64 << 20
 
@@ -54,13 +57,23 @@ class Endpoint:
         path = parts.path not in ("", "/")
         if parts.scheme not in ("ws", "wss") or not parts.hostname or not port or path:
             raise ConfigError("url is not that of a host", got=self.url, allowed=_FORM)
-        if parts.scheme == "ws" and not is_loopback(parts.hostname):
+        if self.via and not self._via_is_one():
+            raise ConfigError("via is not a host and its port", got=self.via, allowed="HOST:PORT")
+        places = (parts.hostname, self.address[0])
+        if parts.scheme == "ws" and not all(is_loopback(place) for place in places):
             raise ConfigError(
                 "images and token would cross the network unencrypted",
-                got=self.url,
+                got=f"{self.url} via {self.via}" if self.via else self.url,
                 allowed=_FORM,
                 next_step="Use wss:// with ca_file (make one: roboreward serve certificate).",
             )
+
+    def _via_is_one(self) -> bool:
+        try:
+            host, port = self.address
+        except ValueError:
+            return False
+        return bool(host and port) and self.via == f"{host}:{port}"
 
     @property
     def host(self) -> str:
@@ -70,6 +83,12 @@ class Endpoint:
     @property
     def port(self) -> int:
         return urlsplit(self.url).port or 0
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """What is connected to."""
+        there = urlsplit(f"//{self.via}") if self.via else urlsplit(self.url)
+        return there.hostname or "", there.port or 0
 
     @property
     def name(self) -> str:

@@ -223,7 +223,7 @@ class Link:
         endpoint = self._endpoint
         limit_s = min(left_s, max(endpoint.dead_s, 1.0))
         try:
-            raw = socket.create_connection((endpoint.host, endpoint.port), limit_s)
+            raw = socket.create_connection(endpoint.address, limit_s)
             give_up_after(raw, endpoint.dead_s)
             return connect(
                 self._url,

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.parameter import Parameter
+from rclpy.parameter_client import AsyncParameterClient
 from rclpy.task import Future
 
 from roboreward_ros import msg
@@ -58,6 +60,7 @@ class ScriptedSeat:
         script: decides.
         log: is told.
         effect: called when a key has had its effect, or will have none.
+        changing: nodes of which a parameter will be set.
     """
 
     def __init__(
@@ -66,7 +69,9 @@ class ScriptedSeat:
         script: Script,
         log: SeatLog,
         effect: Callable[[], None],
+        changing: Collection[str] = (),
     ) -> None:
+        self._parameters = {name: AsyncParameterClient(node, name) for name in changing}
         self._clock = node.clock
         self._script = script
         self._log = log
@@ -92,6 +97,28 @@ class ScriptedSeat:
         """
         self._queue.extend((request, scripted) for request in requests)
         self._next()
+
+    def set_parameter(self, node: str, name: str, value: object) -> None:
+        """Set a parameter of another node, and tell the log what it says to that."""
+        what = f"{node}: {name} set to {value}"
+        client = self._parameters[node]
+        if not client.services_are_ready():
+            self._told(f"{what}: it is not there")
+            return
+
+        def answered(future: Future) -> None:
+            if future.exception() is not None:
+                self._told(f"{what}: no answer")
+                return
+            (result,) = future.result().results
+            said = "taken" if result.successful else f"refused: {result.reason}"
+            self._told(f"{what}: {said}")
+
+        client.set_parameters([Parameter(name, value=value)]).add_done_callback(answered)
+
+    def _told(self, text: str) -> None:
+        self._log.part(text)
+        self._effect()
 
     def _next(self) -> None:
         if self._queue and not self._busy:

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 _CHANGES = frozenset({"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"})
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
@@ -80,30 +78,36 @@ def death_after(changes: int, root: Path) -> Iterator[None]:
 
 
 @contextmanager
+def troubled_disk(trouble: Callable[[str], None], root: Path) -> Iterator[None]:
+    """Call ``trouble`` before every change, write and sync below ``root``: it may raise or wait.
+
+    It is told what and, where a name is known, of which file: ``open /run/run.json``, ``write``.
+    """
+    with _WATCH.watching(root, trouble), _before_writes(root, lambda: trouble("write")):
+        yield
+
+
+def refuse(number: int, what: str) -> None:
+    """Raise the OSError of a disk that takes nothing; files can still be made shorter."""
+    kind, _, path = what.partition(" ")
+    if kind != "os.truncate":
+        raise OSError(number, os.strerror(number), *filter(None, (path,)))
+
+
+@contextmanager
 def failing_disk(number: int, root: Path) -> Iterator[None]:
     """Nothing below ``root`` can be written: ``errno.ENOSPC``, ``errno.EROFS`` or ``errno.EIO``.
 
     Files that are open already fail at their next write; they can be made shorter.
     """
-
-    def refuse(what: str) -> None:
-        if not what.startswith("os.truncate"):
-            raise OSError(number, os.strerror(number), what.partition(" ")[2])
-
-    def fail() -> None:
-        raise OSError(number, os.strerror(number))
-
-    with _WATCH.watching(root, refuse), _before_writes(root, fail):
+    with troubled_disk(lambda what: refuse(number, what), root):
         yield
 
 
 @contextmanager
 def slow_disk(delay_s: float, root: Path) -> Iterator[None]:
     """Every change and write below ``root`` takes ``delay_s`` longer, as on a worn card."""
-    with (
-        _WATCH.watching(root, lambda _: time.sleep(delay_s)),
-        _before_writes(root, lambda: time.sleep(delay_s)),
-    ):
+    with troubled_disk(lambda _: time.sleep(delay_s), root):
         yield
 
 
@@ -120,10 +124,13 @@ def _before_writes(root: Path, act: Callable[[], None]) -> Iterator[None]:
 
         return call
 
-    with pytest.MonkeyPatch.context() as patch:
-        for name in real:
-            patch.setattr(os, name, acting(name))
+    for name in real:
+        setattr(os, name, acting(name))
+    try:
         yield
+    finally:
+        for name, function in real.items():
+            setattr(os, name, function)
 
 
 def rot(path: Path, place: float = 0.5) -> None:

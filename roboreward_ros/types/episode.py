@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -32,6 +33,7 @@ class Chunk:
         policy_version: version of the steering actor; 0 is the prior.
         steered: whether the actor chose the noise (False: drawn from N(0, I)).
         executed: how many of the actions ran; fewer than planned marks a cut chunk.
+        latency_s: from its observation to the decision, steady clock, s; NaN where not measured.
     """
 
     index: int
@@ -42,6 +44,7 @@ class Chunk:
     policy_version: int
     steered: bool
     executed: int = 0
+    latency_s: float = math.nan
 
     def __post_init__(self) -> None:
         require_shape("Chunk.noise", self.noise, (None, ACTION_DIM))

@@ -20,6 +20,7 @@ class RemoteConfig:
         ca_file: the host's certificate, the only one to trust; "" for the system's authorities.
         token_env: environment variable that holds the token.
         token_file: file that holds it, readable by its owner alone; instead of token_env.
+        via: HOST:PORT to connect to instead: the near end of a tunnel to url; "" for none.
         source: what the host must serve; "" for anything.
         scale: range of its scores; another one is refused.
         dense: whether it gives a value for every step; otherwise it is refused.
@@ -34,6 +35,7 @@ class RemoteConfig:
     ca_file: str = ""
     token_env: str = ""
     token_file: str = ""
+    via: str = ""
     source: str = ""
     scale: ScoreScale = ScoreScale.RUBRIC
     dense: bool = False
@@ -52,4 +54,6 @@ class RemoteConfig:
 
     def endpoint(self) -> Endpoint:
         """Where; raises ConfigError."""
-        return Endpoint(self.url, self.ca_file, self.token_env, self.token_file, dead_s=self.dead_s)
+        return Endpoint(
+            self.url, self.ca_file, self.token_env, self.token_file, self.via, self.dead_s
+        )

@@ -63,6 +63,7 @@ def decision_from_msg(message: msg.ActionChunk) -> Decision:
         actions=to_singles(message.actions, (horizon, ACTION_DIM)),
         policy_version=int(message.policy_version),
         steered=bool(message.steered),
+        latency_s=float(message.latency_s),
     )
     return Decision(
         episode_id=message.episode_id,
