@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real stack on the twin with its console, and a real browser that looks at it."""
 
+import contextlib
 import os
+import random
 import re
 import shutil
 import signal
@@ -19,8 +21,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from roboreward_ros.cli.domain import free_domain
 from roboreward_ros.clock import SystemClock
 
-LIMIT_S = 60.0
-STEPS = 40
+LIMIT_S = 120.0
+STEPS = 60
 """Of an episode; at 5 Hz."""
 FLAGS = [
     "--no-sandbox",
@@ -32,13 +34,16 @@ FLAGS = [
 ]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ABSTAINS = "roboreward_ros.testing.fake_rewards:AbstainingSource"
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Below those that the kernel gives to whoever asks for any, so that it is free later too."""
+    for port in random.SystemRandom().sample(range(12_000, 32_000), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    pytest.fail("no port is free")
 
 
 class Stack:
@@ -139,11 +144,15 @@ class Viewer:
     def committed(self) -> int:
         return int(re.search(r"(\d+) saved", self.at("episode").inner_text()).group(1))
 
+    def index(self) -> int:
+        """Of the episode that is shown."""
+        return int(re.search(r"episode (\d+)", self.at("episode").inner_text()).group(1))
+
     def pictures(self) -> int:
         shown = self.page.locator("img[data-camera]").get_attribute("data-count")
         return int(shown or 0)
 
-    def until(self, condition, what: str, limit_s: float = 30.0) -> None:
+    def until(self, condition, what: str, limit_s: float = LIMIT_S) -> None:
         clock = SystemClock()
         end_ns = clock.steady_ns() + round(limit_s * 1e9)
         while not condition():
@@ -156,21 +165,26 @@ class Viewer:
             "() => window.roboreward?.online() && document.querySelector('.rr-seen')"
         )
 
-    def running(self) -> None:
-        """Wait for an episode with 4.8 s or more to go, so that there is time to act in it."""
+    def step(self) -> int:
+        """Of the running episode; 0 where none is."""
+        shown = re.fullmatch(rf"step (\d+)/{STEPS}", self.at("step").inner_text())
+        return int(shown.group(1)) if shown else 0
+
+    def running(self, left: int = 24) -> None:
+        """Wait for an episode with so many steps or more to go: time to act in it."""
         if self.at("phase").inner_text() in ("PAUSED", "IDLE"):
             self.press("Enter")
+        self.until(lambda: 1 <= self.step() <= STEPS - left, "an episode to act in")
 
-        def early() -> bool:
-            shown = re.fullmatch(rf"step (\d+)/{STEPS}", self.at("step").inner_text())
-            return shown is not None and 1 <= int(shown.group(1)) <= STEPS - 24
-
-        self.until(early, "an episode to act in")
+    def passed(self, steps: int) -> None:
+        """Wait until the running episode has gone on by so many steps."""
+        first = self.step()
+        self.until(lambda: self.step() >= first + steps, f"{steps} steps more")
 
 
 def open_page(stack: Stack, browser: Browser) -> Viewer:
     page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(60_000)
     page.goto(stack.url)
     viewer = Viewer(page)
     viewer.connected()

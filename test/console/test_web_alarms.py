@@ -4,7 +4,6 @@
 
 import contextlib
 import os
-import re
 import signal
 
 import pytest
@@ -38,8 +37,7 @@ def learner_double(stack):
 def test_an_alarm_is_a_banner_and_an_audit_a_card_that_does_not_tell_the_score(viewer, stack):
     viewer.running()
     expect(viewer.at("health")).to_contain_text("session:")  # one word for all parts
-    index = int(re.search(r"episode (\d+)", viewer.at("episode").inner_text()).group(1))
-    last = f"ep_{index:06d}"
+    last = f"ep_{viewer.index():06d}"
     viewer.press("s")
     expect(viewer.at("labels")).to_contain_text(f"{last}: success")
     words = "weights are held back: <b>2</b> audited successes are none"

@@ -75,7 +75,7 @@ def test_an_open_question_is_answered_with_two_keys(viewer, stack):
     pause(viewer)
     first = re.match(r"ep_\d+", cards.first.inner_text()).group()
     pictures = cards.first.locator("img")
-    assert pictures.count() == 6
+    expect(pictures).to_have_count(6)
     viewer.until(
         lambda: pictures.first.evaluate("image => image.complete && image.naturalWidth > 0"),
         "the filmstrip",
@@ -97,8 +97,7 @@ def test_an_open_question_is_answered_with_two_keys(viewer, stack):
 
 def test_a_key_ends_and_labels_the_episode_on_the_screen_and_is_taken_back(viewer, stack):
     viewer.running()
-    running = re.search(r"episode (\d+)", viewer.at("episode").inner_text()).group(1)
-    episode_id = f"ep_{int(running):06d}"
+    episode_id = f"ep_{viewer.index():06d}"
     viewer.press("s")
     expect(viewer.at("labels")).to_contain_text(f"{episode_id}: success")
     assert EpisodeStore(stack.run_dir).open(episode_id).summary.end_cause == "operator"
@@ -121,6 +120,8 @@ def test_redo_runs_the_episode_again_and_discard_asks_twice(viewer, stack):
     viewer.press("r")
     expect(viewer.page.locator(".rr-hint")).to_contain_text("Press r again")
     assert not EpisodeStore(stack.run_dir).open(last).summary.discarded
+    # The looking may have taken so long that the next press is a first one again.
+    viewer.press("r")
     viewer.press("r")
     viewer.until(lambda: EpisodeStore(stack.run_dir).open(last).summary.discarded, "discarded")
     go_on(viewer)
@@ -147,17 +148,17 @@ def test_a_candidate_is_tried_in_the_shadow_compared_and_promoted(viewer):
 
 
 def test_the_operator_takes_the_arm_over_and_gives_it_back_in_mid_episode(viewer, stack):
-    viewer.running()
-    index = int(re.search(r"episode (\d+)", viewer.at("episode").inner_text()).group(1))
-    episode_id = f"ep_{index:06d}"
+    viewer.running(left=45)
+    episode_id = f"ep_{viewer.index():06d}"
     viewer.press("m")
     viewer.phase("TAKEOVER")
     expect(viewer.at("handling")).to_contain_text("You move the arm")
     viewer.page.keyboard.down("ArrowUp")
     viewer.page.keyboard.down("p")
-    viewer.page.wait_for_timeout(1500)
+    viewer.passed(6)
     viewer.page.keyboard.up("p")
     viewer.page.keyboard.up("ArrowUp")
+    viewer.passed(3)  # the arm comes to rest: a decision of the policy may be due at once
     viewer.press("m")
     viewer.phase("RUNNING")
     expect(viewer.at("handling")).to_be_hidden()
@@ -171,7 +172,7 @@ def test_the_operator_takes_the_arm_over_and_gives_it_back_in_mid_episode(viewer
     assert episode.summary.taint == ("takeover",)
     moved = episode.actions()[first:last]
     assert moved[:, 0].max() == pytest.approx(0.02, abs=1e-3)  # 0.1 m/s at 5 Hz
-    assert abs(moved[-1, :6]).max() < 1e-3  # the arm waited for the policy's decision
+    assert abs(moved[-1, :6]).max() < 1e-3
     assert moved[-1, 6] == 0.0
     after = list(episode.flags())[last:]  # the policy from a decision on, or the hold at the end
     decided = last % episode.summary.meta.chunk_size == 0
@@ -200,13 +201,13 @@ def test_a_gamepad_takes_the_arm_moves_it_and_gives_it_back(viewer, stack):
 
     viewer.page.evaluate(PAD)
     try:
-        viewer.running()
-        index = int(re.search(r"episode (\d+)", viewer.at("episode").inner_text()).group(1))
+        viewer.running(left=40)
+        index = viewer.index()
         push(9, True)
         viewer.phase("TAKEOVER")
         push(9, False)
         viewer.page.evaluate("window.pad.axes[1] = 1")  # pulled: back
-        viewer.page.wait_for_timeout(900)
+        viewer.passed(4)
         viewer.page.evaluate("window.pad.axes[1] = 0")
         push(9, True)
         viewer.phase("RUNNING")
@@ -283,16 +284,17 @@ def test_fifty_clients_that_come_and_go_do_not_stop_the_arm(viewer, stack):
     assert first == 40
     assert second <= 40  # those of the first storm may still count as viewers
     saved = viewer.committed()
-    viewer.until(lambda: viewer.committed() > saved, "the next episode", 60.0)
+    viewer.until(lambda: viewer.committed() > saved, "the next episode")
 
 
-def test_a_reload_in_mid_episode_changes_nothing(viewer):
-    viewer.running()
-    episode = viewer.at("episode").inner_text()
+def test_a_reload_in_mid_episode_changes_nothing(viewer, stack):
+    viewer.running(left=45)
+    index = viewer.index()
     viewer.page.reload()
     viewer.connected()
     viewer.phase("RUNNING")
-    assert viewer.at("episode").inner_text() == episode
+    if viewer.index() != index:  # a browser may take longer than an episode
+        assert EpisodeStore(stack.run_dir).open(f"ep_{index:06d}").summary.end_cause == "time"
     before = viewer.pictures()
     viewer.until(lambda: viewer.pictures() > before, "pictures after the reload")
 
