@@ -17,6 +17,7 @@ from typing import Protocol
 
 import numpy as np
 
+from roboreward_ros.clock import Clock
 from roboreward_ros.robot.profile import RobotProfile
 from roboreward_ros.robot.xs_bus import ALL, ARM, FINGER, GRIPPER, Kind, XsInfo
 from roboreward_ros.types import FloatArray
@@ -86,6 +87,29 @@ class Load(Protocol):
 
     def efforts(self) -> FloatArray:
         """Currents of joints and gripper ``[7]``, mA."""
+
+
+class Pace:
+    """Ticks that are due: motors turn on however busy the process is that imitates them.
+
+    Args:
+        clock: its steady clock counts.
+    """
+
+    MOST = 20
+    """Ticks at a time; of a process that was stopped for longer the rest is left out."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._told_ns = clock.steady_ns()
+
+    def due(self) -> int:
+        """Number of ticks since the last call."""
+        tick_ns, now_ns = round(TICK_S * 1e9), self._clock.steady_ns()
+        self._told_ns = max(self._told_ns, now_ns - self.MOST * tick_ns)
+        count = (now_ns - self._told_ns) // tick_ns
+        self._told_ns += count * tick_ns
+        return count
 
 
 class FakeXsArm:

@@ -18,7 +18,7 @@ from roboreward_ros.testing.stored_layout import load_layout, write_lerobot
 LAYOUT = Path(__file__).parents[1] / "policies" / "layouts" / "lerobot_diffusion.json"
 TASK = "open the drawer"
 
-pytestmark = [pytest.mark.launch, pytest.mark.slow, pytest.mark.ros, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.launch, pytest.mark.slow, pytest.mark.ros, pytest.mark.timeout(700)]
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def launch(folder: Path, run_dir: Path, *more: str) -> subprocess.CompletedProce
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=350,
+            timeout=600,
         )
 
 

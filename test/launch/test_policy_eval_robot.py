@@ -18,8 +18,8 @@ from roboreward_ros.cli.preflight import described_policy, policy_folder
 from roboreward_ros.dsrl.actor import SteeringActor
 from roboreward_ros.episodes.store import EpisodeStore
 
-pytestmark = [pytest.mark.launch, pytest.mark.slow, pytest.mark.ros, pytest.mark.timeout(300)]
-LIMIT_S = 200.0
+pytestmark = [pytest.mark.launch, pytest.mark.slow, pytest.mark.ros, pytest.mark.timeout(700)]
+LIMIT_S = 600.0
 
 
 @pytest.fixture

@@ -18,8 +18,9 @@ from roboreward_ros.cli.domain import free_domain
 from roboreward_ros.clock import SystemClock
 from roboreward_ros.episodes.store import EpisodeStore
 
-pytestmark = [pytest.mark.launch, pytest.mark.slow, pytest.mark.ros, pytest.mark.timeout(400)]
-LIMIT_S = 110.0
+pytestmark = [pytest.mark.launch, pytest.mark.slow, pytest.mark.ros, pytest.mark.timeout(900)]
+LIMIT_S = 400.0
+"""Bound of every wait; on two quiet cores none takes a fifth of it."""
 COMMAND = (sys.executable, "-m", "roboreward_ros.cli.main")
 
 
@@ -110,7 +111,7 @@ def test_a_launch_ends_by_itself_with_its_episodes_on_disk(
     store = EpisodeStore(run_dir)
     assert list(store.ids()) == ["ep_000000", "ep_000001"]
     assert all(episode.summary.complete and episode.summary.n_steps == 12 for episode in store)
-    assert processes_of(run_dir) == []
+    wait_until(lambda: processes_of(run_dir) == [])
     assert (run_dir / "logs" / "session_node.log").stat().st_size > 0
 
     again = launch(environment, run_dir, "episodes:=3", "max_steps:=12")
@@ -138,7 +139,7 @@ def test_a_killed_node_comes_back_and_ctrl_c_leaves_nothing(
         wait_until(lambda n=committed: len(store) > n + 1)
     os.killpg(launched.process.pid, signal.SIGINT)
     assert launched.wait() == 0, launched.lines[-40:]
-    assert processes_of(run_dir) == []
+    wait_until(lambda: processes_of(run_dir) == [])
     assert [e.summary.meta.index for e in EpisodeStore(run_dir)] == list(range(len(store)))
 
 
@@ -179,7 +180,7 @@ def test_a_quick_demo_ends_with_summary_and_page_and_resumes(
         "steered_deterministic",
     }  # fmt: skip
     assert "data:image/png;base64" in (run_dir / "report.html").read_text()
-    assert processes_of(run_dir) == []
+    wait_until(lambda: processes_of(run_dir) == [])
 
     again = Launched(environment, "demo", "--quick", "--run-dir", str(run_dir))
     assert again.wait() == 0, again.lines[-40:]

@@ -17,8 +17,9 @@ from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
+from roboreward_ros.clock import SystemClock
 from roboreward_ros.robot.profile import load_profile
-from roboreward_ros.testing.fake_xs_arm import TICK_S, FakeXsArm
+from roboreward_ros.testing.fake_xs_arm import TICK_S, FakeXsArm, Pace
 
 
 class FakeXsSdk(Node):
@@ -53,6 +54,7 @@ class FakeXsSdk(Node):
             ("reboot_motors", Reboot, self._reboot),
         ):
             self._offer(kind, name, serve)
+        self._pace = Pace(SystemClock())
         self.create_timer(TICK_S, self._tick)
 
     def _load(self, name: str):
@@ -100,7 +102,8 @@ class FakeXsSdk(Node):
         send, service.send_response = service.send_response, respond
 
     def _tick(self) -> None:
-        self.servos.advance(TICK_S)
+        for _ in range(self._pace.due()):
+            self.servos.advance(TICK_S)
         while self._later and self._later[0][0] <= self.servos.time_s:
             self._later.pop(0)[1]()
         if self.silent:

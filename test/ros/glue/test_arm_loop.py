@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from roboreward_ros.clock import SystemClock
+from roboreward_ros.clock import FakeClock, SystemClock
 from roboreward_ros.errors import RobotError
 from roboreward_ros.ros.arm_beat import ArmLoopConfig, Refusal
 from roboreward_ros.ros.arm_exchange import Exchange
@@ -26,16 +26,20 @@ class Sink:
         self.commands: list[str] = []
         self.seen: list[list[str]] = []  # commands until each beat
         self.ending: list[bool] = []  # what the status said at each beat
+        self.stamps: list[int] = []
         self.last = threading.Event()
         self.idled = threading.Event()
         self.logged = threading.Event()
         self.lines: list[str] = []
         self.break_at: int | None = None
         self.break_idle = False
+        self.busy = lambda step: None
 
     def publish(self, beat) -> None:
         if beat.step == self.break_at:
             raise OSError("the picture could not be drawn")
+        self.stamps.append(beat.state.stamp_ns)
+        self.busy(beat.step)
         self.seen.append(list(self.commands))
         self.ending.append(self.loop.status.ending)
         if beat.last:
@@ -74,13 +78,13 @@ def arm():
     """Starts a loop after a reset; returns its sink."""
     made = []
 
-    def start(judge=lambda _: "", *, paced=True):
+    def start(judge=lambda _: "", *, paced=True, clock=None):
         sink = Sink()
         sink.loop = ArmLoop(
             lambda clock: LoggedRobot(clock, sink.commands),
             sink,
             ArmLoopConfig(25.0, paced=paced),
-            SystemClock(),
+            clock or SystemClock(),
             sink.log,
             judge,
         )
@@ -99,6 +103,23 @@ def test_the_arm_holds_when_the_time_is_up_and_before_anybody_hears_of_it(arm):
     assert sink.loop.begin("ep_000000", 3) is None
     assert sink.last.wait(LIMIT_S)
     assert sink.seen[-1] == ["step", "step", "step", "hold"]
+
+
+def test_the_period_is_kept_by_the_steady_clock(arm):
+    sink = arm(clock=FakeClock())
+    sink.loop.begin("ep_000000", 10)
+    assert sink.last.wait(LIMIT_S)
+    assert np.diff(sink.stamps).tolist() == [40_000_000] * 10
+
+
+def test_periods_that_were_missed_are_left_out_and_not_caught_up(arm):
+    clock = FakeClock()
+    sink = arm(clock=clock)
+    sink.busy = lambda step: clock.advance(0.1) if step == 3 else None
+    sink.loop.begin("ep_000000", 6)
+    assert sink.last.wait(LIMIT_S)
+    assert np.diff(sink.stamps).tolist() == [40_000_000] * 3 + [100_000_000] + [40_000_000] * 2
+    assert sink.loop.ticks.overruns == 1
 
 
 def test_who_hears_the_last_state_and_asks_for_a_reset_waits_instead_of_being_refused(arm):

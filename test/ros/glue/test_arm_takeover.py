@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from roboreward_ros.clock import FakeClock, SystemClock
+from roboreward_ros.clock import FakeClock
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.ros.arm_beat import ArmLoopConfig
 from roboreward_ros.ros.arm_loop import ArmLoop
@@ -16,7 +16,7 @@ from roboreward_ros.testing.fake_robot import FakeRobot
 from roboreward_ros.types import StepAction, StepFlag
 
 PERIOD_S = 0.2
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 FORWARD = np.array([0.1, 0, 0, 0, 0, 0])
 
 
@@ -148,7 +148,7 @@ def test_an_episode_passes_from_hand_to_hand_and_says_whose_each_step_was(lock_s
     sink = Hand()
     config = ArmLoopConfig(25.0, lock_step=lock_step, paced=not lock_step)
     sink.loop = ArmLoop(
-        lambda clock: FakeRobot(control_hz=25.0, clock=clock), sink, config, SystemClock(), print
+        lambda clock: FakeRobot(control_hz=25.0, clock=clock), sink, config, FakeClock(), print
     )
     sink.loop.start(LIMIT_S)
     try:

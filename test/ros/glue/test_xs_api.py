@@ -5,6 +5,7 @@
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from threading import Event
 from types import ModuleType, SimpleNamespace
 
@@ -18,9 +19,11 @@ from roboreward_ros.robot.profile import load_profile
 from roboreward_ros.robot.xs_arm import XsArm, XsArmConfig
 from roboreward_ros.ros import xs_api
 from roboreward_ros.testing.conformance_robot import act
-from roboreward_ros.testing.fake_xs_arm import TICK_S, FakeXsArm
+from roboreward_ros.testing.fake_xs_arm import TICK_S, FakeXsArm, Pace
 
-LIMIT_S = 10.0
+LIMIT_S = 60.0
+HASTE_S = 0.3
+"""Patience with a call that hangs."""
 
 
 class FakeCore:
@@ -28,6 +31,7 @@ class FakeCore:
 
     def __init__(self, servos) -> None:
         self.servos = servos
+        self.pace = Pace(SystemClock())
         self.js_mutex = threading.Lock()
         self.joint_states = None
         self.short = False  # messages lack a position
@@ -35,7 +39,8 @@ class FakeCore:
         self.hang.set()  # set: calls return
 
     def tick(self) -> None:
-        self.servos.advance(TICK_S)
+        for _ in range(self.pace.due()):
+            self.servos.advance(TICK_S)
         s = self.servos
         message = SimpleNamespace(
             header=SimpleNamespace(stamp=SimpleNamespace(sec=1, nanosec=int(s.time_s * 1e9))),
@@ -155,8 +160,23 @@ def vendor(monkeypatch):
 
 
 @pytest.fixture
+def hanging(vendor, bus, monkeypatch):
+    """Within it the vendor's calls do not return, and are given up soon."""
+
+    @contextmanager
+    def calls():
+        vendor.hang.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(bus, "_service_s", HASTE_S)
+            yield
+        vendor.hang.set()
+
+    return calls
+
+
+@pytest.fixture
 def bus(vendor):
-    one = xs_api.XsApi("wx250s", "wx250s", SystemClock(), Interrupt(), service_s=0.3)
+    one = xs_api.XsApi("wx250s", "wx250s", SystemClock(), Interrupt(), service_s=LIMIT_S)
     yield one
     one.close()
 
@@ -177,42 +197,40 @@ def test_a_driver_resets_and_steps_over_the_vendors_api(vendor, bus):
     assert Vendor.made == 1
 
 
-def test_a_call_that_never_returns_is_given_up_by_name(vendor, bus):
+def test_a_call_that_never_returns_is_given_up_by_name(bus, hanging):
     bus.open(LIMIT_S)
-    vendor.hang.clear()
-    with pytest.raises(RobotError, match="robot_get_motor_registers"):
-        bus.get_register("group", "all", "Torque_Enable")
-    with pytest.raises(RobotError, match="still not come back from robot_get_motor_registers"):
-        bus.ask_register("group", "all", "Torque_Enable")
-    vendor.hang.set()
+    with hanging():
+        with pytest.raises(RobotError, match="robot_get_motor_registers"):
+            bus.get_register("group", "all", "Torque_Enable")
+        with pytest.raises(RobotError, match="still not come back from robot_get_motor_registers"):
+            bus.ask_register("group", "all", "Torque_Enable")
     assert len(patiently(lambda: bus.get_register("group", "all", "Torque_Enable"))) == 7
 
 
-def test_a_call_that_is_only_asked_is_given_up_too(vendor, bus):
+def test_a_call_that_is_only_asked_is_given_up_too(bus, hanging):
     bus.open(LIMIT_S)
-    vendor.hang.clear()
-    asked = bus.ask_register("group", "all", "Torque_Enable")
-    assert asked.result() is None
 
     def wait() -> None:
         while asked.result() is None:
             Event().wait(0.01)
 
-    with pytest.raises(RobotError, match="did not come back"):
-        wait()
-    with pytest.raises(RobotError, match="still not come back"):
-        bus.torque("group", "all", enable=True)
-
-
-def test_a_setting_that_takes_effect_late_meets_no_other_call(vendor, bus):
-    bus.open(LIMIT_S)
-    vendor.hang.clear()
-    with pytest.raises(RobotError, match="robot_torque_enable"):
-        bus.torque("group", "all", enable=False)
-    for _ in range(3):
-        with pytest.raises(RobotError, match="still not come back from robot_torque_enable"):
+    with hanging():
+        asked = bus.ask_register("group", "all", "Torque_Enable")
+        with pytest.raises(RobotError, match="did not come back"):
+            wait()
+        with pytest.raises(RobotError, match="still not come back"):
             bus.torque("group", "all", enable=True)
-    vendor.hang.set()  # the late call switches the motors off; what is asked now comes after it
+
+
+def test_a_setting_that_takes_effect_late_meets_no_other_call(bus, hanging):
+    bus.open(LIMIT_S)
+    with hanging():
+        with pytest.raises(RobotError, match="robot_torque_enable"):
+            bus.torque("group", "all", enable=False)
+        for _ in range(3):
+            with pytest.raises(RobotError, match="still not come back from robot_torque_enable"):
+                bus.torque("group", "all", enable=True)
+    # The late call switches the motors off; what is asked now comes after it.
     patiently(lambda: bus.torque("group", "all", enable=True))
     assert set(bus.get_register("group", "all", "Torque_Enable")) == {1}
 
@@ -259,10 +277,10 @@ def test_registers_settings_and_samples_pass_through(vendor, bus):
     assert bus.get_register("single", "elbow", "Profile_Velocity") == (0,)
     bus.torque("single", "waist", enable=False)
     assert bus.get_register("single", "waist", "Torque_Enable") == (0,)
-    heard = []
-    bus.listen(heard.append)
+    heard = threading.Event()
+    bus.listen(lambda _: heard.set())
     first = bus.sample()
     assert bus.wait_sample(first.steady_ns, LIMIT_S).steady_ns > first.steady_ns
-    assert heard
+    assert heard.wait(LIMIT_S)
     bus.write_group("arm", np.zeros(6))
     assert vendor.servos.commands

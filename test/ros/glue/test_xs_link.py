@@ -15,7 +15,7 @@ from roboreward_ros.robot.profile import load_profile
 from roboreward_ros.robot.xs_arm import XsArm, XsArmConfig
 from roboreward_ros.testing.conformance_robot import act
 
-LIMIT_S = 15.0
+LIMIT_S = 60.0
 
 
 @pytest.fixture
@@ -102,13 +102,15 @@ def test_what_is_missing_is_listed(link, sdk):
         link().open(0.3)
 
 
-def test_a_service_that_hangs_ends_with_its_name_and_the_next_call_works(sdk, link):
+def test_a_service_that_hangs_ends_with_its_name_and_the_next_call_works(sdk, link, monkeypatch):
     fake = sdk()
-    bus = link(service_s=0.3)
+    bus = link(service_s=LIMIT_S)
     bus.open(LIMIT_S)
     fake.node.hanging = True
-    with pytest.raises(RobotError, match="get_motor_registers"):
-        bus.get_register("group", "all", "Torque_Enable")
+    with monkeypatch.context() as patch:
+        patch.setattr(bus, "_service_s", 0.3)
+        with pytest.raises(RobotError, match="get_motor_registers"):
+            bus.get_register("group", "all", "Torque_Enable")
     fake.node.hanging = False
     assert len(bus.get_register("group", "all", "Torque_Enable")) == 7
 
@@ -129,7 +131,8 @@ def test_a_link_is_opened_again_after_the_death_of_xs_sdk(sdk, link):
     bus.open(LIMIT_S)
     first.kill()
     last = bus.sample()
-    assert bus.wait_sample(last.steady_ns + 10**8, 0.3) is None
+    while (newer := bus.wait_sample(last.steady_ns, 0.3)) is not None:
+        last = newer  # on its way before
     with pytest.raises(RobotError):
         bus.open(0.3)
     sdk()

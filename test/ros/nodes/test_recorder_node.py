@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """An episode on disk is whole or absent, whatever happens to the nodes around the recorder."""
 
+import dataclasses
 import shutil
+import threading
 from types import SimpleNamespace
 
 import pytest
 from action_msgs.msg import GoalStatus
 from rclpy.action import ActionClient
-from rclpy.parameter import Parameter
 from roboreward_ros.action import RecordEpisode, RunPolicy
 from roboreward_ros.srv import BeginEpisode, EndEpisode
 from ros_fakes import FakeArm, FakePolicy
@@ -20,7 +21,7 @@ from roboreward_ros.nodes import recorder_node
 from roboreward_ros.nodes.recorder_node import RecorderNode
 from roboreward_ros.ros.qos import EVENT
 from roboreward_ros.ros.work import UNEXPECTED
-from roboreward_ros.testing.faults import slow_disk
+from roboreward_ros.testing.faults import troubled_disk
 from roboreward_ros.types import EndCause
 
 pytestmark = pytest.mark.ros
@@ -28,17 +29,24 @@ Result = RecordEpisode.Result
 
 
 @pytest.fixture
-def stack(request, ros, tmp_path):
+def settle_s():
+    """How long the recorder waits for what is missing after the end."""
+    return 60.0
+
+
+@pytest.fixture
+def stack(request, ros, tmp_path, settle_s):
     """Recorder, fake arm and fake policy with the clients that a session would have."""
-    impatient = {"stall_s": 1.0, "match_s": 1.0, "settle_s": 0.3}
+    patience = {"stall_s": 60.0, "match_s": 60.0, "settle_s": settle_s}
     made = SimpleNamespace(
         recorder=ros.add(
-            RecorderNode(context=ros.context, parameters={"run_dir": str(tmp_path), **impatient})
+            RecorderNode(context=ros.context, parameters={"run_dir": str(tmp_path), **patience})
         ),
         arm=ros.add(FakeArm(ros.context)),
         policy=ros.add(FakePolicy(ros.context)),
         store=None,
         events=[],
+        steps=[],  # told by the recorder
         path=tmp_path,
     )
     made.arm.knows_truth = getattr(request, "param", True)
@@ -57,13 +65,18 @@ def stack(request, ros, tmp_path):
 def begin(ros, stack, episode_id="ep_000000", max_steps=10, seed=7):
     """Arm recorder and policy and begin; returns both goal handles."""
     ready, armed = [], []
+
+    def hear(message):
+        ready.append(message)
+        stack.steps.append(message.feedback.steps)
+
     index = int(episode_id[-6:])
     record = ros.send(
         stack.record,
         RecordEpisode.Goal(
             episode_id=episode_id, index=index, task="t", seed=seed, max_steps=max_steps
         ),
-        ready.append,
+        hear,
     )
     assert record.accepted
     run = ros.send(
@@ -133,9 +146,17 @@ def test_goals_are_exclusive_and_the_next_episode_is_taken(ros, stack):
     assert list(stack.store.ids()) == ["ep_000000", "ep_000001"]
 
 
+def lose_patience_after(ros, stack, step):
+    """The recorder, which has heard the arm so far, waits no longer for more."""
+    ros.spin_until(lambda: stack.steps[-1] == step, "all steps")
+    listening = stack.recorder._recording
+    listening.patience = dataclasses.replace(listening.patience, stall_s=0.2)
+
+
 def test_silence_drops_the_episode(ros, stack):
     stack.arm.mute_at = 5
     record, _ = begin(ros, stack)
+    lose_patience_after(ros, stack, 4)
     answer = ros.result(record)
     assert answer.status == GoalStatus.STATUS_ABORTED
     assert answer.result.error_code == Result.STALLED
@@ -150,6 +171,7 @@ real_arm = pytest.mark.parametrize("stack", [False], indirect=True)
 def test_an_arm_that_falls_silent_leaves_what_happened(ros, stack):
     stack.arm.mute_at = 5
     record, _ = begin(ros, stack)
+    lose_patience_after(ros, stack, 4)
     result = ros.result(record).result
     assert result.error_code == 0
     (episode,) = stack.store
@@ -162,10 +184,8 @@ def test_an_arm_that_falls_silent_leaves_what_happened(ros, stack):
 @pytest.mark.parametrize("victim", ["arm", "policy"])
 def test_a_node_that_is_gone_or_new_when_the_session_lets_go_is_a_fault(ros, stack, victim):
     stack.arm.mute_at = 5
-    stack.recorder.set_parameters([Parameter("stall_s", value=60.0)])
     record, _ = begin(ros, stack)
-    ros.spin_until(lambda: stack.arm._step == 5, "all steps")
-    ros.spin_until(lambda: stack.recorder._recording.waiting == 0, "all messages")
+    ros.spin_until(lambda: stack.steps[-1] == 4, "all steps")
     getattr(stack, victim).wind_down("killed")
     lost = {"arm": "state", "policy": "chunk"}[victim]
     topic = next(s for s in stack.recorder._sources if lost in s.topic_name)
@@ -186,8 +206,7 @@ def test_an_episode_that_is_let_go_of_because_its_camera_is_blind_is_kept(ros, s
         stack.arm._images, "publish", lambda m: publish(m) if m.data[0] < 3 else None
     )
     record, _ = begin(ros, stack)
-    ros.spin_until(lambda: stack.arm._step == 5, "all steps")
-    ros.spin_until(lambda: stack.recorder._recording.waiting == 0, "all messages")
+    ros.spin_until(lambda: stack.steps[-1] == 4, "all steps")
     ros.spin_future(record.cancel_goal_async())
     assert ros.result(record).result.error_code == 0
     (episode,) = stack.store
@@ -223,6 +242,7 @@ def test_an_id_is_never_used_twice(ros, stack):
     assert ros.result(again).result.error_code == Result.EXISTS
 
 
+@pytest.mark.parametrize("settle_s", [0.3])
 def test_an_image_that_is_lost_makes_the_episode_incomplete(ros, stack, monkeypatch):
     publish = stack.arm._images.publish
     monkeypatch.setattr(
@@ -265,18 +285,12 @@ def test_a_full_disk_is_named_and_leaves_nothing(ros, stack, monkeypatch, when):
 
 def test_a_slow_disk_is_named_and_costs_nothing_but_time(ros, stack, monkeypatch):
     monkeypatch.setattr(recorder_node, "SLOW", 4)
-    said = set()
-    with slow_disk(0.01, stack.path):
+    going_on = threading.Event()
+    with troubled_disk(lambda _: going_on.wait(60.0), stack.path):
         record, _ = begin(ros, stack)
-        future = record.get_result_async()
-
-        def looked():
-            said.add(stack.recorder._health().message)
-            return future.done()
-
-        ros.spin_until(looked, "the episode")
-    assert any("the disk is slow" in message for message in said)
-    result = future.result().result
+        ros.spin_until(lambda: "the disk is slow" in stack.recorder._health().message, "its name")
+        going_on.set()
+        result = ros.result(record).result
     assert (result.error_code, result.steps, result.complete) == (0, 10, True)
     assert stack.recorder._health().message == "idle"
 

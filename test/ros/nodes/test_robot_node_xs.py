@@ -137,9 +137,9 @@ def test_stopping_in_the_middle_of_a_reset_holds_at_once(ros, arm_client, world)
     began_s = sdk.servos.time_s
     node.wind_down("test")
     assert sdk.servos.time_s - began_s < 4.0, "a reset at this speed takes far longer"
-    assert holds(sdk.servos)
-    commands = len(sdk.servos.commands)
-    ros.executor.spin_once(timeout_sec=0.3)
+    ros.spin_until(lambda: holds(sdk.servos), "the hold")
+    commands, later_s = len(sdk.servos.commands), sdk.servos.time_s + 0.3
+    ros.spin_until(lambda: sdk.servos.time_s > later_s, "time to command something else")
     assert len(sdk.servos.commands) == commands
 
 
@@ -212,7 +212,7 @@ def test_two_nodes_own_two_arms_in_one_process_and_start_again(ros):
             for node in nodes:
                 node.wind_down("again")
         for sdk in sdks:
-            assert holds(sdk.servos)
+            ros.spin_until(lambda it=sdk: holds(it.servos), "the hold")
     finally:
         for node in nodes:
             node.wind_down("end of test")
