@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A learner's host and arms that learn there, in small; real doors, links and stores."""
 
+import time
+
 from toy_run import CONFIG, ToyRun
 
 from roboreward_ros.dsrl.compute import Compute
@@ -15,6 +17,9 @@ from roboreward_ros.remote.endpoint import Endpoint
 from roboreward_ros.session.brakes import AbstainBrakeConfig
 from roboreward_ros.session.monitor import MonitorConfig
 from roboreward_ros.types import Abstain, AbstainReason, LabelRecord, Provenance
+
+PATIENCE_S = 60.0
+"""A host that is there answers within that; a busy machine makes no cut of it."""
 
 
 def duty_config(root, **changes):
@@ -32,7 +37,7 @@ class Host:
     def __init__(self, root, port=0, **door):
         self.root = root
         self.fleet = FleetLearner(duty_config(root), checkpoint_s=1e9)
-        config = DoorConfig(port=port, **{"dead_s": 1.0, **door})
+        config = DoorConfig(port=port, **{"dead_s": PATIENCE_S, **door})
         self.door = Door(config, FleetService(self.fleet.desk)).__enter__()
 
     def gone(self):
@@ -48,10 +53,10 @@ class ArmRun(ToyRun):
     def __init__(self, path, name, seed, port, **endpoint):
         super().__init__(path)
         self.name, self.seed, self.count = name, seed, 0
-        place = (
-            Endpoint(f"ws://127.0.0.1:{port}", dead_s=1.0) if not endpoint else Endpoint(**endpoint)
+        place = {"url": f"ws://127.0.0.1:{port}", **endpoint}
+        config = RemoteConfig(
+            path, Endpoint(dead_s=PATIENCE_S, **place), name, seed, deadline_s=PATIENCE_S
         )
-        config = RemoteConfig(path, place, name, seed, deadline_s=2.0)
         self.duty = RemoteDuty(config, lambda: 0.0)
 
     def episode(self):
@@ -64,6 +69,14 @@ class ArmRun(ToyRun):
         self.ledger.append(LabelRecord(-1, toy.summary.meta.episode_id, declined, 0))
         self.count += 1
 
+    def finds_nobody(self):
+        """Send while the host is away, with less patience than at other times."""
+        port = self.duty.shipper._port
+        port._deadline_s, patience_s = 0.2, port._deadline_s
+        worked = self.duty.advance(20)
+        port._deadline_s = patience_s
+        return not worked
+
     def told(self, name):
         return self.duty.bulletin().figures.get(name, 0)
 
@@ -72,9 +85,17 @@ class ArmRun(ToyRun):
         super().close()
 
 
+def turns(what):
+    """Goes on until the caller has what it waits for; in vain, it fails with what() says then."""
+    end = time.monotonic() + 2 * PATIENCE_S
+    while time.monotonic() < end:
+        yield
+    raise AssertionError(what())
+
+
 def settle(host, *arms):
     """Let everybody work until all episodes are learnt and everybody has heard of it."""
-    for _ in range(3000):
+    for _ in turns(lambda: [arm.duty.bulletin() for arm in arms]):
         busy = host.fleet.advance()
         for arm in arms:
             arm.duty.advance(20)
@@ -88,7 +109,6 @@ def settle(host, *arms):
         )
         if done and not busy:
             return
-    raise AssertionError([arm.duty.bulletin() for arm in arms])
 
 
 def make(stack, tmp_path, names="ab", **door):

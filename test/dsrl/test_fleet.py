@@ -5,7 +5,7 @@
 import threading
 
 import pytest
-from fleet_toy import ArmRun, Host, duty_config, make, settle
+from fleet_toy import ArmRun, Host, duty_config, make, settle, turns
 from toy_run import weights
 
 from roboreward_ros.dsrl.fleet import FleetLearner
@@ -68,7 +68,7 @@ def test_a_learner_that_died_ends_with_the_same_weights(stack, tmp_path):
         if interrupted:
             port = host.gone()
             a.episode()
-            assert not a.duty.advance(20)
+            assert a.finds_nobody()
             assert "1 episodes wait here" in a.duty.bulletin().warning
             host = Host(host.root, port)
         else:
@@ -182,7 +182,7 @@ def test_an_alarm_of_one_arm_holds_the_actor_for_all_until_a_person_lets_go(stac
         assert arm.told("holding")
         assert arm.told("policy_version") == before, "nothing is published"
     b.duty.release()
-    for _ in range(500):
+    for _ in turns(b.duty.bulletin):
         b.duty.advance(20)
         host.fleet.advance()
         if b.told("policy_version") > before:
@@ -204,7 +204,7 @@ def test_the_loop_saves_at_its_end_and_wakes_for_what_arrives(stack, tmp_path, m
     loop.start()
     for _ in range(2):
         a.episode()
-    for _ in range(3000):
+    for _ in turns(a.duty.bulletin):
         a.duty.advance(20)
         if a.told("policy_version") == 1:
             break

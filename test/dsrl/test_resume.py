@@ -125,14 +125,17 @@ def test_a_killed_learner_loses_no_episode_and_ends_with_the_same_weights(tmp_pa
             made.score(made.commit(index))
         made.close()
     calm = work(RunFollower(whole.path, KILL_CONFIG), 5)
-    for victim in range(2):
+    for goal in (47, 87):
         process = subprocess.Popen(
-            [sys.executable, __file__, str(killed.path)], stdout=subprocess.PIPE, text=True
+            [sys.executable, __file__, str(killed.path), str(goal + 20)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         seen = 0
         for line in process.stdout:
             seen = int(line)
-            if seen >= 40 * (victim + 1) + 7:
+            if seen >= goal:
                 break
         process.kill()
         process.communicate()
@@ -149,10 +152,12 @@ def test_a_killed_learner_loses_no_episode_and_ends_with_the_same_weights(tmp_pa
 KILL_CONFIG = dataclasses.replace(CONFIG, updates_per_episode=40)
 
 
-if __name__ == "__main__":  # the victim: says how far it is, saves now and then
+if __name__ == "__main__":  # the victim: says how far it is, saves now and then, waits for its end
     victim = RunFollower(sys.argv[1], KILL_CONFIG)
     victim.resume()
     while victim.advance(1):
+        if victim._learner and victim._learner.sac.steps > int(sys.argv[2]):
+            sys.stdin.read()
         if victim.unsaved and victim._learner.sac.steps % 5 == 0:
             victim.save()
         sys.stdout.write(f"{victim._learner.sac.steps if victim._learner else 0}\n")

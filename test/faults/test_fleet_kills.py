@@ -15,14 +15,14 @@ import os, sys, threading
 sys.path.insert(0, {dsrl!r})
 from pathlib import Path
 os.fsync = os.fdatasync = lambda _: None
-from fleet_toy import duty_config
+from fleet_toy import PATIENCE_S, duty_config
 from roboreward_ros.dsrl.fleet import FleetLearner
 from roboreward_ros.dsrl.fleet_desk import FleetService
 from roboreward_ros.remote.door import Door
 from roboreward_ros.remote.door_config import DoorConfig
 
 fleet = FleetLearner(duty_config(Path({root!r})), checkpoint_s=0.0)
-with Door(DoorConfig(port={port}, dead_s=1.0), FleetService(fleet.desk)) as door:
+with Door(DoorConfig(port={port}, dead_s=PATIENCE_S), FleetService(fleet.desk)) as door:
     print(door.port, flush=True)
     fleet.run(threading.Event())
 """
@@ -67,12 +67,13 @@ def of_the_learner(monkeypatch):
 
 
 def until(arm, condition, what):
-    for _ in range(3000):
+    from fleet_toy import turns
+
+    for _ in turns(lambda: f"never: {what}; {arm.duty.bulletin()}"):
         if condition():
             return
         arm.duty.advance(20)
         assert not arm.duty.bulletin().trouble, arm.duty.bulletin().trouble
-    raise AssertionError(f"never: {what}; {arm.duty.bulletin()}")
 
 
 @pytest.mark.timeout(600)

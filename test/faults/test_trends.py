@@ -66,7 +66,7 @@ def test_too_few_samples_are_refused() -> None:
 def test_a_process_and_its_child_are_measured() -> None:
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'])"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
-        wait_until(lambda: len(stack_vitals(process.pid)) == 2, 30.0)
+        wait_until(lambda: len(stack_vitals(process.pid)) == 2, 120.0)
         found = stack_vitals(process.pid)
         process.communicate(b"\n")
     assert [it.name for it in found] == ["supervisor", "supervisor worker"]

@@ -4,13 +4,13 @@
 
 import json
 import signal
-import socket
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
 from finetune_toy import in_a_child, recipe, training, write_layout
+from torch.distributed import TCPStore
 
 from roboreward_ros.cli.main import main
 from roboreward_ros.errors import CheckpointError, ConfigError
@@ -84,15 +84,15 @@ def test_two_processes_learn_what_one_does(
     config = recipe(model, data, method=method, lora={"rank": 4, "alpha": 8, "dropout": 0.0})
     training(one, config)[0].run()
     training(two, config)[0].run(until=2)  # what one process began, two go on with
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        shared = {
-            "WORLD_SIZE": "2",
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(free.getsockname()[1]),
-            "ACCELERATE_USE_CPU": "true",
-            **(fsdp() if spread == "fsdp" else {}),
-        }
+    meeting = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # holds its port
+    shared = {
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(meeting.port),
+        "TORCHELASTIC_USE_AGENT_STORE": "True",
+        "ACCELERATE_USE_CPU": "true",
+        **(fsdp() if spread == "fsdp" else {}),
+    }
     ranks = [{**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(2)]
     children = [in_a_child(two, config, environment=rank) for rank in ranks]
     try:

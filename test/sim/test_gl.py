@@ -57,4 +57,4 @@ except SimulationError as error:
 else:
     raise SystemExit("rendered without a library")
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, env={"PATH": "/usr/bin"})
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=240, env={"PATH": "/usr/bin"})

@@ -42,7 +42,7 @@ def twin():
 def test_two_processes_agree_bit_for_bit_and_exit_quietly():
     runs = [
         subprocess.run(
-            [sys.executable, "-c", TRACE], check=True, timeout=90, capture_output=True, text=True
+            [sys.executable, "-c", TRACE], check=True, timeout=240, capture_output=True, text=True
         )
         for _ in range(2)
     ]
