@@ -5,6 +5,7 @@
 import threading
 
 import numpy as np
+from rclpy.qos import QoSProfile
 from roboreward_ros.action import ResetRobot, RunPolicy
 from roboreward_ros.srv import BeginEpisode, EndEpisode
 from sensor_msgs.msg import Image
@@ -13,7 +14,7 @@ from roboreward_ros import msg
 from roboreward_ros.ros import convert
 from roboreward_ros.ros.lifecycle import HostNode
 from roboreward_ros.ros.params import HostConfig
-from roboreward_ros.ros.qos import COMMAND, EVENT
+from roboreward_ros.ros.qos import COMMAND, EVENT, LATCHED
 from roboreward_ros.ros.work import WorkServer
 from roboreward_ros.types import (
     Chunk,
@@ -26,6 +27,11 @@ from roboreward_ros.types import (
 )
 
 CHUNK, HORIZON, FEATURES = 4, 4, 16
+EACH = QoSProfile(
+    reliability=LATCHED.reliability, durability=LATCHED.durability, history=LATCHED.history,
+    depth=EVENT.depth,
+)  # fmt: skip
+"""For a test that must not miss a phase which came and went while it was busy."""
 T0 = 1_700_000_000_000_000_000
 
 

@@ -6,7 +6,7 @@ import roboreward_ros.msg as msg
 from rclpy.action import ActionClient
 from roboreward_ros.action import RunEpisode
 from roboreward_ros.srv import Discard, Label, Verb
-from ros_fakes import FakeArm, FakePolicy
+from ros_fakes import EACH, FakeArm, FakePolicy
 from std_srvs.srv import Trigger
 
 from roboreward_ros.episodes.store import EpisodeStore
@@ -15,7 +15,6 @@ from roboreward_ros.nodes.recorder_node import RecorderNode
 from roboreward_ros.nodes.reward_node import RewardNode
 from roboreward_ros.nodes.session_node import SessionNode
 from roboreward_ros.ros.operator import TRIGGERS
-from roboreward_ros.ros.qos import LATCHED
 from roboreward_ros.ros.stop import StopSignal
 
 TASK = "open the drawer"
@@ -34,7 +33,7 @@ class Stack:
         self.learner = LearnerNode(context=ros.context, parameters={**run, "poll_s": 0.05})
         client = ros.node()
         self.states = []
-        client.create_subscription(msg.SessionState, "session", self.states.append, LATCHED)
+        client.create_subscription(msg.SessionState, "session", self.states.append, EACH)
         self.run = ActionClient(client, RunEpisode, "run_episode")
         self.services = {
             name: client.create_client(kind, f"session_node/{name}")

@@ -121,8 +121,9 @@ def test_an_outage_in_mid_session_stops_nothing_and_is_made_up_in_order(ros, tmp
     stack.until_scored(1)
     door.unlink()
     stack.until_done()
-    unlabelled = 4 - len(stack.answers)
-    ros.spin_until(lambda: stack.state.errors == unlabelled, "unlabelled episodes", LIMIT_S)
+    ros.spin_until(
+        lambda: stack.state.errors == 4 - len(stack.answers), "unlabelled episodes", LIMIT_S
+    )
     door.touch()
     stack.until_scored(4)
     ros.spin_until(lambda: stack.state.labelled == 4, "labels", LIMIT_S)

@@ -129,7 +129,7 @@ def gate(monkeypatch):
 
     def late(assembler):
         gate.reached.set()
-        gate.opened.wait(30.0)
+        gate.opened.wait(120.0)
         return commit(assembler)
 
     monkeypatch.setattr(EpisodeAssembler, "commit", late)
@@ -153,8 +153,10 @@ def test_what_a_killed_session_left_half_saved_is_waited_for(ros, stack, gate):
 
 def test_an_episode_whose_recorder_was_given_up_while_it_saved_is_not_run_again(ros, stack, gate):
     stack.up().start()
-    stack.session._driver._config = DriverConfig(silence_s=0.5, abort_s=0.5)
     ros.spin_until(gate.reached.is_set, "saving")
+    driver = stack.session._driver
+    driver._config = DriverConfig(abort_s=0.5)
+    stack.session._loop.post(lambda: [call.renew(0.1) for call in driver._attempt.calls])
     stack.until("FAULT")
     gate.opened.set()
     require_two_whole_episodes(ros, stack)

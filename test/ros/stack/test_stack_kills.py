@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import roboreward_ros.msg as msg
 import xs_interfaces
-from ros_fakes import FakePolicy
+from ros_fakes import EACH, FakePolicy
 from std_srvs.srv import Trigger
 from xs_world import SpunSdk
 
@@ -28,7 +28,7 @@ from roboreward_ros.nodes.recorder_node import RecorderNode
 from roboreward_ros.nodes.reward_node import RewardNode
 from roboreward_ros.nodes.robot_node import RobotNode
 from roboreward_ros.nodes.session_node import SessionNode
-from roboreward_ros.ros.qos import EVENT, LATCHED
+from roboreward_ros.ros.qos import EVENT
 from roboreward_ros.ros.stop import StopSignal
 from roboreward_ros.testing import fake_policy
 from roboreward_ros.testing.fake_camera import FakeCamera
@@ -37,7 +37,7 @@ from roboreward_ros.types import EndCause
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 STEPS, BREAK_AT, EPISODES = 12, 4, 2
 LONG = 24  # steps: longer than the time-outs that notice a loss
-LIMIT_S = 120.0
+LIMIT_S = 240.0
 ARM = {
     "driver": "xs_sdk",
     "control_hz": 5.0,
@@ -57,7 +57,7 @@ class Breaker:
         self.done = False
         self.phases = []
         client = ros.node("breaker")
-        client.create_subscription(msg.SessionState, "session", self._on_session, LATCHED)
+        client.create_subscription(msg.SessionState, "session", self._on_session, EACH)
         client.create_subscription(msg.RobotState, "state", self._on_state, EVENT)
         self._confirm = client.create_client(Trigger, "session_node/confirm_reset")
 
@@ -101,7 +101,7 @@ class Process:
     def kill(self, number=signal.SIGKILL) -> None:
         if self.process is not None:
             self.process.send_signal(number)
-            self.process.wait(30.0)
+            self.process.wait(60.0)
 
 
 class RobotProcess(Process):
@@ -213,6 +213,11 @@ def commands_at_ends(ros, sdk):
     return found
 
 
+def held(sdk, count) -> bool:
+    """Whether a hold was the last command; the state that tells the end may overtake it."""
+    return any(command.is_hold for command in sdk.servos.commands[count - 1 :][:2])
+
+
 def SystemTime():  # noqa: N802 - a clock of its own for each camera
     from roboreward_ros.clock import SystemClock
 
@@ -228,7 +233,7 @@ def test_robot_node_is_killed_in_mid_episode(ros, ros_domain, world, tmp_path):
 
     def kill() -> None:
         robot.kill()
-        at_death.append((len(sdk.servos.commands), sdk.servos.commands[-1].command))
+        at_death.append(len(sdk.servos.commands))
         robot.start()  # as the launcher does
 
     robot.start()
@@ -241,10 +246,9 @@ def test_robot_node_is_killed_in_mid_episode(ros, ros_domain, world, tmp_path):
     assert {"fault", "lost: /state"} <= {text.replace("//", "/") for text in first.summary.taint}
     assert BREAK_AT - 1 <= first.summary.n_steps < STEPS
     assert goes_on(second)
-    count, last = at_death[0]
-    again = sdk.servos.commands[count]
-    assert again.is_hold, "the first word of the new process"
-    assert abs(again.measured - last).max() < 0.05, "the arm stayed at its last command"
+    # A last word of the old process may have been on its way when it died.
+    again = next(c for c in sdk.servos.commands[at_death[0] :][:2] if c.is_hold)
+    assert abs(again.measured - again.last).max() < 0.05, "the arm stayed at its last command"
     assert sdk.servos.falls == 0
 
 
@@ -265,7 +269,7 @@ def test_the_camera_is_gone_in_mid_episode_and_comes_back(ros, world):
     first, second = finish(breaker)
     assert "no image" in first.summary.taint
     assert goes_on(second)
-    assert sdk.servos.commands[ends[0] - 1].is_hold
+    assert held(sdk, ends[0])
 
 
 def test_a_policy_that_needs_pictures_loses_its_camera_in_mid_episode(ros, stack, cable):
@@ -273,7 +277,7 @@ def test_a_policy_that_needs_pictures_loses_its_camera_in_mid_episode(ros, stack
     sdk = SpunSdk(ros)
     sees = functools.partial(PolicyNode, lambda _: fake_policy.FakePolicy(scale=1e-3))
     start(sees, max_skew_s=0.5, picture_s=1.0)
-    start(RobotNode, **{**ARM, "action_timeout_s": 2.0})
+    start(RobotNode, **{**ARM, "action_timeout_s": 3.0})
     start(CameraNode, device="0")
     breaker = Breaker(ros, cable.unplug, cable.plug)
     ends = commands_at_ends(ros, sdk)
@@ -287,7 +291,7 @@ def test_a_policy_that_needs_pictures_loses_its_camera_in_mid_episode(ros, stack
     assert goes_on(second)
     tried = breaker.phases.index("FAULT")
     assert breaker.phases[tried - 1] == "READY"  # without pictures the arm did not move again
-    assert sdk.servos.commands[ends[0] - 1].is_hold
+    assert held(sdk, ends[0])
     assert sdk.servos.falls == 0
 
 

@@ -6,7 +6,7 @@ tainted are marked, and the session goes on by itself after each recovery."""
 import numpy as np
 import pytest
 import roboreward_ros.msg as msg
-from ros_fakes import FakePolicy
+from ros_fakes import EACH, FakePolicy
 from std_srvs.srv import Trigger
 from xs_world import SpunSdk
 
@@ -18,7 +18,7 @@ from roboreward_ros.nodes.recorder_node import RecorderNode
 from roboreward_ros.nodes.reward_node import RewardNode
 from roboreward_ros.nodes.robot_node import RobotNode
 from roboreward_ros.nodes.session_node import SessionNode
-from roboreward_ros.ros.qos import EVENT, LATCHED
+from roboreward_ros.ros.qos import EVENT
 from roboreward_ros.ros.stop import StopSignal
 from roboreward_ros.testing.fake_camera import FakeCamera
 from roboreward_ros.types import EndCause
@@ -35,7 +35,7 @@ NAMED = {
 }
 """What the stored episode may say about each."""
 TEMPERATURE_C = 34.0
-LIMIT_S = 100.0
+LIMIT_S = 240.0
 
 
 class Saboteur:
@@ -48,7 +48,7 @@ class Saboteur:
         self.done: list[str] = []
         self.phases: list[str] = []
         client = ros.node("saboteur")
-        client.create_subscription(msg.SessionState, "session", self._on_session, LATCHED)
+        client.create_subscription(msg.SessionState, "session", self._on_session, EACH)
         client.create_subscription(msg.RobotState, "state", self._on_state, EVENT)
         self._clear = client.create_client(Trigger, "robot_node/clear_fault")
         self._confirm = client.create_client(Trigger, "session_node/confirm_reset")
