@@ -10,6 +10,7 @@ import pytest
 
 from roboreward_ros.dsrl.config import DsrlConfig
 from roboreward_ros.errors import CheckpointError, ConfigError
+from roboreward_ros.evaluation.intervals import Interval
 from roboreward_ros.policies.config import TrainConfig
 from roboreward_ros.sim.tasks import DRAWER
 from roboreward_ros.studies import (
@@ -32,6 +33,7 @@ from roboreward_ros.studies.lowdim.study import (
     TaskResult,
     mean_interval,
     plain,
+    points,
     run_task,
     write_study,
 )
@@ -166,6 +168,13 @@ def test_intervals_are_over_seeds():
     assert mean_interval([0.5]).low == -math.inf
 
 
+def test_no_share_over_a_hundred_percent_is_shown():
+    assert points(mean_interval([1.0, 0.9, 1.0])) == "97 [82, 100]"
+    assert points(mean_interval([0.0, 0.1, 0.0])) == "3 [0, 18]"
+    assert points(Interval(0.9, -1.2, 1.3), signed=True) == "+90 [-100, +100]"
+    assert points(mean_interval([0.5])) == "50"
+
+
 def accuracy_result() -> TaskResult:
     arms = {reward_accuracy.TRUTH: (0.9, 0.0), "near": (0.8, 0.5), "far": (0.5, 2.0)}
     runs = [
@@ -266,6 +275,12 @@ def test_efficiency_over_states_has_every_cell(place: Path, monkeypatch: pytest.
         ("widowx", "exact"), ("reference_tuned", "exact"), ("widowx", "mae1_fp0"),
         ("reference_tuned", "mae1_fp0"),
     ]  # fmt: skip
+    more = replace(config, seeds=(0, 1))
+    some = efficiency_states.run_states(more, place, quiet, SETUP, finished=True)
+    assert (some.cells, some.config) == (result.cells, more)
+    other = replace(config, seeds=(2,))
+    with pytest.raises(ConfigError, match="no run of this study is finished"):
+        efficiency_states.run_states(other, place, quiet, SETUP, finished=True)
     assert all(cell.points == (0, 2, 4) for cell in result.cells)
     assert np.isfinite([cell.area for cell in result.cells]).all()
     assert efficiency_states.run_states(config, place, quiet, SETUP) == result

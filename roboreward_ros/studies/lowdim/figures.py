@@ -45,7 +45,8 @@ def arms_picture(results: Sequence[TaskResult]) -> bytes:
             axes.plot(rates, [row] * len(rates), "o", ms=4, alpha=0.4, color="#0f766e")
             if len(rates) > 1:
                 mean = mean_interval(rates)
-                axes.plot([mean.low, mean.high], [row, row], color="#0f766e", lw=2)
+                shown = np.clip([mean.low, mean.high], 0.0, 1.0)
+                axes.plot(shown, [row, row], color="#0f766e", lw=2)
             axes.plot(np.mean(rates), row, "D", ms=7, color="#0f766e")
         axes.axvline(result.base_rate, color=GREY, ls="--", lw=1.0)
         axes.set_title(f"{result.task} (dashed: the frozen policy)", fontsize=10)

@@ -119,11 +119,15 @@ def difference(first: Sequence[RunRecord], second: Sequence[RunRecord]) -> Inter
 
 
 def points(interval: Interval, *, signed: bool = False) -> str:
-    """An interval of shares as percentage points."""
+    """An interval of shares, or ``signed`` of their differences, as percentage points.
+
+    Student's interval knows nothing of where shares end; what is shown ends there.
+    """
     form = "{:+.0f}" if signed else "{:.0f}"
     text = form.format(100 * interval.value)
     if math.isfinite(interval.low):
-        text += f" [{form.format(100 * interval.low)}, {form.format(100 * interval.high)}]"
+        low, high = max(interval.low, -1.0 if signed else 0.0), min(interval.high, 1.0)
+        text += f" [{form.format(100 * low)}, {form.format(100 * high)}]"
     return text
 
 
