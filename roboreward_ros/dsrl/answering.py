@@ -11,10 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from roboreward_ros.clock import Clock
 from roboreward_ros.dsrl.actor import SteeringActor
 from roboreward_ros.dsrl.steering import decide
-from roboreward_ros.errors import CameraError, LinkError, RefusedError
+from roboreward_ros.errors import CameraError, LinkError, RefusedError, RobotError
 from roboreward_ros.policies.chunking import ChunkPlayer
 from roboreward_ros.policies.history import ObservationHistory
 from roboreward_ros.policies.observations import ObservationQueue
@@ -96,6 +98,7 @@ class EpisodeAnswerer:
             CameraError: images that are too small for the policy.
             CheckpointError, ConfigError: what the policy refuses.
             LinkError: its host refuses, or is away for ``stall_s``.
+            RobotError: a state that makes no sense.
         """
         while (taken := self._queue.next_beat(self._stall_s)) is not None:
             beat, heard_ns = taken
@@ -125,6 +128,12 @@ class EpisodeAnswerer:
             self._sink.late(beat.step, f"no image for it; {newest}")
             return False
         self._check_size(frame)
+        if not np.isfinite(beat.state.proprio).all():
+            raise RobotError(
+                f"the arm's state of step {beat.step} is not finite",
+                got=np.round(beat.state.proprio, 3).tolist(),
+                next_step="See robot_node's log: its joint states must be numbers.",
+            )
         image, proprio = self._history.seen(beat.step, frame.image, beat.state.proprio)
         try:
             chunk = decide(

@@ -122,7 +122,10 @@ class PolicyNode(HostNode[PolicyNodeConfig]):
     # In the executor's thread.
 
     def _on_state(self, message: msg.RobotState) -> None:
-        self._queue.add_beat(convert.beat_from_msg(message))
+        try:
+            self._queue.add_beat(convert.beat_from_msg(message))
+        except ConfigError as error:
+            self._queue.spoil(message.episode_id, f"step {message.step}: {error}")
 
     def _on_image(self, message: Image) -> None:
         try:
@@ -195,7 +198,7 @@ class PolicyNode(HostNode[PolicyNodeConfig]):
         answerer = EpisodeAnswerer(
             self._policy, actor, self._queue, self, self.clock, self.config.stall_s
         )
-        goal.feedback(RunPolicy.Feedback())  # ready
+        goal.feedback_until(RunPolicy.Feedback(), self._queue.await_beat, self.config.stall_s)
         cause = answerer.run(
             AnswerOrder(request.episode_id, request.task, int(request.max_steps), int(request.seed))
         )
@@ -235,9 +238,6 @@ class PolicyNode(HostNode[PolicyNodeConfig]):
         """Note what could not be answered."""
         self._dropped += 1
         self.get_logger().warning(f"step {step}: {what}", throttle_duration_sec=2.0)
-
-
-CONFIG = PolicyNodeConfig
 
 
 def main() -> int:

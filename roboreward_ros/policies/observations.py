@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 
 from roboreward_ros.clock import Clock
+from roboreward_ros.errors import RobotError
 from roboreward_ros.types import Beat, Frame
 
 PENDING_IMAGES = 32
@@ -38,6 +39,7 @@ class ObservationQueue:
         self._beats: deque[tuple[Beat, int]] = deque()
         self._images: deque[Frame] = deque(maxlen=PENDING_IMAGES)
         self._over = False
+        self._spoilt = ""  # why the newest state makes no sense
         self._fresh = False
         self._state_lag_ns: int | None = None  # of the clocks: when it came less its stamp
         self._image_lag_ns = 0
@@ -51,7 +53,7 @@ class ObservationQueue:
         """Listen to an episode; images before now may belong to it and stay."""
         with self._changed:
             self._episode_id, self._by_stamp, self._over = episode_id, by_stamp, False
-            self._fresh = False
+            self._fresh, self._spoilt = False, ""
             self._beats.clear()
 
     def close(self) -> None:
@@ -110,11 +112,31 @@ class ObservationQueue:
                     return self._why_blind(timeout_s)
                 self._wait(self._in_time, min(left_s, GRAPH_S))
 
-    def next_beat(self, timeout_s: float) -> tuple[Beat, int] | None:
-        """The oldest state not taken yet and when it came (steady ns); None: too late, or woken."""
+    def spoil(self, episode_id: str, why: str) -> None:
+        """A state came that makes no sense; whoever waits for one of its episode hears of it."""
         with self._changed:
-            self._changed.wait_for(lambda: self._beats or self._over, timeout_s)
-            return self._beats.popleft() if self._beats and not self._over else None
+            if episode_id and episode_id == self._episode_id:
+                self._spoilt = why
+                self._changed.notify_all()
+
+    def await_beat(self, timeout_s: float) -> bool:
+        """Wait for a state, without taking it; whether there is one, or no use in waiting."""
+        with self._changed:
+            return bool(self._changed.wait_for(self._something, timeout_s))
+
+    def next_beat(self, timeout_s: float) -> tuple[Beat, int] | None:
+        """The oldest state not taken yet and when it came (steady ns); None: too late, or woken.
+
+        Raises:
+            RobotError: the next state makes no sense.
+        """
+        with self._changed:
+            self._changed.wait_for(self._something, timeout_s)
+            if self._over:
+                return None
+            if not self._beats and self._spoilt:
+                raise RobotError("a state of the arm makes no sense", got=self._spoilt)
+            return self._beats.popleft() if self._beats else None
 
     def newest_step(self, step: int) -> int:
         """The newest step that has come, ``step`` if none did after it."""
@@ -133,6 +155,9 @@ class ObservationQueue:
             if not self._images:
                 return None
             return abs(self._images[-1].stamp_ns - beat.state.stamp_ns) * 1e-9
+
+    def _something(self) -> bool:
+        return bool(self._beats or self._over or self._spoilt)
 
     def _wait(self, ready: Callable[[], bool], timeout_s: float) -> None:
         self._changed.wait_for(lambda: ready() or self._over, timeout_s)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 UNEXPECTED = 65535
 """error_code of a goal whose work raised something that nobody expected."""
 
+REPEAT_S = 0.5
 CANCELED = "canceled"
 STOPPING = "stopping"
 
@@ -76,6 +77,23 @@ class Goal(Generic[RequestT]):
         """Publish feedback; of a goal that is over it goes nowhere."""
         if self._handle.is_active:
             self._handle.publish_feedback(message)
+
+    def feedback_until(
+        self, message: object, answered: Callable[[float], bool], limit_s: float
+    ) -> None:
+        """Publish feedback again and again, since a client that is new may not hear the first.
+
+        Args:
+            message: the feedback; hearing it twice must do no harm.
+            answered: waits so many seconds for what the client does about it; whether it came.
+            limit_s: after which nothing is said any more, s; at most ten times REPEAT_S.
+        """
+        limit_s = min(limit_s, 10 * REPEAT_S)
+        pause_s = min(REPEAT_S, limit_s)
+        for _ in range(max(round(limit_s / pause_s), 1)):
+            self.feedback(message)
+            if answered(pause_s):
+                return
 
     def canceled(self, result: ResultT) -> ResultT:
         """Mark the goal as ended by its cancel; ``return goal.canceled(result)``."""

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from roboreward_ros.clock import FakeClock, SystemClock
+from roboreward_ros.errors import RobotError
 from roboreward_ros.policies.observations import ObservationQueue
 from roboreward_ros.types import Beat, Frame, RobotState
 
@@ -63,6 +64,20 @@ def test_no_picture_and_one_of_another_time_are_told_apart(queue):
     assert "3.000 s away from the arm's" in queue.await_picture(0.0, lambda: False)
     queue.add_image(frame(-100))
     assert queue.await_picture(0.0, lambda: False) == ""
+
+
+def test_a_state_that_makes_no_sense_is_told_to_whoever_waits_after_those_that_did(queue):
+    queue.spoil("another", "not asked")
+    queue.spoil("", "at rest")
+    assert not queue.await_beat(0.0)
+    queue.add_beat(beat(0))
+    queue.spoil("ep", "step 1: no such end")
+    assert queue.await_beat(0.0)
+    assert queue.next_beat(0.0) is not None
+    with pytest.raises(RobotError, match="step 1: no such end"):
+        queue.next_beat(0.0)
+    queue.open("next", by_stamp=False)
+    assert queue.next_beat(0.0) is None
 
 
 def test_two_clocks_are_compared_whenever_their_messages_come(queue, clock):

@@ -11,6 +11,7 @@ from rclpy.logging import LoggingSeverity
 from roboreward_ros.action import ResetRobot
 
 from roboreward_ros.errors import RobotError
+from roboreward_ros.ros import work
 from roboreward_ros.ros.lifecycle import HostNode
 from roboreward_ros.ros.params import HostConfig
 from roboreward_ros.ros.work import STOPPING, UNEXPECTED, Goal, WorkServer
@@ -134,6 +135,24 @@ def test_feedback_reaches_the_client(ros, worker, client):
     ros.spin_until(lambda: stages == ["begun"])
     worker.release.set()
     ros.result(handle)
+
+
+def test_feedback_is_said_again_until_it_is_answered(ros, worker, client, monkeypatch):
+    monkeypatch.setattr(work, "REPEAT_S", 0.05)
+    stages, answers = [], iter((False, False, True))
+    release = threading.Event()
+
+    def serve(goal):
+        goal.feedback_until(ResetRobot.Feedback(stage="ready"), lambda _: next(answers), 60.0)
+        release.wait(60.0)
+        return ResetRobot.Result()
+
+    worker.server._work = serve
+    handle = ros.send(client, ResetRobot.Goal(), lambda m: stages.append(m.feedback.stage))
+    ros.spin_until(lambda: len(stages) == 3, "all feedback")
+    release.set()
+    ros.result(handle)
+    assert stages == ["ready"] * 3
 
 
 def test_what_rclpy_says_of_clients_that_are_gone_is_no_news_while_stopping(ros, worker):

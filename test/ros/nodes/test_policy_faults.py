@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """policy_node without pictures, with pictures of another time, and without room on its GPU."""
 
+import math
 import re
 from functools import partial
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from action_msgs.msg import GoalStatus
-from played_arm import TASK, PlayedArm, film, picture_at, start_policy, state_at
+from played_arm import EPISODE, TASK, PlayedArm, film, picture_at, start_policy, state_at
 from roboreward_ros.action import RunPolicy
 
 from roboreward_ros.memory import ADVICE
@@ -59,6 +60,37 @@ def test_a_camera_whose_clock_is_not_the_arm_s_is_named_before_an_episode(ros, n
     told = refused(ros, handle)
     assert re.search(r"[23]\.\d+ s away from the arm's, allowed: 0\.2 s; compare the clocks", told)
     assert not ready
+
+
+@pytest.mark.parametrize(
+    ("broken", "named"),
+    [
+        (lambda it: setattr(it, "proprio", [math.nan] * 7), "step 4 is not finite"),
+        (lambda it: (setattr(it, "last", True), setattr(it, "end_cause", 9)), "step 4: "),
+    ],
+)
+def test_a_state_that_makes_no_sense_ends_the_goal_with_its_name_and_not_the_node(
+    ros, node, broken, named
+):
+    made = node()
+    arm = PlayedArm(ros)
+    arm.connect()
+    handle, ready = arm.goal()
+    ros.spin_until(lambda: ready)
+    arm.play(4)
+    message = beat_to_msg(Beat(EPISODE, 4, state_at(4)))
+    broken(message)
+    arm.image.publish(image_to_msg(picture_at(4), state_at(4).stamp_ns))
+    arm.state.publish(message)
+    answer = ros.result(handle)
+    assert answer.status == GoalStatus.STATUS_ABORTED
+    assert named in answer.result.error_msg
+    assert len(arm.actions) == 4
+    assert made.active
+    _, ready = arm.goal(episode_id="ep_000004")
+    ros.spin_until(lambda: ready)
+    arm.show(0, episode_id="ep_000004")
+    ros.spin_until(lambda: len(arm.actions) == 5, "an answer in the next episode")
 
 
 def test_a_gpu_without_room_is_named_and_tried_again_with_the_next_episode(ros, node, policy):
