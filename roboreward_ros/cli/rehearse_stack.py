@@ -117,7 +117,7 @@ def _player(plan: Plan, stack: Stack) -> NodeProcess:
         "script": str(plan.script.absolute()) if plan.script else "",
         "faults": str(plan.faults.absolute()) if plan.faults else "",
         "speed": plan.speed,
-        "latencies": plan.latencies,
+        "latencies": str(plan.latencies),
         **asdict(plan.bag),
     }
     return replace(

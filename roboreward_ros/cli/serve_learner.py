@@ -11,6 +11,8 @@ from pathlib import Path
 
 from roboreward_ros.cli.launch import signals_to
 from roboreward_ros.cli.serve import add_door, check_papers, door_config
+from roboreward_ros.dsrl.fleet_disk import FleetDiskConfig
+from roboreward_ros.episodes.retention import parse_size
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -45,6 +47,17 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     group.add_argument(
         "--checkpoint-s", type=float, default=30.0, help="save this often (%(default)s s)"
     )
+    disk = parser.add_argument_group("disk")
+    disk.add_argument(
+        "--disk-budget",
+        default="",
+        metavar="SIZE",
+        help="that the copies of all runs may take, such as 200G; pictures that were scored and "
+        "learned from go, oldest first; default: any",
+    )
+    disk.add_argument(
+        "--min-free", default="500M", metavar="SIZE", help="refuse episodes below (%(default)s)"
+    )
     add_door(parser)
     parser.set_defaults(run=_serve)
 
@@ -52,6 +65,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _serve(args: argparse.Namespace) -> int:
     door_at = door_config(args)
     check_papers(door_at)
+    budget = parse_size(args.disk_budget) if args.disk_budget else 0
+    disk = FleetDiskConfig(parse_size(args.min_free), budget)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 
     from roboreward_ros.dsrl.compute import Compute, Precision
@@ -78,7 +93,7 @@ def _serve(args: argparse.Namespace) -> int:
         board=True,
         demonstrations=args.demonstrations,
     )
-    fleet = FleetLearner(config, args.checkpoint_s)
+    fleet = FleetLearner(config, args.checkpoint_s, disk)
     stop = threading.Event()
 
     def end() -> None:

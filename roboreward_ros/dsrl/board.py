@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 
 from roboreward_ros.dsrl.figures import DutyState, scalars
+
+_LOG = logging.getLogger(__name__)
 
 
 class Board:
@@ -19,15 +22,21 @@ class Board:
     """
 
     def __init__(self, run_dir: Path | str) -> None:
-        folder = Path(run_dir) / "logs" / "tensorboard"
-        self._writer = SummaryWriter(str(folder), flush_secs=10)
+        self._folder = str(Path(run_dir) / "logs" / "tensorboard")
+        self._writer: SummaryWriter | None = None
 
     def write(self, state: DutyState) -> None:
-        """One point per figure, at the number of updates done."""
+        """One point per figure, at the number of updates done; none where the disk is full."""
         step = state.status.metrics.grad_steps
-        for name, value in scalars(state).items():
-            self._writer.add_scalar(name, value, step)
+        try:
+            self._writer = self._writer or SummaryWriter(self._folder, flush_secs=10)
+            for name, value in scalars(state).items():
+                self._writer.add_scalar(name, value, step)
+        except OSError as error:
+            _LOG.warning("the learner's curves lack a point: %s", error)
+            self._writer = None
 
     def close(self) -> None:
         """Flush."""
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()

@@ -13,6 +13,7 @@ import dataclasses
 import functools
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from roboreward_ros.dsrl.corrections import Corrector
 from roboreward_ros.dsrl.figures import Bulletin, DutyState, figures, vitals
 from roboreward_ros.dsrl.follow import FollowStatus, PriorData, RunFollower
 from roboreward_ros.dsrl.pacing import Pacing
+from roboreward_ros.dsrl.pool import arm_of
 from roboreward_ros.dsrl.prior_data import find_demonstrations, prior_episodes
 from roboreward_ros.dsrl.stores import Stores
 from roboreward_ros.dsrl.watch import SteeringWatch, WatchState
@@ -122,6 +124,9 @@ class LearnerDuty:
         self._states: dict[str, DutyState] = {}
         self._alarmed: list[str] = []
         self._bulletins: dict[str, Bulletin] = {}
+        self._counted: FollowStatus | None = None  # what the counts of the arms are of
+        self._done: Counter[str] = Counter()
+        self._trainable: Counter[str] = Counter()
         if stores is None:
             self.attend("", config.run_dir)
 
@@ -244,7 +249,10 @@ class LearnerDuty:
         status = self.follower.status
         if not arm:
             return status
-        done = self.follower.order[: status.episodes_done]
-        own = [name for name in done if name.startswith(f"{arm}/")]
-        trainable = sum(self.follower.trains(name) for name in own)
-        return dataclasses.replace(status, episodes_done=len(own), trainable=trainable)
+        if status is not self._counted:
+            self._counted, self._done, self._trainable = status, Counter(), Counter()
+            for name in self.follower.order[: status.episodes_done]:
+                self._done[arm_of(name)[0]] += 1
+                self._trainable[arm_of(name)[0]] += self.follower.trains(name)
+        done, trainable = self._done[arm], self._trainable[arm]
+        return dataclasses.replace(status, episodes_done=done, trainable=trainable)

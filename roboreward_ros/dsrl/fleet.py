@@ -17,9 +17,10 @@ from pathlib import Path
 
 from roboreward_ros.dsrl.duty import DutyConfig, LearnerDuty
 from roboreward_ros.dsrl.fleet_desk import FleetDesk
+from roboreward_ros.dsrl.fleet_disk import FleetDisk, FleetDiskConfig
 from roboreward_ros.dsrl.pool import ArmPool, arm_of
 from roboreward_ros.episodes.locks import WriterLock
-from roboreward_ros.errors import RoboRewardError
+from roboreward_ros.errors import RoboRewardError, StoreError
 
 _LOG = logging.getLogger(__name__)
 SLICE = 20
@@ -32,6 +33,7 @@ class FleetLearner:
     Args:
         config: of the learner; its ``run_dir`` is the folder.
         checkpoint_s: save at least this often while training, s.
+        disk: see ``FleetDiskConfig``.
 
     Attributes:
         desk: for the arms' connections.
@@ -41,14 +43,20 @@ class FleetLearner:
         CheckpointError: the checkpoint does not fit, or cannot be resumed exactly.
     """
 
-    def __init__(self, config: DutyConfig, checkpoint_s: float = 30.0) -> None:
+    def __init__(
+        self,
+        config: DutyConfig,
+        checkpoint_s: float = 30.0,
+        disk: FleetDiskConfig | None = None,
+    ) -> None:
         root = Path(config.run_dir)
+        self._disk = FleetDisk(root, disk or FleetDiskConfig())
         self._checkpoint_s = checkpoint_s
         self._wake = threading.Event()
         self._lock = WriterLock(root / "checkpoints" / ".lock", "the learner's state")
         try:
             self._pool = ArmPool(root, config.source)
-            self.desk = FleetDesk(root, self._wake.set)
+            self.desk = FleetDesk(root, self._wake.set, self._disk.require_room)
             for arm, folder in self.desk.arms().items():
                 self._pool.add(arm, folder)
             self._duty = LearnerDuty(config, stores=self._pool)
@@ -57,8 +65,9 @@ class FleetLearner:
         except BaseException:
             self._lock.release()
             raise
-        self._saved_s, self._problem = time.monotonic(), ""
-        self._saved = self._duty.follower.order  # what the checkpoint holds
+        self._saved_s = time.monotonic()
+        self._problems: dict[str, str] = {}
+        self._saved = self._held()
         self._post()
 
     def run(self, stop: threading.Event) -> None:
@@ -76,7 +85,20 @@ class FleetLearner:
         self._wake.set()
 
     def advance(self) -> bool:
-        """One bounded piece of work; False when there is nothing to do until something comes."""
+        """One bounded piece of work; False when there is nothing to do until something comes.
+
+        A disk that takes nothing is told to every arm and tried again with the next call.
+        """
+        worked = False
+        try:
+            worked = self._work()
+            self._note("work", "")
+        except (OSError, StoreError) as error:
+            self._note("work", f"the learner waits: {error}")
+        self._post()
+        return worked
+
+    def _work(self) -> bool:
         for arm, folder in self.desk.arms().items():
             if arm not in self._pool.arms:
                 self._pool.add(arm, folder)
@@ -86,28 +108,46 @@ class FleetLearner:
         if "release" in wanted:
             self._duty.release()
         worked = self._duty.advance(SLICE)
-        self._post()
         due = self._duty.unsaved and time.monotonic() - self._saved_s > self._checkpoint_s
         if due or "save" in wanted:
             self._save()
         return worked
 
     def _post(self) -> None:
+        problems = [*filter(None, (self._disk.refusal(), *self._problems.values()))]
         for arm in self._pool.arms:
-            saved = [own for of, own in map(arm_of, self._saved) if of == arm]
             told = self._duty.bulletin(arm)
-            if self._problem:
-                told = dataclasses.replace(told, warning=self._problem)
-            self.desk.post(arm, told, saved)
+            if problems:
+                warning = "; ".join([*filter(None, (told.warning,)), *problems])
+                told = dataclasses.replace(told, warning=warning)
+            self.desk.post(arm, told, self._saved.get(arm, ()))
 
     def _save(self) -> None:
         self._saved_s = time.monotonic()
         try:
             self._duty.save()
-            self._saved, self._problem = self._duty.follower.order, ""
+            self._saved = self._held()
+            self._note("save", "")
         except (OSError, RoboRewardError) as error:
-            self._problem = f"the learner could not be saved: {error}"
-            _LOG.error("%s", self._problem)
+            self._note("save", f"the learner could not be saved: {error}")
+        try:
+            self._note("budget", self._disk.keep(self.desk.arms(), self._saved))
+        except (OSError, RoboRewardError) as error:
+            self._note("budget", f"the mirrors' disk budget could not be kept: {error}")
+
+    def _note(self, what: str, problem: str) -> None:
+        """Every arm is told, until it is well; the log is once."""
+        if problem and self._problems.get(what) != problem:
+            _LOG.error("%s", problem)
+        self._problems[what] = problem
+
+    def _held(self) -> dict[str, tuple[str, ...]]:
+        """Arm -> its episodes that the learner has learnt from, or will; not those it refused."""
+        held: dict[str, list[str]] = {}
+        follower = self._duty.follower
+        for arm, own in map(arm_of, filter(lambda it: it not in follower.refused, follower.order)):
+            held.setdefault(arm, []).append(own)
+        return {arm: tuple(own) for arm, own in held.items()}
 
     def close(self) -> None:
         """Unlock and flush; ``run`` has saved."""

@@ -47,9 +47,16 @@ class FleetDesk:
     Args:
         root: the learner's folder.
         wake: called when something came that may be learnt from.
+        require_room: raises StoreError while episodes are not taken in.
     """
 
-    def __init__(self, root: Path, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        wake: Callable[[], None],
+        require_room: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.require_room = require_room
         self.root = root
         self._wake = wake
         self._changed = threading.Condition()
@@ -224,6 +231,7 @@ class ArmSession:
             case "offer":
                 size = mirror.offer(Offer.from_json(fields.fields("offer")))
             case "put":
+                self._desk.require_room()
                 offer = Offer.from_json(fields.fields("offer"))
                 size = mirror.put(offer, fields.integer("offset"), packet.body)
             case _:

@@ -244,15 +244,16 @@ class RunFollower:
     def fall_back(self, reason: str) -> PublishedActor | None:
         """Publish the prior, so that the base policy acts, and hold; None before any actor."""
         self._held = reason
-        self.fallen_back = True
         learner, actor = self._learner, self.status.actor
         if learner is None or actor is None:
+            self.fallen_back = True
             return None
         prior = SteeringActor.prior(learner.spec.policy_id, learner.spec.prediction_horizon)
         learner.version += 1
         learner.version_steps = -1  # the next actor is a new version, even without new updates
         self._unpublished = True
         published = self._write(dataclasses.replace(prior, version=learner.version), learner)
+        self.fallen_back = True  # not before it is on disk: where that fails it is tried again
         self.status = dataclasses.replace(self.status, actor=published, message=reason)
         return published
 
@@ -367,11 +368,12 @@ class RunFollower:
         if learner is not None:
             # A form whose latents are not the prior's has an actor before the first update.
             first = actor is None and learner.version > 0
-            fresh = first or learner.sac.steps != learner.version_steps
+            fresh = first or self._unpublished or learner.sac.steps != learner.version_steps
             if publish and fresh and not self._halted:
-                self._unpublished = bool(self._held)
+                self._unpublished = True  # also where the disk does not take it
                 if not self._held:
                     actor = self._write(learner.actor_snapshot(), learner)
+                    self._unpublished = False
             metrics = learner.metrics()
         done = f"{len(self._order)} episodes, {metrics.grad_steps} updates"
         message = self._halted or self._held or done

@@ -236,7 +236,11 @@ class RemoteDuty:
             self._link.ask(Packet(self._wanted[0]), self._config.deadline_s)
             del self._wanted[0]
             return True
-        worked = self.shipper.step()
+        try:
+            worked = self.shipper.step()
+        except RefusedError:
+            self._hear(0.0)  # where it takes no episodes it may still have a newer actor
+            raise
         if worked and self._steady_s() - self._heard_s < LOOK_S:
             return True
         done = self._told.figures.get("episodes_done", 0)

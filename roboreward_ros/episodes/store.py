@@ -52,6 +52,7 @@ class EpisodeStore:
         self.root = self.run_dir / "episodes"
         self.marks = Marks(self.run_dir)
         self._indices: dict[str, int] = {}
+        self._writers: dict[str, StoredEpisodeWriter] = {}
         self._lock: WriterLock | None = None
         if mode == "w":
             self._lock = WriterLock(self.root / ".lock", f"episode store {self.root}")
@@ -102,13 +103,18 @@ class EpisodeStore:
             )
         target = self.root / meta.episode_id
         workspace = self.root / ".journal" / meta.episode_id
-        if target.exists() or workspace.exists():
+        writer = self._writers.get(meta.episode_id)
+        if target.exists() or (writer is not None and not writer.closed):
             raise StoreError(
                 "this episode exists already" if target.exists() else "it is being recorded",
                 got=meta.episode_id,
                 next_step="Use the next index.",
             )
-        return StoredEpisodeWriter(workspace, target, meta)
+        if workspace.exists():  # of a try that was dropped on a disk that let nothing be removed
+            shutil.rmtree(workspace)
+        self._writers = {name: it for name, it in self._writers.items() if not it.closed}
+        self._writers[meta.episode_id] = writer = StoredEpisodeWriter(workspace, target, meta)
+        return writer
 
     def ids(self) -> Sequence[str]:
         """Committed episodes by index; one whose header is damaged comes last, by name."""

@@ -49,6 +49,11 @@ class StoredEpisodeWriter:
         self._journal = JournalWriter(workspace / "journal")
         self._journal.append(Kind.META, to_text(meta_to_json(meta)).encode())
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was committed or aborted."""
+        return not self._open
+
     def add_observation(
         self, step: int, stamp_ns: int, jpeg: bytes, proprio: FloatArray, q: FloatArray
     ) -> None:

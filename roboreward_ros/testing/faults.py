@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _CHANGES = frozenset({"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"})
+_FREEING = ("os.truncate", "os.remove", "os.rmdir")
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
@@ -88,9 +90,12 @@ def troubled_disk(trouble: Callable[[str], None], root: Path) -> Iterator[None]:
 
 
 def refuse(number: int, what: str) -> None:
-    """Raise the OSError of a disk that takes nothing; files can still be made shorter."""
+    """Raise the OSError of a disk that takes nothing.
+
+    Files can still be made shorter and, where it is only full, removed.
+    """
     kind, _, path = what.partition(" ")
-    if kind != "os.truncate":
+    if kind not in (_FREEING if number == errno.ENOSPC else ("os.truncate",)):
         raise OSError(number, os.strerror(number), *filter(None, (path,)))
 
 
@@ -98,7 +103,8 @@ def refuse(number: int, what: str) -> None:
 def failing_disk(number: int, root: Path) -> Iterator[None]:
     """Nothing below ``root`` can be written: ``errno.ENOSPC``, ``errno.EROFS`` or ``errno.EIO``.
 
-    Files that are open already fail at their next write; they can be made shorter.
+    Files that are open already fail at their next write; they can be made shorter,
+    and removed where the disk is only full.
     """
     with troubled_disk(lambda what: refuse(number, what), root):
         yield

@@ -37,6 +37,7 @@ def test_everything_is_as_recorded_but_for_the_arm_and_the_camera(recorded, tmp_
     assert not {"sim_node", "robot_node", "camera_node", "console_node"} & set(names)
     player = stack.node("player_node").parameters
     assert (player["recording"], player["speed"]) == (str(recorded), "max")
+    assert type(player["latencies"]) is str, "parameters are written as YAML"
     session = stack.node("session_node").parameters
     assert (session["task"], session["max_steps"]) == ("put the mushroom on the cloth", 6)
     assert session["episodes"] == 3
