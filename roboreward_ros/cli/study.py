@@ -92,6 +92,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--false-positives", type=float, nargs="*", default=[], help="share of failures called 5"
     )
     efficiency.add_argument(
+        "--finished",
+        action="store_true",
+        help="with --states: run nothing more, write the tables of the runs that are finished",
+    )
+    efficiency.add_argument(
         "--runs",
         type=Path,
         help="folder of the runs; what is there is resumed (runs/efficiency, with --states "
@@ -175,6 +180,8 @@ def run_efficiency_study(args: argparse.Namespace) -> int:
     task = find_task(args.task)
     if args.denoiser and not args.states:
         raise ConfigError("--denoiser is of a policy over states", next_step="Add --states.")
+    if args.finished and not args.states:
+        raise ConfigError("--finished is of the study over states", next_step="Add --states.")
     for name in args.profiles:
         load_profile(name)
     noises = [RewardNoise(mae=mae) for mae in args.mae]
@@ -197,7 +204,10 @@ def run_efficiency_study(args: argparse.Namespace) -> int:
             runs = study_states.RUNS
             if args.denoiser:
                 runs = runs.with_name(f"{runs.name}_{args.denoiser}")
-            result = run_states(config, args.runs or runs, display.say, recipe(task, args.denoiser))
+            result = run_states(
+                config, args.runs or runs, display.say, recipe(task, args.denoiser),
+                finished=args.finished,
+            )  # fmt: skip
         else:
             runs = args.runs or Path("runs/efficiency")
             study = EfficiencyStudy(config, runs / task.key, open_twin_rollout, display.say)

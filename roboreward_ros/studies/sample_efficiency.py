@@ -202,8 +202,8 @@ class EfficiencyResult:
 
     Attributes:
         config: what was run.
-        baselines: held-out success of noise that does not learn.
-        cells: every run, censored ones too.
+        baselines: held-out success of noise that does not learn, the base policy's own first.
+        cells: every finished run, censored ones too.
     """
 
     config: EfficiencyConfig
@@ -214,6 +214,11 @@ class EfficiencyResult:
     def threshold(self) -> float:
         """Best baseline and ``GAIN``; at most 1."""
         return min(1.0, max(self.baselines.values()) + GAIN)
+
+    @property
+    def easier(self) -> float:
+        """The base policy and ``GAIN``; at most 1."""
+        return min(1.0, next(iter(self.baselines.values())) + GAIN)
 
 
 OnProgress = Callable[[str], None]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from roboreward_ros.dsrl.actor import SteeringActor
 from roboreward_ros.errors import CheckpointError, ConfigError, SimulationError
@@ -18,6 +19,7 @@ from roboreward_ros.studies.lowdim.demonstrations import collect_states
 from roboreward_ros.studies.lowdim.lanes import Episode, Lanes
 from roboreward_ros.studies.lowdim.policy import (
     StateNetConfig,
+    StateNetwork,
     StatePolicy,
     load_state_policy,
     train_state_policy,
@@ -110,6 +112,27 @@ def test_an_episode_is_the_same_in_any_lane_and_company(lanes: Lanes):
         assert one.success == other.success
         assert np.allclose(one.last, other.last, atol=1e-3)
         assert np.array_equal(one.chunks()[0].noise, other.chunks()[0].noise)
+
+
+def test_spare_lanes_change_nothing(lanes: Lanes, policy: StatePolicy):
+    episode = Episode(held_out_seed(2), PriorNoise())
+    alone = Lanes(policy, 1)
+    (one,), (other,) = alone.run([episode]), lanes.run([episode])
+    alone.close()
+    assert np.array_equal(one.last, other.last)
+    for mine, theirs in zip(one.chunks(), other.chunks(), strict=True):
+        assert np.array_equal(mine.actions, theirs.actions)
+
+
+def test_a_known_moment_predicts_as_its_time_does():
+    network = StateNetwork(StateNetConfig(3, hidden=8, blocks=1))
+    rng = torch.Generator().manual_seed(0)
+    chunk, state = torch.randn(5, 28, generator=rng), torch.randn(5, 3, generator=rng)
+    times = torch.tensor([0.4])
+    condition = network.enter_state(state)
+    known = network.predict_at(chunk, network.moment(times), condition)
+    assert torch.equal(known, network.predict(chunk, times, condition))
+    assert not torch.equal(known, network.predict(chunk, times + 0.1, condition))
 
 
 def test_the_learner_can_read_what_ran(lanes: Lanes, policy: StatePolicy):

@@ -12,12 +12,19 @@ from roboreward_ros.errors import CheckpointError, ConfigError
 from roboreward_ros.robot.profile import load_profile as robot_profile
 from roboreward_ros.studies import sample_efficiency
 from roboreward_ros.studies.baselines import Setting
-from roboreward_ros.studies.efficiency_report import markdown, median_episodes, write_report
+from roboreward_ros.studies.efficiency_report import (
+    curves,
+    markdown,
+    median_episodes,
+    ratio,
+    write_report,
+)
 from roboreward_ros.studies.rollout import Rollout
 from roboreward_ros.studies.sample_efficiency import (
     Cell,
     CellResult,
     EfficiencyConfig,
+    EfficiencyResult,
     EfficiencyStudy,
     RewardNoise,
     fair_profile,
@@ -141,6 +148,55 @@ def test_censored_runs_stay_in_the_median():
     reached, censored = result_of([0, 0.9]), result_of([0, 0.1])
     assert median_episodes([reached, reached, censored], 0.5, 20) == "20"
     assert median_episodes([reached, censored, censored], 0.5, 20) == "> 20"
+
+
+@pytest.mark.parametrize(
+    ("ours", "other", "sign", "times"),
+    [
+        ([0, 0.9], [0, 0.1, 0.9], "", 2.0),
+        ([0, 0.9], [0, 0.1, 0.1], ">=", 2.0),
+        ([0, 0.1, 0.1], [0, 0.9], "<=", 0.5),
+        ([0, 0.1, 0.1], [0, 0.1, 0.1], "~", 1.0),
+    ],
+)
+def test_a_censored_run_counts_as_the_budget_and_says_so(ours, other, sign, times):
+    said, found = ratio([(result_of(ours), result_of(other))] * 2, 0.5, 40)
+    assert said == sign
+    assert found.value == pytest.approx(times)
+    assert (found.low, found.high) == pytest.approx((times, times))
+
+
+def test_a_ratio_is_the_geometric_mean_of_its_pairs():
+    ours, late, later = result_of([0, 0.9]), result_of([0, 0, 0.9]), result_of([0] * 8 + [0.9])
+    sign, found = ratio([(ours, late), (ours, later)], 0.5, 200)
+    assert (sign, found.value) == ("", pytest.approx(4.0))
+    assert found.low < 1 < found.high  # two pairs say little
+
+
+def test_unfinished_cells_are_named_and_the_rest_is_compared_in_pairs():
+    def run(profile: str, seed: int, rates: list[float], mae: float = 0.0) -> CellResult:
+        return replace(result_of(rates), cell=Cell(profile, RewardNoise(mae), seed))
+
+    config = replace(
+        CONFIG, profiles=("widowx", "tuned"), seeds=(0, 1, 2), episodes=40, every=20,
+        noises=(RewardNoise(), RewardNoise(0.7), RewardNoise(0.3)),
+    )  # fmt: skip
+    cells = (
+        run("widowx", 0, [0.2, 0.8, 0.8]), run("tuned", 0, [0.2, 0.2, 0.8]),
+        run("widowx", 1, [0.2, 0.6, 0.5]), run("widowx", 0, [0.2, 0.6, 0.5], mae=0.7),
+    )  # fmt: skip
+    result = EfficiencyResult(config, {"base": 0.2, "constant": 0.4}, cells)
+    assert (result.threshold, result.easier) == pytest.approx((0.65, 0.45))
+    page = markdown(result, "x", "the command")
+    assert "| exact | widowx | 0 1 | 0.00 | 1/2 | 20 > 40 | > 40 | 2/2 | 20 | 56 [" in page
+    assert "| exact | tuned | 1 | 2.0 | 2.0 | +30 | +0 |" in page
+    assert (
+        "Not in these tables: labels mae0.3_fp0, mae1.2_fp0, mae0_fp0.05; "
+        "widowx under exact labels, seeds 2; tuned under exact labels, seeds 1 2; "
+    ) in page
+    assert "2048-wide" in page
+    assert "nothing more" in page
+    assert curves(result).startswith(b"\x89PNG")
 
 
 def test_every_profile_learns_from_the_same_reward():

@@ -91,16 +91,17 @@ class Lanes:
         self.policy = policy
         self.task = find_task(sentence)
         self._stops = self.task in STAYS and not to_the_end
-        self._twins = [ViewTwin() for _ in range(lanes)]
-        twin = self._twins[0]
+        self._lanes = lanes
+        self._twins = [ViewTwin()]  # the others when a wave needs them
+        (twin,) = self._twins
         self._profile, self._hz = twin.profile, twin.config.control_hz
 
     def __len__(self) -> int:
-        return len(self._twins)
+        return self._lanes
 
     def run(self, episodes: Sequence[Episode]) -> list[LaneResult]:
         """Run all of them, N at a time, in their order."""
-        n = len(self._twins)
+        n = self._lanes
         waves = [episodes[i : i + n] for i in range(0, len(episodes), n)]
         return [result for wave in waves for result in self._wave(wave)]
 
@@ -111,6 +112,7 @@ class Lanes:
 
     def _wave(self, wave: Sequence[Episode]) -> list[LaneResult]:
         spec, limit = self.policy.spec, self.task.max_steps
+        self._twins += [ViewTwin() for _ in range(len(self._twins), len(wave))]
         twins = self._twins[: len(wave)]
         arms = ArmBatch(self._profile, self._hz, len(wave))
         for episode in wave:
