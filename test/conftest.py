@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from rclpy.executors import SingleThreadedExecutor
     from rclpy.node import Node
 
-DEADLINE_S = 45.0
-"""Bound of every wait; nothing should come near it."""
+DEADLINE_S = 150.0
+"""Bound of every wait, for a machine that is starved; on a quiet one none takes a tenth of it."""
 
 
 @pytest.fixture(scope="session")

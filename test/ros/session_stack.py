@@ -78,7 +78,7 @@ class Stack:
         return list(EpisodeStore(self.path).ids())
 
     def until(self, phase, what=""):
-        self.ros.spin_until(lambda: self.state.phase == phase, f"{phase} {what}", 60.0)
+        self.ros.spin_until(lambda: self.state.phase == phase, f"{phase} {what}")
 
     def call(self, name, request=None):
         return self.ros.call(self.services[name], request or Trigger.Request())

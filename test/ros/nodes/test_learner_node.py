@@ -199,7 +199,7 @@ def test_abstentions_hold_new_weights_until_a_person_lets_them_pass(ros, run, st
         run.commit(index)
         run.decline(index)
     heard = start()
-    ros.spin_until(done(heard, WARM + 5), "all episodes", 60.0)
+    ros.spin_until(done(heard, WARM + 5), "all episodes")
     status = heard.status[-1]
     assert status.grad_steps > 0, "training goes on"
     assert status.holding

@@ -19,7 +19,6 @@ FAST = {
     "max_state_age_s": 2.0,  # the machine may be busy
     "connect_timeout_s": 30.0,
 }
-DEADLINE_S = 60.0
 
 
 @pytest.fixture
@@ -48,17 +47,6 @@ def holds(servos):
     return servos.commands[-1].is_hold
 
 
-def reset(arm_client):
-    """A reset may take as long as the journey does."""
-    from roboreward_ros.action import ResetRobot
-
-    ros = arm_client.ros
-    handle = ros.send(arm_client.reset_client, ResetRobot.Goal(task="t", seed=0))
-    future = handle.get_result_async()
-    ros.spin_until(future.done, "reset", DEADLINE_S)
-    return future.result().result
-
-
 def trigger(ros, name):
     client = ros.nodes[0].create_client(Trigger, f"robot_node/{name}")
     return ros.call(client, Trigger.Request())
@@ -68,7 +56,7 @@ def test_an_episode_runs_over_the_wire_and_a_fault_is_recovered_by_the_next_rese
     ros, arm_client, world
 ):
     node, sdk = world()
-    assert reset(arm_client).error_code == 0
+    assert arm_client.reset().error_code == 0
     assert arm_client.begin(max_steps=5).error_code == 0
     last = arm_client.wait_last()
     assert last.end_cause == last.END_TIME
@@ -77,7 +65,7 @@ def test_an_episode_runs_over_the_wire_and_a_fault_is_recovered_by_the_next_rese
     ros.spin_until(lambda: holds(sdk.servos))
 
     arm_client.states.clear()
-    assert reset(arm_client).error_code == 0
+    assert arm_client.reset().error_code == 0
     arm_client.begin("ep_000001", max_steps=1000)
     ros.spin_until(lambda: len(arm_client.states) > 2)
     sdk.node.fault("overload wrist_rotate")
@@ -89,7 +77,7 @@ def test_an_episode_runs_over_the_wire_and_a_fault_is_recovered_by_the_next_rese
     assert node._arm_health().level > 1
     assert "wrist_rotate" in arm_client.begin("ep_000002").error_msg
 
-    assert reset(arm_client).error_code == 0
+    assert arm_client.reset().error_code == 0
     assert node._arm.status.recoveries == 1
     assert arm_client.begin("ep_000003", max_steps=1).error_code == 0
     ros.spin_until(lambda: arm_client.states[-1].episode_id == "ep_000003")
@@ -98,7 +86,7 @@ def test_an_episode_runs_over_the_wire_and_a_fault_is_recovered_by_the_next_rese
 def test_pressing_on_the_table_ends_the_episode_with_the_effort_in_words(ros, arm_client, world):
     node, sdk = world(sdk={"loaded": True}, workspace="bridge")
     arm_client.action_of = lambda _: np.array([0.0, 0.0, -0.03, 0.0, 0.0, 0.0, 1.0])
-    assert reset(arm_client).error_code == 0
+    assert arm_client.reset().error_code == 0
     assert arm_client.begin(max_steps=1000).error_code == 0
     last = arm_client.wait_last()
     assert last.end_cause == last.END_FAULT
@@ -111,7 +99,7 @@ def test_pressing_on_the_table_ends_the_episode_with_the_effort_in_words(ros, ar
 
 def test_a_halt_ends_the_episode_and_latches_until_release(ros, arm_client, world):
     node, sdk = world()
-    reset(arm_client)
+    arm_client.reset()
     arm_client.begin(max_steps=1000)
     ros.spin_until(lambda: len(arm_client.states) > 2)
     assert "latched" in trigger(ros, "halt").message
@@ -119,12 +107,12 @@ def test_a_halt_ends_the_episode_and_latches_until_release(ros, arm_client, worl
     assert last.end_cause == last.END_OPERATOR
     assert last.flags & TAKEOVER
     ros.spin_until(lambda: holds(sdk.servos))
-    refused = reset(arm_client)
+    refused = arm_client.reset()
     assert refused.error_code == refused.FAULT
     assert "release" in refused.error_msg
     assert node._arm_health().message.endswith("~/release")
     trigger(ros, "release")
-    assert reset(arm_client).error_code == 0
+    assert arm_client.reset().error_code == 0
 
 
 def test_stopping_in_the_middle_of_a_reset_holds_at_once(ros, arm_client, world):
@@ -156,17 +144,17 @@ def test_a_cancelled_reset_holds_and_may_be_asked_again(ros, arm_client, world):
 
 def test_the_death_of_xs_sdk_is_a_fault_and_its_return_is_found_by_a_reset(ros, arm_client, world):
     node, sdk = world()
-    reset(arm_client)
+    arm_client.reset()
     arm_client.begin(max_steps=1000)
     ros.spin_until(lambda: len(arm_client.states) > 2)
     sdk.kill()
     last = arm_client.wait_last()
     assert last.end_cause == last.END_FAULT
-    refused = reset(arm_client)
+    refused = arm_client.reset()
     assert refused.error_code == refused.FAULT
     again = SpunSdk(ros)
     try:
-        assert reset(arm_client).error_code == 0
+        assert arm_client.reset().error_code == 0
         assert node._arm.status.state.value == "holding"
     finally:
         node.wind_down("end of test")
@@ -187,7 +175,7 @@ def test_another_arm_is_refused_for_good(ros):
 
 def test_an_arm_of_five_joints_runs_an_episode(ros, arm_client, world):
     _, sdk = world(sdk={"namespace": "rx200", "profile": "rx200"}, profile="rx200")
-    assert reset(arm_client).error_code == 0
+    assert arm_client.reset().error_code == 0
     arm_client.begin(max_steps=3)
     last = arm_client.wait_last()
     assert last.end_cause == last.END_TIME

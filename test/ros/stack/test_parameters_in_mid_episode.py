@@ -82,7 +82,7 @@ def test_in_mid_episode_nothing_changes_and_another_source_scores_from_an_episod
 
     ros.node().create_subscription(msg.RobotState, "state", disturb, EVENT)
     stack.start(episodes=2, wait_for_learner=False)
-    ros.spin_until(lambda: stack.session.stop, "leaving", 60.0)
+    ros.spin_until(lambda: stack.session.stop, "leaving")
     assert taken == {name: set() for name in taken}
     assert len(taken) == 4
     sources = [r.outcome.provenance.source for r in Ledger(stack.path).records()]

@@ -71,7 +71,7 @@ def run_stack(ros, run_dir: Path, owner: dict[type, dict], session: dict) -> Non
         node.stop = StopSignal()
         assert ros.add(node).bring_up(), node.failure
         nodes.append(node)
-    ros.spin_until(lambda: node.stop, "the session's end", 60.0)
+    ros.spin_until(lambda: node.stop, "the session's end")
     assert node.stop.code == 0
     for node in reversed(nodes):
         node.wind_down("over")

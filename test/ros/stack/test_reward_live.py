@@ -26,7 +26,6 @@ from roboreward_ros.types import RewardFailure
 
 pytestmark = pytest.mark.ros
 FAKES = "roboreward_ros.testing.fake_rewards"
-LIMIT_S = 60.0
 
 
 class RewardStack(Stack):
@@ -75,10 +74,10 @@ class RewardStack(Stack):
         return [int(r.episode_id[3:]) for r in self.answers]
 
     def until_done(self):
-        self.ros.spin_until(lambda: self.state.phase == "DONE", "DONE", LIMIT_S)
+        self.ros.spin_until(lambda: self.state.phase == "DONE", "DONE")
 
     def until_scored(self, count):
-        self.ros.spin_until(lambda: len(self.answers) >= count, f"{count} scores", LIMIT_S)
+        self.ros.spin_until(lambda: len(self.answers) >= count, f"{count} scores")
 
 
 FREE = {"wait_for_learner": False, "wait_for_reward": False, "stop_when_done": False}
@@ -90,12 +89,12 @@ def test_a_source_follows_the_episode_and_has_its_score_at_the_end(ros, tmp_path
     stack.until_done()
     stack.until_scored(2)
     assert [r.outcome.text for r in stack.answers] == ["9 live", "9 live"]
-    ros.spin_until(lambda: len(stack.live) >= 18, "live values", LIMIT_S)
+    ros.spin_until(lambda: len(stack.live) >= 18, "live values")
     assert [(m.episode_id, m.seq) for m in stack.live] == [
         (f"ep_{index:06d}", step) for index in range(2) for step in range(9)
     ]
     assert [m.value for m in stack.live[:9]] == list(stack.answers[0].outcome.per_step)
-    ros.spin_until(lambda: stack.health.get("live_hits") == "2", "diagnostics", LIMIT_S)
+    ros.spin_until(lambda: stack.health.get("live_hits") == "2", "diagnostics")
     assert stack.health["restarts"] == "0"
 
 
@@ -121,12 +120,10 @@ def test_an_outage_in_mid_session_stops_nothing_and_is_made_up_in_order(ros, tmp
     stack.until_scored(1)
     door.unlink()
     stack.until_done()
-    ros.spin_until(
-        lambda: stack.state.errors == 4 - len(stack.answers), "unlabelled episodes", LIMIT_S
-    )
+    ros.spin_until(lambda: stack.state.errors == 4 - len(stack.answers), "unlabelled episodes")
     door.touch()
     stack.until_scored(4)
-    ros.spin_until(lambda: stack.state.labelled == 4, "labels", LIMIT_S)
+    ros.spin_until(lambda: stack.state.labelled == 4, "labels")
     assert stack.scored == [0, 1, 2, 3]
 
 
@@ -156,7 +153,7 @@ def test_swaps_in_mid_session_lose_and_double_nothing(ros, tmp_path):
     assert names == sorted(names, reverse=True)
     assert {r.outcome.value for r in stack.answers} <= {4.0, 3.0}
     assert [c.source for c in read_changes(tmp_path)] == ["FollowingSource", "FakeSource"]
-    ros.spin_until(lambda: stack.state.reward_source == "FakeSource", "session", LIMIT_S)
+    ros.spin_until(lambda: stack.state.reward_source == "FakeSource", "session")
 
 
 def test_a_shadow_shows_how_far_it_agrees_and_is_promoted_by_one_call(ros, tmp_path):
@@ -172,7 +169,7 @@ def test_a_shadow_shows_how_far_it_agrees_and_is_promoted_by_one_call(ros, tmp_p
     for index, success in enumerate((True, False)):
         goal = ScoreEpisode.Goal(uri=write_episode(store, index, success=success))
         ros.result(ros.send(stack.score, goal))
-    ros.spin_until(lambda: stack.health.get("shadow_n") == "2", "shadow statistics", LIMIT_S)
+    ros.spin_until(lambda: stack.health.get("shadow_n") == "2", "shadow statistics")
     assert (stack.health["shadow_exact"], stack.health["shadow_mae"]) == ("0.5", "1.5")
     assert stack.health["shadow_false_positives"] == "1"
     assert ros.call(stack.promote, Trigger.Request()).success
@@ -202,7 +199,7 @@ def test_a_goal_tells_its_frames_and_its_cancel_reaches_the_model(ros, tmp_path)
     endless = ros.send(
         stack.score, ScoreEpisode.Goal(uri=first), lambda m: heard.append(m.feedback)
     )
-    ros.spin_until(lambda: any(f.frames_done == 1 for f in heard), "progress", LIMIT_S)
+    ros.spin_until(lambda: any(f.frames_done == 1 for f in heard), "progress")
     assert heard[-1].frames_total == 9
     ros.spin_future(endless.cancel_goal_async())
     assert ros.result(endless).status == GoalStatus.STATUS_CANCELED

@@ -5,7 +5,7 @@
 from contextlib import contextmanager
 
 import pytest
-from test_reward_live import FREE, LIMIT_S, RewardStack
+from test_reward_live import FREE, RewardStack
 
 from roboreward_ros.remote.door import Door
 from roboreward_ros.remote.door_config import DoorConfig
@@ -47,12 +47,12 @@ def test_a_reward_host_that_goes_away_in_mid_session_costs_no_episode_and_double
         assert service.desk.computed >= 1
         first = stack.answers[0].outcome
         assert (first.provenance.source, first.provenance.model) == ("remote", "FollowingSource")
-        ros.spin_until(lambda: len(stack.live) >= len(first.per_step), "live values", LIMIT_S)
+        ros.spin_until(lambda: len(stack.live) >= len(first.per_step), "live values")
         assert [m.value for m in stack.live[: len(first.per_step)]] == list(first.per_step)
     stack.until_done()
     with serving(papers, door.port):
         stack.until_scored(3)
-        ros.spin_until(lambda: stack.state.labelled == 3, "labels", LIMIT_S)
+        ros.spin_until(lambda: stack.state.labelled == 3, "labels")
     assert stack.scored == [0, 1, 2]
     for path in (tmp_path / "run").rglob("*.json*"):
         token = (tmp_path / "papers" / "token").read_text().strip()

@@ -32,7 +32,7 @@ def stack(ros, tmp_path):
 def test_two_episodes_run_by_themselves_and_the_node_leaves_with_zero(ros, stack):
     stack.arm.success = {"ep_000001": False}
     stack.up().start()
-    ros.spin_until(lambda: stack.session.stop, "leaving", 60.0)
+    ros.spin_until(lambda: stack.session.stop, "leaving")
     assert stack.session.stop.code == 0
     assert stack.ids == ["ep_000000", "ep_000001"]
     assert stack.arm.seeds == [0, 1]
@@ -48,7 +48,7 @@ def test_two_episodes_run_by_themselves_and_the_node_leaves_with_zero(ros, stack
 
 def test_the_task_of_the_twin_brings_its_own_time_limit(ros, stack):
     stack.up().start(max_steps=0, episodes=1)
-    ros.spin_until(lambda: stack.ids, "an episode", 60.0)
+    ros.spin_until(lambda: stack.ids, "an episode")
     assert EpisodeStore(stack.path).open("ep_000000").summary.n_steps == 44
 
 
@@ -58,7 +58,7 @@ def test_a_resumed_session_goes_on_at_the_next_index(ros, stack):
     write_episode(store, 1)
     store.close()
     stack.up().start(episodes=3, seed=4)
-    ros.spin_until(lambda: len(stack.ids) == 3, "the third", 60.0)
+    ros.spin_until(lambda: len(stack.ids) == 3, "the third")
     assert stack.arm.seeds == [400_002]
     assert stack.arm.begun == ["ep_000002"]
 
@@ -70,7 +70,7 @@ def test_an_episode_that_nobody_had_scored_is_scored_after_a_restart(ros, stack)
     store.close()
     assert ros.add(stack.recorder).bring_up()
     stack.start(episodes=1)
-    ros.spin_until(lambda: stack.session.stop, "done", 60.0)
+    ros.spin_until(lambda: stack.session.stop, "done")
     assert [r.episode_id for r in Ledger(stack.path).records()] == ["ep_000000"]
 
 
@@ -91,7 +91,7 @@ def leave_an_episode(ros, stack, moving_at=-1):
 
 
 def require_two_whole_episodes(ros, stack):
-    ros.spin_until(lambda: stack.session.stop, "done", 60.0)
+    ros.spin_until(lambda: stack.session.stop, "done")
     assert stack.session.stop.code == 0
     assert stack.ids == ["ep_000000", "ep_000001"]
     assert all(episode.summary.n_steps == 8 for episode in EpisodeStore(stack.path))
@@ -165,10 +165,10 @@ def test_an_episode_whose_recorder_was_given_up_while_it_saved_is_not_run_again(
 
 def test_nothing_starts_before_all_nodes_are_there(ros, stack):
     stack.up("policy").start()
-    ros.spin_until(lambda: "policy_node" in stack.state.message, "message", 60.0)
+    ros.spin_until(lambda: "policy_node" in stack.state.message, "message")
     assert stack.arm.seeds == []
     assert stack.ros.add(stack.policy).bring_up()
-    ros.spin_until(lambda: len(stack.ids) == 2, "both episodes", 60.0)
+    ros.spin_until(lambda: len(stack.ids) == 2, "both episodes")
 
 
 def test_a_peer_that_disappears_pauses_the_session_which_then_runs_the_same_episode(ros, stack):
@@ -182,7 +182,7 @@ def test_a_peer_that_disappears_pauses_the_session_which_then_runs_the_same_epis
     stack.arm.mute_at = -1
     again = ros.add(FakePolicy(ros.context))
     assert again.bring_up()
-    ros.spin_until(lambda: len(stack.ids) == 2, "both episodes", 60.0)
+    ros.spin_until(lambda: len(stack.ids) == 2, "both episodes")
     assert stack.arm.begun == ["ep_000000", "ep_000000", "ep_000001"]
     assert stack.state.fault_s > 0
 
@@ -193,7 +193,7 @@ def test_a_failed_reset_is_tried_again(ros, stack):
     stack.until("FAULT")
     assert "joint 3 is hot" in stack.state.message
     stack.arm.reset_error = ""
-    ros.spin_until(lambda: stack.ids, "an episode", 60.0)
+    ros.spin_until(lambda: stack.ids, "an episode")
 
 
 def test_stop_drops_the_episode_and_start_runs_it_again(ros, stack):
@@ -206,7 +206,7 @@ def test_stop_drops_the_episode_and_start_runs_it_again(ros, stack):
     assert not stack.call("stop").success
     stack.arm.mute_at = -1
     assert stack.call("start").success
-    ros.spin_until(lambda: len(stack.ids) == 2, "both", 60.0)
+    ros.spin_until(lambda: len(stack.ids) == 2, "both")
     assert stack.arm.seeds == [0, 0, 1]
 
 
@@ -216,8 +216,8 @@ def test_success_pressed_in_a_running_episode_ends_and_labels_it(ros, stack):
     stack.until("RUNNING")
     ros.spin_until(lambda: stack.arm._step == 6, "six steps")
     assert stack.call("label", Label.Request(key="s", operator_name="ada")).error_code == 0
-    ros.spin_until(lambda: stack.ids, "an episode", 60.0)
-    ros.spin_until(lambda: stack.session.stop, "done", 60.0)
+    ros.spin_until(lambda: stack.ids, "an episode")
+    ros.spin_until(lambda: stack.session.stop, "done")
     (record,) = Ledger(stack.path, "r", OPERATOR).records()
     assert (record.episode_id, record.operator, record.outcome.text) == ("ep_000000", "ada", "s")
     assert EpisodeStore(stack.path).open("ep_000000").summary.end_cause == "operator"
@@ -255,7 +255,7 @@ def test_an_arm_waits_for_the_operator(ros, stack):
     stack.until("WAIT_RESET")
     assert stack.arm.seeds == []
     assert stack.call("confirm_reset").success
-    ros.spin_until(lambda: stack.ids, "an episode", 60.0)
+    ros.spin_until(lambda: stack.ids, "an episode")
     assert stack.state.operator_s > 0
 
 
@@ -314,7 +314,7 @@ def test_a_source_that_fails_leaves_the_loop_alive(ros, stack):
         },
     )
     stack.up().start()
-    ros.spin_until(lambda: stack.session.stop, "done", 60.0)
+    ros.spin_until(lambda: stack.session.stop, "done")
     stack.until("DONE")
     assert (stack.state.committed, stack.state.labelled, stack.state.errors) == (2, 0, 2)
 

@@ -20,7 +20,7 @@ def test_a_program_lays_out_the_scene_before_each_episode(ros, stack, tmp_path):
     code = f"import os;open(r'{done}','a').write(os.environ['ROBOREWARD_EPISODE']+' ')"
     program = {"reset_command": f'{sys.executable} -c "{code}"', "reset_confirm": False}
     stack.up().start(auto_reset=False, episodes=2, **program)
-    ros.spin_until(lambda: len(stack.ids) == 2, "two episodes", 60.0)
+    ros.spin_until(lambda: len(stack.ids) == 2, "two episodes")
     assert done.read_text() == "ep_000000 ep_000001 "
 
 

@@ -29,8 +29,8 @@ def test_a_console_holds_and_goes_on_and_a_late_key_does_neither(ros, stack):
     assert load_memory(stack.path).waits
     stack.arm.mute_at = -1
     assert stack.call("verb", Verb.Request(verb="hold", phase="PAUSED")).error_code == 0
-    ros.spin_until(lambda: stack.ids, "the episode", 60.0)
-    ros.spin_until(lambda: not load_memory(stack.path).waits, "nobody waits", 60.0)
+    ros.spin_until(lambda: stack.ids, "the episode")
+    ros.spin_until(lambda: not load_memory(stack.path).waits, "nobody waits")
 
 
 def test_a_console_labels_the_episode_on_its_screen_and_takes_that_label_back(ros, stack):
@@ -40,8 +40,8 @@ def test_a_console_labels_the_episode_on_its_screen_and_takes_that_label_back(ro
     words = {"verb": "label", "episode_id": "ep_000000", "phase": "RUNNING"}
     first = stack.call("verb", Verb.Request(**words, text="s", operator_name="ada"))
     assert (first.error_code, first.seq) == (0, 0), first.error_msg
-    ros.spin_until(lambda: stack.ids, "the first", 60.0)
-    ros.spin_until(lambda: stack.state.episode_id == "ep_000001", "the second", 60.0)
+    ros.spin_until(lambda: stack.ids, "the first")
+    ros.spin_until(lambda: stack.state.episode_id == "ep_000001", "the second")
     stack.until("RUNNING")
     assert stack.state.last_episode_id == "ep_000000"
     # The same key again, from a page that has not caught up: about the first, ends nothing.
@@ -72,10 +72,10 @@ def test_words_that_make_no_sense_are_refused_by_kind(ros, stack):
 def test_a_session_that_died_while_it_was_held_waits_for_a_person(ros, stack):
     save_memory(stack.path, SessionMemory("t", waits=True))
     stack.up().start(episodes=1)
-    ros.spin_until(lambda: "press Enter" in stack.state.message, "all nodes", 60.0)
+    ros.spin_until(lambda: "press Enter" in stack.state.message, "all nodes")
     assert (stack.state.phase, stack.arm.seeds) == ("IDLE", [])
     assert stack.call("start").success
-    ros.spin_until(lambda: stack.ids, "the episode", 60.0)
+    ros.spin_until(lambda: stack.ids, "the episode")
 
 
 def test_quit_leaves_with_zero(ros, stack):
@@ -83,5 +83,5 @@ def test_quit_leaves_with_zero(ros, stack):
     stack.up().start()
     stack.until("RUNNING")
     assert stack.call("quit").success
-    ros.spin_until(lambda: stack.session.stop, "leaving", 60.0)
+    ros.spin_until(lambda: stack.session.stop, "leaving")
     assert (stack.session.stop.code, stack.ids) == (0, [])

@@ -43,7 +43,7 @@ def test_two_episodes_of_the_real_stack(ros, tmp_path):
         node = kind(context=ros.context, parameters={**run, **values})
         node.stop = StopSignal()
         assert ros.add(node).bring_up(), node.failure
-    ros.spin_until(lambda: node.stop, "both episodes", 60.0)
+    ros.spin_until(lambda: node.stop, "both episodes")
     assert (node.stop.code, node.stop.reason) == (0, "2 episodes are committed")
 
     store = EpisodeStore(tmp_path)

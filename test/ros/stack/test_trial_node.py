@@ -17,7 +17,6 @@ from roboreward_ros.ros.stop import StopSignal
 
 SCENES = ("toy left", "toy right")
 VERSION = 4
-LIMIT_S = 60.0
 
 
 class Typist:
@@ -79,7 +78,7 @@ def world(ros, folder):
 
 
 def finish(ros, node):
-    ros.spin_until(lambda: node.stop, "the end of the comparison", LIMIT_S)
+    ros.spin_until(lambda: node.stop, "the end of the comparison")
     node.wind_down("done")
     return node.stop.code
 
@@ -126,12 +125,12 @@ def test_an_end_in_the_middle_of_a_trial_lets_go_of_it(ros, folder, world):
     arm, _, start = world
     arm.mute_at = 5
     node = start(Typist())
-    ros.spin_until(lambda: arm.begun, "a running trial", LIMIT_S)
+    ros.spin_until(lambda: arm.begun, "a running trial")
     node.wind_down("Ctrl-C")
     book = TrialBook(folder, load_plan(folder), write=False)
     assert book.judged == 0
     assert not book.record(load_plan(folder).trials[0]).voids
-    ros.spin_until(lambda: arm.ended, "the arm to be told", LIMIT_S)
+    ros.spin_until(lambda: arm.ended, "the arm to be told")
 
 
 def test_a_folder_without_a_plan_is_refused_by_name(ros, tmp_path):

@@ -85,7 +85,7 @@ def test_two_twins_by_namespace_are_steered_by_one_learner(ros, learner, tmp_pat
         bring_up(ros, arm, tmp_path / arm, seed, learner) for seed, arm in enumerate(ARMS, start=1)
     ]
     sessions = [nodes[SessionNode] for nodes in stacks]
-    ros.spin_until(lambda: all(it.stop for it in sessions), "all episodes of both arms", 90.0)
+    ros.spin_until(lambda: all(it.stop for it in sessions), "all episodes of both arms")
     for it in sessions:
         assert (it.stop.code, it.stop.reason) == (0, f"{EPISODES} episodes are committed")
 

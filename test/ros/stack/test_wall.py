@@ -65,7 +65,7 @@ def run_stack(ros, run_dir):
     for node in nodes:
         node.stop = StopSignal()
         assert ros.add(node).bring_up(), node.failure
-    ros.spin_until(lambda: nodes[-1].stop, "the episodes", 90.0)
+    ros.spin_until(lambda: nodes[-1].stop, "the episodes")
     assert nodes[-1].stop.code == 0, nodes[-1].stop.reason
     for node in reversed(nodes):
         node.wind_down("done")
