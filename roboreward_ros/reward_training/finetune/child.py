@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import json
 import math
 import os
@@ -142,7 +143,7 @@ class Training:
                 if self._killer is not None:
                     self._killer.cancel()
                 if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGKILL)
+                    _signal(process.pid, signal.SIGKILL)
             listener.join()
         if last.checkpoint or self._stopped.is_set():
             return last
@@ -155,10 +156,15 @@ class Training:
     def _interrupt(self) -> None:
         process = self._process
         assert process is not None
-        os.killpg(process.pid, signal.SIGINT)
-        self._killer = threading.Timer(STOP_S, os.killpg, (process.pid, signal.SIGKILL))
+        _signal(process.pid, signal.SIGINT)
+        self._killer = threading.Timer(STOP_S, _signal, (process.pid, signal.SIGKILL))
         self._killer.daemon = True
         self._killer.start()
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it may have ended by itself just now
+        os.killpg(group, number)
 
 
 def _keep(stream: IO[str], words: collections.deque[str]) -> None:
