@@ -97,7 +97,7 @@ class RobotNodeConfig(HostConfig):
     def limits(self) -> SafetyLimits:
         """When a measured state is a fault. The fake is measured once a period only."""
         if self.driver == "fake":
-            return SafetyLimits(max_state_age_s=2.0 / self.control_hz)
+            return SafetyLimits(max_state_age_s=max(2.0 / self.control_hz, 0.5))
         return SafetyLimits(max_state_age_s=self.max_state_age_s, jam_states=10)
 
     def arm(self) -> RobotProfile:
