@@ -13,6 +13,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
+from roboreward_ros.dsrl.learned import read_remote
 from roboreward_ros.errors import FormatError
 from roboreward_ros.evaluation.success import Arm, ArmResult, Trial
 from roboreward_ros.files import write_atomic
@@ -75,14 +76,15 @@ class LearnerProgress:
 
 
 def learner_progress(run_dir: Path) -> LearnerProgress:
-    """Where the learner's checkpoint stands.
+    """Where the learner's checkpoint stands; of one on another host, what it said last.
 
     Raises:
         FormatError: it is damaged.
     """
     path = run_dir / "checkpoints" / "learner.safetensors"
     if not path.is_file():
-        return LearnerProgress()
+        said = read_remote(run_dir)
+        return LearnerProgress(said.episodes_done, said.grad_steps)
     try:
         with safe_open(path, framework="numpy") as file:
             header = json.loads(file.metadata()["learner"])

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -35,21 +35,48 @@ def learned_episodes(run_dir: Path) -> frozenset[str]:
             header = json.loads((file.metadata() or {})["learner"])
             return frozenset(header["seen"])
     except (SafetensorError, KeyError, ValueError, OSError):
-        return frozenset(_remote(run_dir))
+        return frozenset(read_remote(run_dir).episodes)
 
 
-def _remote(run_dir: Path) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class RemoteLearned:
+    """What a learner on another host has said of this run.
+
+    Attributes:
+        episodes: ids that its checkpoint there holds.
+        episodes_done: of this run, their updates done.
+        grad_steps: its updates in all, those for other arms included.
+    """
+
+    episodes: tuple[str, ...] = ()
+    episodes_done: int = 0
+    grad_steps: int = 0
+
+
+def read_remote(run_dir: Path) -> RemoteLearned:
+    """What was noted last; nothing where there is no note that can be read."""
     path = run_dir / REMOTE
     try:
         fields = Fields(from_text(path.read_bytes(), str(path)), str(path))
-        return fields.texts("episodes") if fields.integer("format") == REMOTE_FORMAT else ()
+        if fields.integer("format") != REMOTE_FORMAT:
+            return RemoteLearned()
+        episodes = fields.texts("episodes")
+        if fields.missing("grad_steps"):  # of an older version
+            return RemoteLearned(episodes)
+        counts = (fields.integer(name) for name in ("episodes_done", "grad_steps"))
+        return RemoteLearned(episodes, *counts)
     except (OSError, FormatError):
-        return ()
+        return RemoteLearned()
 
 
-def write_remote(run_dir: Path, episode_ids: Sequence[str]) -> None:
-    """Note what a learner on another host has taken in for good; raises OSError."""
-    values: JsonObject = {"format": REMOTE_FORMAT, "episodes": [*episode_ids]}
+def write_remote(run_dir: Path, said: RemoteLearned) -> None:
+    """Note it; raises OSError."""
+    values: JsonObject = {
+        "format": REMOTE_FORMAT,
+        "episodes": [*said.episodes],
+        "episodes_done": said.episodes_done,
+        "grad_steps": said.grad_steps,
+    }
     write_atomic(run_dir / REMOTE, to_text(values))
 
 

@@ -28,7 +28,7 @@ from roboreward_ros.dsrl.fleet_wire import (
     RemoteMirror,
     news_from_json,
 )
-from roboreward_ros.dsrl.learned import CHECKPOINT, write_remote
+from roboreward_ros.dsrl.learned import CHECKPOINT, RemoteLearned, read_remote, write_remote
 from roboreward_ros.episodes.shipping import Shipper
 from roboreward_ros.errors import (
     CheckpointError,
@@ -171,6 +171,7 @@ class RemoteDuty:
         self.shipper = Shipper(config.run_dir, mirror)
         self._files = ActorFiles(config.run_dir, config.keep_actors)
         self._news = News()
+        self._noted = read_remote(config.run_dir)
         self._wanted: list[str] = []
         self._leaving = False
         self._heard_s = self._refused_s = float("-inf")
@@ -263,9 +264,15 @@ class RemoteDuty:
         told = dataclasses.replace(news.bulletin, actor=actor, warning=warning)
         if told != self._told:
             self._told = told
+        saved = self._noted.episodes
         if news.saved != self._news.saved:
             answer = self._link.ask(Packet("saved"), self._config.deadline_s)
-            write_remote(self._config.run_dir, Fields(answer.fields, "saved").texts("episodes"))
+            saved = Fields(answer.fields, "saved").texts("episodes")
+        counts = (news.bulletin.figures.get(name) for name in ("episodes_done", "grad_steps"))
+        said = RemoteLearned(saved, *(it if isinstance(it, int) else 0 for it in counts))
+        if said != self._noted:
+            write_remote(self._config.run_dir, said)
+            self._noted = said
         self._news = news
 
     def _fetch(self, news: ActorNews) -> PublishedActor:

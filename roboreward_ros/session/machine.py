@@ -162,6 +162,22 @@ def _undo(m: SessionState, event: Event) -> Commands:
     return [WriteLabel(event.episode_id, "u", event.operator)]
 
 
+def _undo_running(m: SessionState, event: Event) -> Commands:
+    """Also the word that ended an episode which is still being saved can be taken back."""
+    assert isinstance(event, Undo)
+    assert m.episode is not None
+    word = m.verdict
+    if word is None or word is m.taken_back:
+        return _undo(m, event)
+    if event.episode_id not in ("", m.episode.episode_id):
+        return _undo(m, event)
+    if event.operator not in ("", word.operator):
+        return _undo(m, event)
+    m.taken_back = word
+    m.message = f"saving {m.episode.episode_id} without a label"
+    return []
+
+
 def _discard(m: SessionState, event: Event) -> Commands:
     assert isinstance(event, Discard)
     target = event.episode_id or (m.asked[0] if m.phase is Phase.ASK else m.last_id)
@@ -313,6 +329,7 @@ def _table() -> dict[tuple[Phase, type], Handler]:
     row(GiveBack, frozenset({Phase.TAKEOVER}), _take_over)
     row(Handed, RUNS, _handed)
     row(Undo, everywhere, _undo)
+    row(Undo, RUNS, _undo_running)
     row(Discard, still | {Phase.RESETTING}, _discard)
     row(Discard, RUNS | {Phase.READY}, _discard_motion)
     row(LaidOut, frozenset({Phase.RESETTING}), _laid_out)

@@ -119,6 +119,7 @@ class SessionState:
     closing_for: Closing = Closing.NO
     failures: int = 0
     verdict: Judge | None = field(default=None)
+    taken_back: Judge | None = field(default=None)
 
     def __post_init__(self) -> None:
         if not self.plan.rotates:
@@ -254,8 +255,8 @@ class SessionState:
         self.one_finished = self.one is not None
         # Whoever ends up waiting asks for all outstanding scores itself.
         commands: Commands = []
-        if self.verdict is not None:
-            verdict = self.verdict
+        verdict = self.verdict
+        if verdict is not None and verdict is not self.taken_back:
             commands.append(WriteLabel(event.episode_id, verdict.key, verdict.operator))
         if self.closing_for is Closing.REDO:
             commands.append(MarkDiscarded(event.episode_id, "discarded while it was saved"))
