@@ -16,6 +16,7 @@ import os
 import zlib
 from pathlib import Path
 
+from roboreward_ros.clock import Clock
 from roboreward_ros.episodes.codec import Fields, JsonObject, from_text, to_text
 from roboreward_ros.episodes.locks import WriterLock, sync_directory
 from roboreward_ros.errors import FormatError, StoreError
@@ -24,6 +25,7 @@ _LOG = logging.getLogger(__name__)
 _PREFIX = b'{"crc32":"'
 _MIDDLE = b'","record":'
 _BODY = len(_PREFIX) + 8 + len(_MIDDLE)
+_TRIES, _PAUSE_S = 100, 0.02
 
 
 def encode_line(record: JsonObject) -> bytes:
@@ -218,3 +220,27 @@ class LineWriter:
             os.close(self._fd)
             self._fd = -1
         self._lock.release()
+
+
+def append_record(
+    path: Path, kind: str, file_format: int, record: JsonObject, clock: Clock
+) -> None:
+    """Write and sync one line of a file that every process locks for the length of one append.
+
+    Raises:
+        StoreError: another process kept the file locked for two seconds, or the disk is full.
+    """
+    writer = _patiently(path, kind, file_format, clock)
+    try:
+        writer.append(record)
+    finally:
+        writer.close()
+
+
+def _patiently(path: Path, kind: str, file_format: int, clock: Clock) -> LineWriter:
+    for _ in range(_TRIES):
+        try:
+            return LineWriter(path, kind, file_format)
+        except StoreError:
+            clock.sleep(_PAUSE_S)
+    return LineWriter(path, kind, file_format)

@@ -14,8 +14,7 @@ from pathlib import Path
 
 from roboreward_ros.clock import Clock, SystemClock
 from roboreward_ros.episodes.codec import Fields, JsonObject
-from roboreward_ros.episodes.lines import LineReader, LineWriter
-from roboreward_ros.errors import StoreError
+from roboreward_ros.episodes.lines import LineReader, append_record
 
 MARKS_FORMAT = 1
 MARKS_KIND = "roboreward marks"
@@ -63,31 +62,18 @@ class Marks:
         """Write and sync one mark.
 
         Raises:
-            StoreError: another process kept the file locked for two seconds.
+            StoreError: another process kept the file locked for two seconds, or the disk is full.
         """
         mark = Mark(episode_id, kind, self._clock.now_ns(), reason, operator)
-        writer = self._open()
-        try:
-            writer.append(
-                {
-                    "episode_id": mark.episode_id,
-                    "kind": mark.kind.value,
-                    "stamp_ns": mark.stamp_ns,
-                    "reason": mark.reason,
-                    "operator": mark.operator,
-                }
-            )
-        finally:
-            writer.close()
+        record: JsonObject = {
+            "episode_id": mark.episode_id,
+            "kind": mark.kind.value,
+            "stamp_ns": mark.stamp_ns,
+            "reason": mark.reason,
+            "operator": mark.operator,
+        }
+        append_record(self.path, MARKS_KIND, MARKS_FORMAT, record, self._clock)
         return mark
-
-    def _open(self) -> LineWriter:
-        for _ in range(100):
-            try:
-                return LineWriter(self.path, MARKS_KIND, MARKS_FORMAT)
-            except StoreError:
-                self._clock.sleep(0.02)
-        return LineWriter(self.path, MARKS_KIND, MARKS_FORMAT)
 
     def last(self, episode_id: str) -> Mark | None:
         """The mark that holds for an episode."""

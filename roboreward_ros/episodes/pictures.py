@@ -18,10 +18,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from roboreward_ros.clock import Clock, SystemClock
-from roboreward_ros.episodes.lines import LineReader, LineWriter
-from roboreward_ros.errors import PicturesGoneError, StoreError
+from roboreward_ros.episodes.lines import LineReader, append_record
+from roboreward_ros.errors import PicturesGoneError
 from roboreward_ros.files import sync_directory
-from roboreward_ros.types.codec import Fields
+from roboreward_ros.types.codec import Fields, JsonObject
 
 PICTURES_FORMAT = 1
 PICTURES = "frames"
@@ -105,28 +105,15 @@ class PictureBook:
             StoreError: another process kept the file locked for two seconds, or the disk is full.
         """
         it = PictureNote(episode_id, fate, self._clock.now_ns(), detail, size)
-        writer = self._open()
-        try:
-            writer.append(
-                {
-                    "episode_id": it.episode_id,
-                    "fate": it.fate.value,
-                    "stamp_ns": it.stamp_ns,
-                    "detail": it.detail,
-                    "size": it.size,
-                }
-            )
-        finally:
-            writer.close()
+        record: JsonObject = {
+            "episode_id": it.episode_id,
+            "fate": it.fate.value,
+            "stamp_ns": it.stamp_ns,
+            "detail": it.detail,
+            "size": it.size,
+        }
+        append_record(self.path, _KIND, PICTURES_FORMAT, record, self._clock)
         return it
-
-    def _open(self) -> LineWriter:
-        for _ in range(100):
-            try:
-                return LineWriter(self.path, _KIND, PICTURES_FORMAT)
-            except StoreError:
-                self._clock.sleep(0.02)
-        return LineWriter(self.path, _KIND, PICTURES_FORMAT)
 
     def remove(self, episode_id: str, why: str, size: int) -> None:
         """Note it, then take the pictures away; for the one writer of the store.
