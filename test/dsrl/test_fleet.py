@@ -5,7 +5,7 @@
 import threading
 
 import pytest
-from fleet_toy import ArmRun, Host, duty_config, make, settle, turns
+from fleet_toy import PATIENCE_S, ArmRun, Host, duty_config, make, settle, turns
 from toy_run import weights
 
 from roboreward_ros.dsrl.fleet import FleetLearner
@@ -210,7 +210,7 @@ def test_the_loop_saves_at_its_end_and_wakes_for_what_arrives(stack, tmp_path, m
             break
     stop.set()
     host.fleet.wake()
-    loop.join(30.0)
+    loop.join(PATIENCE_S)
     assert not loop.is_alive()
     assert a.told("policy_version") == 1
     assert (host.root / "checkpoints" / "learner.safetensors").is_file()

@@ -52,7 +52,7 @@ def test_nothing_is_lost_or_doubled_when_parts_of_the_stack_are_killed(
     assert {row.victim for row in rows} == set(targets)
 
     stack.kill(ALL)
-    wait_until(lambda: not processes_of(stack.run_dir), 30.0)
+    wait_until(lambda: not processes_of(stack.run_dir), 120.0)
     assert witness.look(stack.killed) == []
     stack.launch(f"episodes:={max(witness.episodes + 1, 12)}")
     assert stack.wait(300.0) == 0, stack.lines[-30:]
