@@ -60,6 +60,7 @@ class FleetDesk:
         self.root = root
         self._wake = wake
         self._changed = threading.Condition()
+        self._admitting = threading.Lock()
         self._mirrors: dict[str, tuple[Mirror, threading.Lock]] = {}
         self._news: dict[str, News] = {}
         self._wanted: set[str] = set()
@@ -83,7 +84,7 @@ class FleetDesk:
                 allowed="small letters, digits, _ and -",
                 next_step="Give learner_node another arm, or the launch another namespace:=.",
             )
-        with self._changed:
+        with self._admitting:  # files are read and written: nobody who only listens waits for that
             self._refuse_double(arm)
             if arm.name not in self._mirrors:
                 folder = self.root / "arms" / arm.name
@@ -180,7 +181,7 @@ class FleetDesk:
 
     def close(self) -> None:
         """Unlock the mirrors."""
-        with self._changed:
+        with self._admitting:
             for mirror, _ in self._mirrors.values():
                 mirror.close()
             self._mirrors.clear()

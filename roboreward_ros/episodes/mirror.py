@@ -109,6 +109,7 @@ class Mirror:
         self._incoming = self._episodes / ".incoming"
         make_folder(self._incoming)
         make_folder(root / "ledger")
+        self._counted: dict[str, tuple[int, int]] = {}  # name -> bytes, and the lines in them
         self._lock = WriterLock(root / ".mirror.lock", f"the mirror {root}")
         try:
             self.claim(run)
@@ -163,13 +164,15 @@ class Mirror:
                 skip = size - offset
                 if not 0 <= skip <= len(data):
                     return size  # a gap, or all of it is there
-                if skip and _read(path)[offset:] != data[:skip]:
+                if skip and _read(path, offset) != data[:skip]:
                     raise StoreError(
                         f"the learner's {name} goes on otherwise than the run's",
                         got=f"other bytes after {offset}",
                         next_step="Somebody wrote into one of the two run folders; restore it.",
                     )
-                self._check_lines(name, _read(path).count(b"\n"), data[skip:])
+                counted, lines = self._counted.get(name, (0, 0))
+                lines += _read(path, counted).count(b"\n")
+                self._check_lines(name, lines, data[skip:])
                 try:
                     file.write(data[skip:])
                     file.flush()
@@ -181,6 +184,7 @@ class Mirror:
                 sync_directory(path.parent)
         except OSError as error:
             raise _unwritten(path, error) from None
+        self._counted[name] = (size, lines)
         return size + len(data) - skip
 
     def _check_lines(self, name: str, number: int, data: bytes) -> None:
@@ -280,9 +284,12 @@ class Mirror:
         self._lock.release()
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, offset: int = 0) -> bytes:
+    """From a place on; nothing where there is no file."""
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read()
     except FileNotFoundError:
         return b""
 

@@ -146,6 +146,7 @@ class Retention:
         self._book = PictureBook(store.run_dir)
         self._operator = Ledger(store.run_dir, "r", OPERATOR)
         self._sizes: dict[str, tuple[int, int]] = {}  # all, and pictures
+        self._sound: set[str] = set()
         self._view: RewardView | None = None
 
     def finish(self) -> int:
@@ -190,6 +191,7 @@ class Retention:
         """Every episode that has pictures, by index, and why they stay."""
         ids = self._store.ids()
         learned = self._learned()
+        self._follow_source()
         pressed = {it.episode_id for it in self._operator.records()}
         newest = set(ids[len(ids) - self.config.keep_newest :]) if self.config.keep_newest else ()
         found = []
@@ -218,17 +220,22 @@ class Retention:
 
     def _wants_score(self, name: str) -> bool:
         """Whether a source or a person has yet to look; what never trains waits for nobody."""
-        try:
-            if self._store.open(name).summary.discarded:
-                return False
-        except FormatError:
-            return True  # damaged: for a person to look at
+        if name not in self._sound:  # a committed header does not change
+            try:
+                self._store.open(name)
+            except FormatError:
+                return True  # damaged: for a person to look at
+            self._sound.add(name)
+        if self._store.marks.discarded(name):
+            return False
+        return self._view is None or self._view.status(name).status is not LabelStatus.LABELLED
+
+    def _follow_source(self) -> None:
         config = read_promoted(self._store.run_dir)
         if config is None:
-            return True
-        if self._view is None or self._view.config != config:
+            self._view = None
+        elif self._view is None or self._view.config != config:
             self._view = RewardView.of_run(self._store.run_dir, config)
-        return self._view.status(name).status is not LabelStatus.LABELLED
 
     def carry_out(self, plan: PrunePlan) -> int:
         """Remove what the plan names; returns the bytes that went.

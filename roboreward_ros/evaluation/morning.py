@@ -248,13 +248,8 @@ def _faults(morning: Morning) -> Section:
 def _restarts(morning: Morning) -> Section:
     title = "Processes started again"
     if morning.restarts is None:
-        return Section(
-            title,
-            (
-                "Not known: no log of `roboreward launch` in this run; the real `ros2 launch` writes its "
-                "own to ~/.ros/log."
-            ),
-        )
+        text = "Not known: no log of `roboreward launch` in this run; the real `ros2 launch` keeps "
+        return Section(title, f"{text}its own in ~/.ros/log.")
     if not morning.restarts:
         return Section(title, "None.")
     counts = Counter(restart.node for restart in morning.restarts).most_common()

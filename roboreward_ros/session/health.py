@@ -4,13 +4,15 @@
 
 Nobody is called for a blip: a part must have been in trouble for a while before it becomes a
 reason, and well for longer before it ceases to be one. A part that is in trouble now and then is
-in trouble: short spells of health in between do not start its time anew. One thread uses it.
+in trouble: short spells of health in between do not start its time anew. Trouble that was milder
+for as long as health must last becomes a milder reason; nobody is called for that. One thread uses
+it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from roboreward_ros.clock import Clock
 from roboreward_ros.errors import ConfigError
@@ -65,6 +67,7 @@ class _Part:
     bad_ns: int | None = None
     bad_stamp_ns: int = 0
     good_ns: int | None = None
+    milder_ns: int | None = None
     reason: HealthReason | None = None
 
 
@@ -137,6 +140,9 @@ class HealthBoard:
         level, what, do = part.level, part.what, part.do
         if now_ns - part.heard_ns > config.silent_s * _NS:
             level, what, do = HealthLevel.STALE, "silent", SILENT.format(node=key[0])
+        milder = part.reason is not None and level.rank < part.reason.level.rank
+        began_ns = now_ns if part.milder_ns is None else part.milder_ns
+        part.milder_ns = began_ns if milder else None
         if level is HealthLevel.OK:
             part.good_ns = now_ns if part.good_ns is None else part.good_ns
             if now_ns - part.good_ns >= config.clear_s * _NS:
@@ -152,6 +158,8 @@ class HealthBoard:
         if part.reason is None or level.rank > part.reason.level.rank:
             part.reason = HealthReason(*key, level, what, part.bad_stamp_ns, do)
             self._tell(part.reason, raised=True)
+        elif milder and now_ns - began_ns >= config.clear_s * _NS:
+            part.reason, part.milder_ns = replace(part.reason, level=level, what=what, do=do), None
 
     def _tell(self, reason: HealthReason, *, raised: bool) -> None:
         self._changed(HealthEvent(self._clock.now_ns(), raised, reason))
