@@ -57,6 +57,7 @@ class DriverConfig:
         service_s: answer of begin_episode and end_episode.
         silence_s: no word of the recorder while the episode runs.
         abort_s: everything that was dropped has answered.
+        told_s: the recorder knows that it drops; the arm is told to end after that in any case.
         score_s: the reward, waiting in the queue included.
     """
 
@@ -65,6 +66,7 @@ class DriverConfig:
     service_s: float = 5.0
     silence_s: float = 15.0
     abort_s: float = 5.0
+    told_s: float = 0.5
     score_s: float = 300.0
 
 

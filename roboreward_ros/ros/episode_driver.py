@@ -296,7 +296,7 @@ class EpisodeDriver:
             call.cancel(end_motion if k == 0 else None)
         if not attempt.calls or not attempt.calls[0].open:
             end_motion()
-        self._loop.after(0.5, end_motion)
+        self._loop.after(self._config.told_s, end_motion)
 
     def _end_motion(self, attempt: _Attempt, end_cause: EndCause) -> None:
         attempt.waits += 1

@@ -71,7 +71,7 @@ class Launched:
             code = self.process.wait(LIMIT_S)
         finally:
             self.process.kill()
-        self._reader.join(5.0)
+        self._reader.join(60.0)
         return code
 
 

@@ -14,10 +14,13 @@ from roboreward_ros.nodes.learner_node import LearnerNode
 from roboreward_ros.nodes.recorder_node import RecorderNode
 from roboreward_ros.nodes.reward_node import RewardNode
 from roboreward_ros.nodes.session_node import SessionNode
+from roboreward_ros.ros.driver_seams import DriverConfig
 from roboreward_ros.ros.operator import TRIGGERS
 from roboreward_ros.ros.stop import StopSignal
 
 TASK = "open the drawer"
+PATIENT = DriverConfig(service_s=60.0, silence_s=120.0, told_s=60.0)
+"""All nodes live here and answer, but a starved machine may let them wait."""
 
 
 class Stack:
@@ -67,6 +70,7 @@ class Stack:
         self.session.stop = StopSignal()
         self.ros.add(self.session)
         assert self.session.bring_up(), self.session.failure
+        self.session._driver._config = PATIENT
         return self
 
     @property

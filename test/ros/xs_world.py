@@ -37,7 +37,8 @@ class SpunSdk:
         if self._ending.is_set():
             return
         self._ending.set()
-        self._thread.join(10.0)
+        self._thread.join(60.0)
+        assert not self._thread.is_alive()
         self._executor.remove_node(self.node)
         self._executor.shutdown()
         self.node.destroy_node()

@@ -268,7 +268,8 @@ def test_a_node_that_its_launch_starts_again_keeps_the_source_it_was_swapped_to(
 def test_setting_the_parameter_is_the_same_swap(ros, run, start):
     reward = start()
     assert reward.node.set_parameters([Parameter("source", value="human")])[0].successful
-    ros.spin_until(lambda: read_promoted(run.path).source == "human", "swap")
+    ros.spin_until(lambda: reward.node.source == "human", "swap")
+    assert read_promoted(run.path).source == "human", "it is on disk before it is in force"
     assert score(ros, reward, run.add(0)).result.reward.source == "human"
 
 

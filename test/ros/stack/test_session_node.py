@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The session over real topics, services and actions; the arm and the policy are fakes."""
 
+import dataclasses
 import threading
 from dataclasses import dataclass, field
 
@@ -11,14 +12,13 @@ from rclpy.action import ActionClient
 from roboreward_ros.action import RecordEpisode, RunEpisode, RunPolicy
 from roboreward_ros.srv import BeginEpisode, Discard, Label
 from ros_fakes import FakePolicy, write_episode
-from session_stack import TASK, Stack
+from session_stack import PATIENT, TASK, Stack
 
 from roboreward_ros.episodes.assembly import EpisodeAssembler
 from roboreward_ros.episodes.ledger import OPERATOR, Ledger
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.nodes.reward_node import RewardNode
 from roboreward_ros.nodes.session_node import SessionNode
-from roboreward_ros.ros.driver_seams import DriverConfig
 from roboreward_ros.session.memory import load_memory
 
 pytestmark = pytest.mark.ros
@@ -155,7 +155,7 @@ def test_an_episode_whose_recorder_was_given_up_while_it_saved_is_not_run_again(
     stack.up().start()
     ros.spin_until(gate.reached.is_set, "saving")
     driver = stack.session._driver
-    driver._config = DriverConfig(abort_s=0.5)
+    driver._config = dataclasses.replace(PATIENT, abort_s=0.5)
     stack.session._loop.post(lambda: [call.renew(0.1) for call in driver._attempt.calls])
     stack.until("FAULT")
     gate.opened.set()
