@@ -31,6 +31,7 @@ from roboreward_ros.policies.adapters.octo_config import (
 )
 from roboreward_ros.policies.adapters.octo_network import Octo, text_config
 from roboreward_ros.policies.adapters.schedule import Betas, Ddim, Predicts, alpha_bars
+from roboreward_ros.policies.adapters.tokens import read_tokenizer
 from roboreward_ros.types import ACTION_DIM, Float32Array, FloatArray, ImageU8, PolicySpec
 
 WEIGHTS_FILE = "octo.safetensors"
@@ -135,14 +136,9 @@ def _present(frames: ImageU8, proprio: FloatArray) -> npt.NDArray[np.bool_]:
 
 
 def _tokenizer(path: Path, words: int) -> Tokenizer:
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises nothing more special
-        raise CheckpointError("tokenizer cannot be read", got=f"{path}: {error}") from error
-    pad = tokenizer.token_to_id(_PAD)
-    if pad is None or tokenizer.token_to_id(_END) is None:
-        raise CheckpointError("the tokenizer is not T5's", got=str(path), allowed=f"{_PAD}, {_END}")
+    tokenizer = read_tokenizer(path, "T5", (_PAD, _END))
     tokenizer.enable_truncation(words)
+    pad = tokenizer.token_to_id(_PAD)
     tokenizer.enable_padding(length=words, pad_id=pad, pad_token=_PAD)
     return tokenizer
 

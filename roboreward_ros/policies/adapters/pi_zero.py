@@ -16,7 +16,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor
 
 from roboreward_ros.errors import CheckpointError, ConfigError
@@ -30,6 +29,7 @@ from roboreward_ros.policies.adapters.pi_zero_config import (
     read_config,
 )
 from roboreward_ros.policies.adapters.pi_zero_network import KeysValues, PiZero
+from roboreward_ros.policies.adapters.tokens import read_tokenizer
 from roboreward_ros.types import Float32Array, FloatArray, PolicySpec
 
 WEIGHTS_FILE = "pi_zero.safetensors"
@@ -69,7 +69,7 @@ class PiZeroPolicy(Adapter):
         fit(network, read_tensors(folder / WEIGHTS_FILE), "open-pi-zero")
         self._network = network.to(device).eval().requires_grad_(False)
         self._config = config
-        self._tokenizer = _tokenizer(folder / TOKENIZER_FILE)
+        self._tokenizer = read_tokenizer(folder / TOKENIZER_FILE, "PaliGemma", (_BEGIN,))
         self._kept: OrderedDict[bytes, KeysValues] = OrderedDict()
 
     def features(self, frames: Tensor, proprio: FloatArray, tasks: Sequence[str]) -> Tensor:
@@ -126,18 +126,6 @@ class PiZeroPolicy(Adapter):
                 allowed=f"below {self._config.vocabulary}",
             )
         return found
-
-
-def _tokenizer(path: Path) -> Tokenizer:
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises nothing more special
-        raise CheckpointError("tokenizer cannot be read", got=f"{path}: {error}") from error
-    if tokenizer.token_to_id(_BEGIN) is None:
-        raise CheckpointError(
-            "the tokenizer is not PaliGemma's", got=str(path), allowed=f"one with {_BEGIN}"
-        )
-    return tokenizer
 
 
 def _spec(folder: Path, config: PiZeroConfig, card: AdapterCard) -> PolicySpec:
