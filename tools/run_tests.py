@@ -23,8 +23,6 @@ TIMED_OUT = -1
 # The longest first, so that the last ones end together; every test folder belongs to exactly one
 # (checked below).
 TIERS: dict[str, list[str]] = {
-    "stack": ["ros/stack"],
-    "nodes": ["ros/glue", "ros/nodes"],
     "core": [
         "robot",
         "cameras",
@@ -38,9 +36,11 @@ TIERS: dict[str, list[str]] = {
         "rehearsal",
     ],
     "learning": ["dsrl", "sim", "studies", "reward_training"],
-    "console": ["console"],
+    "nodes": ["ros/glue", "ros/nodes"],
+    "stack": ["ros/stack"],
     "launch": ["launch"],
     "faults": ["faults", "security"],
+    "console": ["console"],
 }
 
 
