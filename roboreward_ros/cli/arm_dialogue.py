@@ -8,8 +8,8 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from roboreward_ros.cli.launch import (
@@ -52,28 +52,30 @@ def in_front(stack: Stack, name: str, parameters: Mapping[str, ParameterValue]) 
             restart=stack.restart,
             stop_on_give_up=True,
         )
-        ended: list[int | BaseException] = []
-
-        def serve() -> None:
-            try:
-                ended.append(behind.run())
-            except Exception as error:
-                ended.append(error)
-
-        thread = threading.Thread(target=serve, name="arm's nodes")
-        thread.start()
+        pool = ThreadPoolExecutor(1, "arm's nodes")
+        running = pool.submit(behind.run)
         try:
-            code = _talk(_command(stack, name, parameters), environment, ended)
+            code = _talk(_command(stack, name, parameters), environment, running.done)
         finally:
             behind.ask_stop()
-            thread.join(STOP_S)
-    if code != 0 and ended and ended[0] != 0:
+            wait([running], STOP_S)
+            pool.shutdown(wait=False)
+    end = _end_of(running) if running.done() else 0
+    if code != 0 and end != 0:
         raise StackError(
             "the arm's nodes could not be kept running",
-            got=str(ended[0]),
+            got=end,
             next_step=f"Look at {logs}; the same command goes on.",
         )
     return code
+
+
+def _end_of(running: Future[int]) -> int | str:
+    """Exit code of the nodes behind, or why there is none; a bug keeps its traceback."""
+    try:
+        return running.result()
+    except (StackError, OSError) as error:
+        return str(error)
 
 
 def _keep_quiet(name: str, line: str) -> None:
@@ -91,9 +93,7 @@ def _command(stack: Stack, name: str, parameters: Mapping[str, ParameterValue]) 
     return command
 
 
-def _talk(
-    command: list[str], environment: Mapping[str, str], ended: list[int | BaseException]
-) -> int:
+def _talk(command: list[str], environment: Mapping[str, str], gone: Callable[[], bool]) -> int:
     """The node in front; a Ctrl-C reaches it, too, and it ends by itself."""
     process = subprocess.Popen(command, env=dict(environment))
 
@@ -106,5 +106,5 @@ def _talk(
             try:
                 return process.wait(0.2)
             except subprocess.TimeoutExpired:
-                if ended:  # the arm is gone: nothing can be run any more
+                if gone():  # the arm is: nothing can be run any more
                     end()
