@@ -10,6 +10,7 @@ import itertools
 import json
 import math
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -128,8 +129,9 @@ def markdown(result: EfficiencyResult, stem: str, command: str) -> str:
         *_against(result),
         *_missing(result),
     ]
-    if len({run.cell.seed for run in result.cells}) < 5:
-        lines += ["", "Fewer than five seeds: this shows that it runs, nothing more."]
+    rows = Counter((run.cell.noise, run.cell.profile) for run in result.cells)
+    if min(rows.values()) < 5:
+        lines += ["", "A row of fewer than five seeds says little."]
     lines += ["", f"![success over episodes]({stem}.png)", "", f"    {command}", ""]
     return "\n".join(lines)
 
