@@ -86,7 +86,8 @@ def gather(run_dir: Path, hours: float, now_ns: int) -> Morning:
     store, rows, damaged = EpisodeStore(run_dir), *_rows(run_dir)
     episodes = _episodes(store, rows)
     health, session = read_health(run_dir), list(_lines(run_dir / "logs" / SESSION_LOG))
-    signs = [d.to_ns for d in episodes] + [event.stamp_ns for event in health]
+    signs = [stamp_ns for d in episodes for stamp_ns in (d.from_ns, d.to_ns)]
+    signs += [event.stamp_ns for event in health]
     signs += [stamp_ns for stamp_ns, _ in session]
     length_ns = round(hours * HOUR_NS)
     end_ns = now_ns

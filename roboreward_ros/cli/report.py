@@ -142,6 +142,8 @@ def headline(summary: RunSummary) -> list[str]:
         gain = summary.gain
         interval = f"[{100 * gain.low:+.0f}, {100 * gain.high:+.0f}]"
         lines.append(f"gain over {gain.over}: {100 * gain.value:+.0f} points, 95 % {interval}")
+        if looking := summary.without_looking():
+            lines.append(f"gain {looking}")
     return lines
 
 

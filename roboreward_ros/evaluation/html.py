@@ -136,10 +136,12 @@ def _lead(summary: RunSummary) -> str:
         return lead
     gain = summary.gain
     over = "w ~ N(0, I)" if gain.over == Arm.BASE else "w = 0"
+    looking = summary.without_looking()
     return (
         f"{lead} On {summary.success_n} held-out layouts it succeeds in "
         f"{100 * summary.final_success:.0f} %, {100 * gain.value:+.0f} points over {over}, the "
-        f"better baseline (95 % interval {100 * gain.low:+.0f} to {100 * gain.high:+.0f})."
+        f"better baseline (95 % interval {100 * gain.low:+.0f} to {100 * gain.high:+.0f})"
+        + (f"; {looking}." if looking else ".")
     )
 
 

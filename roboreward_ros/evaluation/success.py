@@ -37,6 +37,10 @@ LABELS: Mapping[Arm, str] = {
 }
 
 
+NOT_LOOKING = (Arm.BASE, Arm.ZERO, Arm.QUARTER, Arm.HALF, Arm.CONSTANT)
+"""Arms whose noise does not depend on the scene: what they reach is not learned steering."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
     """One held-out episode by the twin's own truth.

@@ -12,7 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from roboreward_ros.errors import FormatError
-from roboreward_ros.evaluation.success import Arm, ArmResult, paired_gain, strongest_baseline
+from roboreward_ros.evaluation.success import (
+    LABELS,
+    NOT_LOOKING,
+    Arm,
+    ArmResult,
+    paired_gain,
+    strongest_baseline,
+)
 from roboreward_ros.files import write_atomic
 from roboreward_ros.types import IdleAccount
 
@@ -115,6 +122,19 @@ class RunSummary:
     reward_coverage: float | None = None
     reward_mae_with_abstained: float | None = None
     abstain_rate: Mapping[str, float] = field(default_factory=dict)
+
+    def without_looking(self) -> str:
+        """The gain over the best noise that does not look at the scene, in words.
+
+        A gain over drawn noise alone counts what one good constant reaches as learning. Empty
+        without evaluation.
+        """
+        found = [(self.arms[arm].success, LABELS[arm]) for arm in NOT_LOOKING if arm in self.arms]
+        if not found or self.final_success is None:
+            return ""
+        rate, label = max(found)
+        gain = f"{100 * (self.final_success - rate):+.0f}"
+        return f"{gain} over the best noise that does not look ({label}, {100 * rate:.0f} %)"
 
     def to_json(self) -> str:
         """Standard json: a number that is not finite becomes null."""

@@ -12,13 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from roboreward_ros.evaluation.success import LABELS, Arm
+from roboreward_ros.evaluation.success import LABELS, NOT_LOOKING, Arm
 from roboreward_ros.evaluation.summary import RunSummary
 
 WANTED_GAIN = 0.25
 """What a run must gain over the best noise that does not look to pass."""
-NOT_LOOKING = (Arm.BASE, Arm.ZERO, Arm.QUARTER, Arm.HALF, Arm.CONSTANT)
-"""Arms whose noise is the same whatever the policy sees."""
 MAX_ERRORS = 0.05
 """Share of episodes that may stay unlabelled through errors."""
 

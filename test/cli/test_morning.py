@@ -191,6 +191,16 @@ def test_a_run_without_logs_says_what_is_not_known(tmp_path):
     assert "not known" in text
 
 
+def test_a_run_without_logs_counts_its_first_episode_too(tmp_path):
+    run = tmp_path / "bare"
+    open_run(run, {"sim": True, "task": "open the drawer", "seed": 0})
+    for index in range(2):
+        commit(run, index, EVENING + 3 * index * MINUTE)
+    morning = gather(run, 12.0, MORNING)
+    assert [d.row.index for d in morning.episodes] == [0, 1]
+    assert morning.from_ns == EVENING
+
+
 def test_the_command_prints_the_text_and_where_the_page_is(run_dir, capsys):
     assert main(["report", str(run_dir), "--morning", "--hours", "8"]) == 0
     said = capsys.readouterr().out

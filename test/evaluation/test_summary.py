@@ -10,7 +10,14 @@ import pytest
 from synthetic import RATES, made_results, made_rows, made_summary
 
 from roboreward_ros.errors import ConfigError, FormatError
-from roboreward_ros.evaluation.success import Arm, ArmResult, Trial, paired_gain
+from roboreward_ros.evaluation.success import (
+    LABELS,
+    NOT_LOOKING,
+    Arm,
+    ArmResult,
+    Trial,
+    paired_gain,
+)
 from roboreward_ros.evaluation.summary import Gain, RunSummary, read_summary, write_summary
 
 PROMISED = {
@@ -93,3 +100,11 @@ def test_a_pairing_without_common_seeds_is_refused() -> None:
 def test_an_arm_meets_each_seed_once() -> None:
     with pytest.raises(ConfigError, match="twice"):
         ArmResult(Arm.BASE, (Trial(1, True, 5, 1.0, 4), Trial(1, False, 5, 1.0, 4)))
+
+
+def test_the_gain_over_noise_that_does_not_look_names_the_best_of_it(summary: RunSummary) -> None:
+    best = max(NOT_LOOKING, key=lambda arm: summary.arms[arm].success)
+    said = summary.without_looking()
+    assert LABELS[best] in said
+    assert said.startswith(f"{100 * (summary.final_success - summary.arms[best].success):+.0f} ")
+    assert replace(summary, arms={}).without_looking() == ""
