@@ -18,7 +18,7 @@ def looked(ros):
     from roboreward_ros.ros.xs_link import XsLink
 
     link = XsLink("wx250s", ros.context, SystemClock(), Interrupt())
-    link.open(20.0)
+    link.open(60.0)
 
     def look(profile="wx250s"):
         return arm_probe.examine(link, load_profile(profile), SystemClock()), sdk

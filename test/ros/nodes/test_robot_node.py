@@ -54,7 +54,8 @@ def arm(ros, arm_client, monkeypatch):
             return made[0]
 
         monkeypatch.setattr(robot_node, "make_robot", make)
-        node = RobotNode(context=ros.context, parameters={"control_hz": 25.0, **parameters})
+        patient = {"control_hz": 25.0, "action_timeout_s": 120.0}
+        node = RobotNode(context=ros.context, parameters={**patient, **parameters})
         ros.add(node)
         assert node.bring_up(), node.failure
         arm_client.images = False

@@ -18,6 +18,7 @@ FAST = {
     "travel_speed": 3.0,
     "max_state_age_s": 2.0,  # the machine may be busy
     "connect_timeout_s": 30.0,
+    "action_timeout_s": 120.0,
 }
 
 

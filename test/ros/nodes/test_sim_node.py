@@ -22,7 +22,8 @@ HOLD, LATE, FAULT = int(StepFlag.HOLD), int(StepFlag.LATE), int(StepFlag.FAULT)
 @pytest.fixture
 def sim(ros, arm_client):
     def start(**parameters):
-        given = {"speed": "max", "image_size": 64, **parameters}
+        patient = {"action_timeout_s": 120.0}
+        given = {"speed": "max", "image_size": 64, **patient, **parameters}
         node = ros.add(SimNode(context=ros.context, parameters=given))
         assert node.bring_up(), node.failure
         arm_client.connect()

@@ -29,6 +29,7 @@ from roboreward_ros.types import EndCause
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 TASK = "open the drawer"
 STEPS = 8
+PATIENT = {"action_timeout_s": 120.0}  # in lock-step a busy machine may take its time
 SCRIPT = {
     "cues": [
         {"episode": 0, "verb": "label", "text": "3", "operator": "ann"},
@@ -79,14 +80,14 @@ def run_stack(ros, run_dir: Path, owner: dict[type, dict], session: dict) -> Non
 
 def rehearse(ros, recording: StoredRecording, run_dir: Path, **options: str) -> None:
     open_run(run_dir, {"sim": True, "task": TASK, "seed": 3})
-    player = {PlayerNode: {"recording": str(recording.run_dir), **options}}
+    player = {PlayerNode: {"recording": str(recording.run_dir), **PATIENT, **options}}
     run_stack(ros, run_dir, player, {"stop_when_done": False})
 
 
 def test_a_session_of_the_twin_is_rehearsed_with_and_without_faults(ros, tmp_path):
     recorded = tmp_path / "recorded"
     open_run(recorded, {"sim": True, "task": TASK, "seed": 3})
-    run_stack(ros, recorded, {SimNode: {"speed": "max", "image_size": 128}}, {})
+    run_stack(ros, recorded, {SimNode: {"speed": "max", "image_size": 128, **PATIENT}}, {})
     recording = StoredRecording(recorded)
 
     # The same policy over the same pictures: nothing but JPEG stands between the two.

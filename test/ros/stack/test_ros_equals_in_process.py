@@ -64,7 +64,8 @@ def test_an_episode_is_the_same_over_ros_and_in_process(
     chunks = []
     heard = arm_client.node.create_subscription(msg.ActionChunk, "chunk", chunks.append, EVENT)
     client = ActionClient(arm_client.node, RunPolicy, "run_policy")
-    ros.add(SimNode(context=ros.context, parameters={"speed": "max", "image_size": size}))
+    lock_step = {"speed": "max", "image_size": size, "action_timeout_s": 120.0}
+    ros.add(SimNode(context=ros.context, parameters=lock_step))
     ros.add(
         PolicyNode(
             lambda _: make_policy(), context=ros.context, parameters={"run_dir": str(tmp_path)}

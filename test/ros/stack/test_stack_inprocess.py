@@ -25,7 +25,7 @@ TASK = "open the drawer"
 def test_two_episodes_of_the_real_stack(ros, tmp_path):
     run = {"run_dir": str(tmp_path)}
     kinds = {
-        SimNode: {"speed": "max", "image_size": 128},
+        SimNode: {"speed": "max", "image_size": 128, "action_timeout_s": 120.0},
         RecorderNode: {},
         PolicyNode: {"policy": "demo"},
         RewardNode: {"source": "ground_truth"},

@@ -56,7 +56,7 @@ def learner(tmp_path):
 def bring_up(ros, arm, run_dir, seed, door):
     """Every node of one twin's stack; returns them by class."""
     kinds = {
-        SimNode: {"speed": "max", "image_size": 128},
+        SimNode: {"speed": "max", "image_size": 128, "action_timeout_s": 120.0},
         RecorderNode: {},
         PolicyNode: {"policy": "demo"},
         RewardNode: {"source": "ground_truth"},

@@ -48,7 +48,7 @@ def run_stack(ros, run_dir):
     """Real nodes on the twin with the shipped policy; what was done and learnt, by name."""
     run = {"run_dir": str(run_dir)}
     kinds = {
-        SimNode: {"speed": "max", "image_size": 128},
+        SimNode: {"speed": "max", "image_size": 128, "action_timeout_s": 120.0},
         RecorderNode: {},
         PolicyNode: {"policy": "demo"},
         RewardNode: {"source": f"{__name__}:PictureSource"},
