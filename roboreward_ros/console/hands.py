@@ -111,11 +111,6 @@ class HandMap:
         return json.dumps(words).replace("<", "\\u003c")
 
 
-def opposite(motion: str) -> str:
-    """The motion of an axis that is pushed the other way."""
-    return motion[:-1] + ("-" if motion.endswith("+") else "+")
-
-
 def load_hands(name: str) -> HandMap:
     """The map of a name below ``config/hands``, or of a file's path.
 

@@ -4,13 +4,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from roboreward_ros.episodes.exchange.labelled_layout import METADATA, SPLITS
+from roboreward_ros.episodes.exchange.labelled_layout import SPLITS
 
 README = "README.md"
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -71,19 +69,6 @@ class Census:
         self.sources[source] += 1
         self.videos.add(bytes.fromhex(sha256[:16]))
         self.rows += 1
-
-
-def count_layout(folder: Path) -> Census:
-    """Count the rows of every split of a folder."""
-    census = Census()
-    for split in SPLITS:
-        table = folder / split / METADATA
-        if table.is_file():
-            with table.open(encoding="utf-8") as lines:
-                for row in map(json.loads, lines):
-                    source = str(row["file_name"]).split("/", 1)[0]
-                    census.add(split, int(row["reward"]), source, str(row["video_sha256"]))
-    return census
 
 
 def make_card(
