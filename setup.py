@@ -16,6 +16,16 @@ def requirements(name: str) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
+def config_files() -> list[tuple[str, list[str]]]:
+    """``config/`` below the prefix's share, where the package looks for it outside a checkout."""
+    here = Path(__file__).parent
+    found: dict[str, list[str]] = {}
+    for path in sorted(here.joinpath("config").rglob("*.*")):
+        name = path.relative_to(here)
+        found.setdefault(f"share/roboreward_ros/{name.parent}", []).append(str(name))
+    return list(found.items())
+
+
 setup(
     name="roboreward_ros",
     version="0.1.0",
@@ -24,6 +34,7 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["roboreward_ros", "roboreward_ros.*"]),
     package_data={"roboreward_ros": ["py.typed", "assets/**/*", "console/static/*"]},
+    data_files=config_files(),
     install_requires=requirements("runtime.txt"),
     extras_require={
         "dev": requirements("dev.txt"),
