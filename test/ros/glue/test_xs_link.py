@@ -87,7 +87,7 @@ def test_everything_goes_over_the_wire_and_comes_back(sdk, link):
 def test_a_driver_resets_and_steps_over_the_wire(sdk, link):
     sdk(latency_s=0.01)
     bus, profile = link(), load_profile("wx250s")
-    arm = XsArm(bus, profile, XsArmConfig(10.0, travel_speed=3.0), SystemClock(), bus.interrupt)
+    arm = XsArm(bus, profile, XsArmConfig(2.0, travel_speed=3.0), SystemClock(), bus.interrupt)
     arm.connect()
     state = arm.reset("", 0)
     assert profile.box.distance(state.ee_pose[:3, 3]) == 0.0

@@ -40,7 +40,7 @@ def visit(ros, tmp_path):
     """Runs a whole dry run; returns exit code and what was kept."""
     arm = RobotNode(
         context=ros.context,
-        parameters={"control_hz": 50.0, "workspace": "small", "run_dir": str(tmp_path)},
+        parameters={"control_hz": 20.0, "workspace": "small", "run_dir": str(tmp_path)},
     )
     assert ros.add(arm).bring_up(), arm.failure
 
