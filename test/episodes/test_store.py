@@ -283,27 +283,35 @@ def test_a_killed_writer_leaves_every_episode_whole_or_absent(run_dir):
     """Kills a process that records and commits without a pause, each time at another byte."""
     rng = np.random.default_rng(0)
     acknowledged = -1
-    for _ in range(6):
-        process = subprocess.Popen(
-            [sys.executable, str(WRITER), str(run_dir)], stdout=subprocess.PIPE, text=True
-        )
-        for _ in range(int(rng.integers(1, 25))):
-            name, _, index = process.stdout.readline().partition(" ")
+    words = [sys.executable, str(WRITER), str(run_dir)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True) as process:
+
+        def said() -> str:
+            nonlocal acknowledged
+            name, _, number = process.stdout.readline().partition(" ")
+            assert name, "the writer is gone"
             if name == "committed":
-                acknowledged = int(index)
-        # Busy for a random while, so that the kill lands anywhere between two lines.
-        for _ in range(int(rng.integers(0, 40_000))):
-            pass
-        process.send_signal(signal.SIGKILL)
-        rest, _ = process.communicate()
-        seen = [int(line.split()[1]) for line in rest.splitlines() if "committed " in line]
-        acknowledged = max([acknowledged, *seen])
-        ids = EpisodeStore(run_dir).ids()
-        assert len(ids) >= acknowledged + 1
-        assert [d for d in verify_run(run_dir) if d.where != "run.json"] == []
-        for episode in EpisodeStore(run_dir):
-            assert episode.summary.complete
-            assert len(episode.frames()) == episode.summary.n_steps + 1
+                acknowledged = int(number)
+            return f"{name} {number}"
+
+        for _ in range(6):
+            process.stdin.write("again\n")
+            process.stdin.flush()
+            pid = int(said().removeprefix("life "))
+            for _ in range(int(rng.integers(1, 25))):
+                said()
+            # Busy for a random while, so that the kill lands anywhere between two lines.
+            for _ in range(int(rng.integers(0, 40_000))):
+                pass
+            os.kill(pid, signal.SIGKILL)
+            while not said().startswith("dead"):
+                pass
+            assert len(EpisodeStore(run_dir)) >= acknowledged + 1
+            assert [d for d in verify_run(run_dir) if d.where != "run.json"] == []
+            for episode in EpisodeStore(run_dir):
+                assert episode.summary.complete
+                assert len(episode.frames()) == episode.summary.n_steps + 1
     assert acknowledged > 0
 
 
