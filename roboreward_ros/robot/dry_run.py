@@ -85,7 +85,8 @@ class CornerVisit:
         self.distance_m = float(np.linalg.norm(away))
         if self.distance_m < self._best_m - STUCK_M:
             self._best_m, self._since = self.distance_m, 0
-        self._since += 1
+        if not flags & StepFlag.LATE:  # else the arm held because this process was busy
+            self._since += 1
         if self.distance_m <= self._config.reached_m or self._since > STUCK_STEPS:
             return None
         action = np.zeros(ACTION_DIM)

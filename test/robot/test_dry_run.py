@@ -57,6 +57,12 @@ def test_a_corner_out_of_reach_ends_and_says_so():
     assert one.distance_m > 0.3
 
 
+def test_periods_in_which_the_answer_came_too_late_do_not_end_the_visit():
+    one, arm = CornerVisit(np.array([0.3, 0.0, 0.2]), DryRunConfig(step_m=0.02)), ready()
+    for _ in range(200):
+        assert one.act(arm.state().ee_pose, 1.0, StepFlag.HOLD | StepFlag.LATE) is not None
+
+
 def test_an_arm_that_does_not_move_ends_the_visit():
     corner = np.array([0.21, -0.09, 0.24])
     one, states = visit(ready(faults=FakeFaults(stall_from=2)), corner, DryRunConfig())
