@@ -182,7 +182,7 @@ class DryRunNode(HostNode[DryRunNodeConfig]):
         """From the start pose to a corner; True when the person stopped it."""
         self._terminal.say("  to the start pose")
         self._to_start()
-        self._running = f"dry_run_{number}"
+        self._running, self._beats = f"dry_run_{number}", queue.SimpleQueue()  # none of the last's
         request = BeginEpisode.Request(episode_id=self._running, max_steps=MAX_STEPS)
         answer = call(self, self._begin, request, ANSWER_S)
         if answer is None or answer.error_code:
