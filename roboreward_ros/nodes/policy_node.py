@@ -13,7 +13,7 @@ each decision and ``action`` at each step. Callbacks only store; the goal's work
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sensor_msgs.msg import Image
@@ -222,11 +222,10 @@ class PolicyNode(HostNode[PolicyNodeConfig]):
         self._frame_age.add_ns(max(self.clock.now_ns() - frame.stamp_ns, 0))
         decision = convert.Decision(
             episode_id=self._queue.episode_id,
-            chunk=chunk,
+            chunk=replace(chunk, latency_s=latency_ns * 1e-9),
             policy_id=spec.policy_id,
             chunk_size=spec.chunk_size,
             stamp_ns=frame.stamp_ns,
-            latency_s=latency_ns * 1e-9,
         )
         self._chunks.publish(convert.decision_to_msg(decision))
 

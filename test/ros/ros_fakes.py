@@ -196,7 +196,7 @@ class FakePolicy(HostNode[HostConfig]):
             )
             self._chunks.publish(
                 convert.decision_to_msg(
-                    convert.Decision(state.episode_id, decision, self.policy_id, CHUNK, T0, 0.001)
+                    convert.Decision(state.episode_id, decision, self.policy_id, CHUNK, T0)
                 )
             )
         action = convert.StepAction(state.episode_id, state.step, np.zeros(7), 0, chunk, position)

@@ -22,7 +22,6 @@ class Decision:
         policy_id: sha256 of the frozen policy.
         chunk_size: C, actions that will be executed.
         stamp_ns: of the observation that it was made from.
-        latency_s: observation received to chunk published, steady clock.
     """
 
     episode_id: str
@@ -30,7 +29,6 @@ class Decision:
     policy_id: str
     chunk_size: int
     stamp_ns: int
-    latency_s: float
 
 
 def decision_to_msg(decision: Decision) -> msg.ActionChunk:
@@ -48,7 +46,7 @@ def decision_to_msg(decision: Decision) -> msg.ActionChunk:
     message.noise = singles(chunk.noise)
     message.features = singles(chunk.features)
     message.actions = singles(chunk.actions)
-    message.latency_s = float(decision.latency_s)
+    message.latency_s = float(chunk.latency_s)
     return message
 
 
@@ -71,5 +69,4 @@ def decision_from_msg(message: msg.ActionChunk) -> Decision:
         policy_id=message.policy_id,
         chunk_size=int(message.chunk_size),
         stamp_ns=stamp_from_msg(message.header.stamp),
-        latency_s=float(message.latency_s),
     )

@@ -111,8 +111,9 @@ def test_a_decision_survives_bit_for_bit():
         actions=generator.normal(size=(6, 7)).astype(np.float32),
         policy_version=2,
         steered=True,
+        latency_s=0.0123,
     )
-    decision = convert.Decision("ep_000001", chunk, "a" * 64, 4, STAMP_NS, 0.0123)
+    decision = convert.Decision("ep_000001", chunk, "a" * 64, 4, STAMP_NS)
     got = convert.decision_from_msg(over_the_wire(convert.decision_to_msg(decision)))
     assert_same(got, decision)
 
