@@ -304,7 +304,7 @@ def test_the_link_to_the_arm_s_driver_is_cut_while_both_live(ros, ros_domain, st
     sdk.start()
     assert ros.add(FakePolicy(ros.context)).bring_up()
     try:
-        start(RobotNode, **{**ARM, "connect_timeout_s": 6.0})
+        start(RobotNode, **{**ARM, "connect_timeout_s": 20.0})
         start(CameraNode, device="0")
         cut = lambda: sdk.process.send_signal(signal.SIGSTOP)  # noqa: E731
         mend = lambda: sdk.process.send_signal(signal.SIGCONT)  # noqa: E731
