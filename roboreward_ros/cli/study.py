@@ -82,9 +82,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="learners, config/dsrl; the first is the one the others are compared with",
     )
     efficiency.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    efficiency.add_argument("--episodes", type=int, default=200, help="budget of a run")
-    efficiency.add_argument("--every", type=int, default=20, help="episodes between two points")
-    efficiency.add_argument("--held-out", type=int, default=100, help="layouts of each point")
+    efficiency.add_argument("--episodes", type=int, default=200, help="budget of a run (200)")
+    efficiency.add_argument(
+        "--every", type=int, default=20, help="episodes between two points (20)"
+    )
+    efficiency.add_argument("--held-out", type=int, default=100, help="layouts of each point (100)")
     efficiency.add_argument(
         "--mae", type=float, nargs="+", default=[0.0], help="mean absolute error of the labels"
     )
