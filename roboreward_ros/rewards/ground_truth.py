@@ -36,17 +36,13 @@ class GroundTruthConfig:
     form: TruthForm = TruthForm.RUBRIC
 
 
-def require_truth(
-    request: RewardRequest,
-    source: str,
-    next_step: str = "Use a source that looks at images (a real arm has no ground truth).",
-) -> Sequence[GroundTruth]:
+def require_truth(request: RewardRequest, source: str) -> Sequence[GroundTruth]:
     """The request's truth; raises RewardSourceError where there is none."""
     if not request.truth:
         raise RewardSourceError(
             f"source '{source}' needs the twin's ground truth",
             got=f"episode {request.episode_id} without any",
-            next_step=next_step,
+            next_step="Use a source that looks at images (a real arm has no ground truth).",
         )
     return request.truth
 

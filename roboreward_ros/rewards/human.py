@@ -12,10 +12,11 @@ import numpy as np
 
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.rewards.config import config_hash
-from roboreward_ros.rewards.ground_truth import require_truth
 from roboreward_ros.types import (
     RUBRIC_MAX,
     RUBRIC_MIN,
+    Abstain,
+    AbstainReason,
     Provenance,
     RewardRequest,
     RewardSpec,
@@ -69,13 +70,13 @@ class ScriptedHumanConfig:
             raise ConfigError("seed is negative", got=self.seed, allowed=">= 0")
 
 
-_PRESS = "On an arm nobody is scripted: press s or f on the console, now or later; keys count."
+_PRESS = "on an arm a person judges: press s or f on the console, now or later"
 
 
 class ScriptedHumanSource:
     """Presses keys by the twin's truth and its own errors (protocol ``RewardSource``).
 
-    On an arm it has nothing to go by: its episodes are unlabelled until a person presses a key.
+    An arm's episodes have no truth to go by: it abstains, until a person presses a key.
     """
 
     config_class = ScriptedHumanConfig
@@ -92,8 +93,10 @@ class ScriptedHumanSource:
     def warm_up(self) -> None:
         """Nothing to load."""
 
-    def score(self, request: RewardRequest) -> Score:
-        last = require_truth(request, self._spec.name, next_step=_PRESS)[-1]
+    def score(self, request: RewardRequest) -> Score | Abstain:
+        if not request.truth:
+            return Abstain(AbstainReason.PERSON, self._provenance, _PRESS)
+        last = request.truth[-1]
         config = self._config
         rng = episode_rng(config.seed, request.episode_id)
         wrong = rng.random() < (config.false_negative if last.success else config.false_positive)

@@ -38,6 +38,7 @@ class AbstainReason(StrEnum):
     DISAGREEMENT = "disagreement"
     UNPARSABLE = "unparsable"
     UNFAMILIAR = "unfamiliar"  # unlike everything that the source was trained on
+    PERSON = "person"  # a person is the source, who judges with a key, when it suits
 
 
 _SCALE_BOUNDS: Mapping[ScoreScale, tuple[float, float]] = {
@@ -117,7 +118,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Abstain:
-    """The source looked and declined: the episode stays unlabelled and goes to the operator."""
+    """The source declined: the episode stays unlabelled and goes to the operator."""
 
     reason: AbstainReason
     provenance: Provenance

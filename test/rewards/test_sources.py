@@ -21,7 +21,7 @@ from roboreward_ros.testing.conformance_reward_source import (
     make_request,
 )
 from roboreward_ros.testing.fake_rewards import AbstainingSource, FakeSource, registry_name
-from roboreward_ros.types import ScoreScale
+from roboreward_ros.types import Abstain, AbstainReason, ScoreScale
 
 FAKE = registry_name(FakeSource)
 
@@ -141,6 +141,14 @@ def test_mean_absolute_error_of_degraded_truth_is_what_was_configured(level, fac
 def test_undegraded_truth_is_the_truth():
     values = scores(DegradedSource(DegradedConfig(0.0)), [1, 2, 3, 4, 5], 5)
     assert values.tolist() == [1, 2, 3, 4, 5]
+
+
+def test_without_truth_the_scripted_person_leaves_it_to_a_real_one():
+    source = ScriptedHumanSource()
+    outcome = source.score(dataclasses.replace(make_request(source), truth=[]))
+    assert isinstance(outcome, Abstain)
+    assert outcome.reason is AbstainReason.PERSON
+    assert "press s or f" in outcome.detail
 
 
 @pytest.mark.parametrize(
