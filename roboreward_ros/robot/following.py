@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from roboreward_ros.robot.safety import ArmFaultError, Fault, FaultKind
-from roboreward_ros.types import FloatArray
+from roboreward_ros.types import FloatArray, RobotState
 
 DECAY = 0.85  # a step counts for about seven
 ASKED_RAD = 0.25
@@ -16,6 +16,9 @@ SHARE = 0.1
 
 class FollowingWatch:
     """Compares, joint by joint, how far commands asked it to go with how far it went.
+
+    A step in which no state came says nothing, and a motion that is told late counts when it is
+    told: silence is for ``StateWatch`` to judge.
 
     Args:
         joints: their names, ``[6]``.
@@ -28,15 +31,20 @@ class FollowingWatch:
     def restart(self) -> None:
         """Forget: after a reset."""
         self._asked, self._moved = np.zeros(6), np.zeros(6)
+        self._seen: RobotState | None = None
 
-    def step(self, before: FloatArray, command: FloatArray, after: FloatArray) -> None:
-        """One control period: joints ``[6]`` measured before, commanded, measured after, rad.
+    def step(self, before: RobotState, command: FloatArray, after: RobotState) -> None:
+        """One control period: measured before, joints ``[6]`` commanded (rad), measured after.
 
         Raises:
             ArmFaultError: a joint was asked to go far and went less than a tenth of that.
         """
-        self._asked = DECAY * self._asked + np.abs(command - before)
-        self._moved = DECAY * self._moved + np.abs(after - before)
+        since = self._seen or before
+        if after.stamp_ns == since.stamp_ns:
+            return
+        self._seen = after
+        self._asked = DECAY * self._asked + np.abs(command - before.q)
+        self._moved = DECAY * self._moved + np.abs(after.q - since.q)
         stuck = (self._asked > ASKED_RAD) & (self._moved < SHARE * self._asked)
         if stuck.any():
             texts = [

@@ -230,7 +230,7 @@ class XsArm:
         self.wait_period()
         self._wait_reached(plan.q_command)
         report = self._report(asked, plan)
-        self._following.step(before.q, plan.q_command, report.state.q)
+        self._following.step(before, plan.q_command, report.state)
         return report
 
     def hold(self) -> StepReport:
