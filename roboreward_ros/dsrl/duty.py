@@ -234,9 +234,15 @@ class LearnerDuty:
                 )
 
     def _refused_of(self, arm: str) -> list[str]:
-        """What an arm should know of the newest of its episodes that teaches nothing."""
-        refused = [it for name, it in self.follower.refused.items() if name.startswith(f"{arm}/")]
-        return refused[-1:]
+        """Why an arm's newest episodes teach nothing; the same words as long as that lasts."""
+        refused, first = self.follower.refused, ""
+        for name in reversed(self.follower.order):
+            if arm and arm_of(name)[0] != arm:
+                continue
+            if name not in refused:
+                break
+            first = name
+        return [f"nothing is learnt from the newest episodes: {refused[first]}"] if first else []
 
     def _shared(self, watch: WatchState, alarm: str) -> WatchState:
         """What an arm is told of its steering: an alarm of any arm is everybody's."""

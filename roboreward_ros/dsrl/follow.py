@@ -331,6 +331,7 @@ class RunFollower:
             mended = self._correct(episode) if self._correct else None
             label = self._stores.label(episode_id)
             self._learner.observe_episode(mended or episode, label, corrected=mended is not None)
+            self.refused.pop(episode_id, None)
         except (LearnerError, FormatError) as error:
             _LOG.error("the learner goes on without %s: %s", episode_id, error)
             self.refused[episode_id] = str(error)

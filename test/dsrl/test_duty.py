@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: 2026 The roboreward_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a learner tells of episodes that teach it nothing."""
+
+import pytest
+from fleet_toy import duty_config
+from toy_run import ToyRun
+
+from roboreward_ros.dsrl.duty import LearnerDuty
+
+
+@pytest.fixture
+def run(tmp_path):
+    made = ToyRun(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def duty(run):
+    made = LearnerDuty(duty_config(run.path))
+    yield made
+    made.close()
+
+
+def warning(duty):
+    for _ in range(1000):
+        if not duty.advance(20):
+            return duty.bulletin().warning
+    raise AssertionError("it never comes to rest")
+
+
+def test_a_run_that_another_policy_began_says_so_until_its_own_comes_back(run, duty):
+    run.score(run.commit(0, policy_id="first"))
+    assert warning(duty) == ""
+    for index in (1, 2):
+        run.score(run.commit(index, policy_id="second"))
+        told = warning(duty)
+        assert "nothing is learnt from the newest episodes: episode ep_000001 was" in told, (
+            "same words"
+        )
+        assert "got 'second'; allowed: first" in told
+        assert "a new run_dir" in told
+    run.score(run.commit(3, policy_id="first"))
+    assert warning(duty) == ""
+
+
+def test_one_bad_episode_is_told_until_the_next_good_one(run, duty):
+    run.score(run.commit(0))
+    run.score(run.commit(1, spoil="features"))
+    assert "not finite" in warning(duty)
+    run.score(run.commit(2))
+    assert warning(duty) == ""
