@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 from roboreward_ros.ros.params import HostConfig
-from roboreward_ros.session.diagram import mermaid, verb_table
+from roboreward_ros.session.diagram import edges, mermaid, verb_table
 from roboreward_ros.session.events import KEYS
 from roboreward_ros.stack import StackArguments
 from roboreward_ros.studies import demo_comparison
@@ -88,7 +88,7 @@ def session() -> str:
         "happen (`roboreward_ros/session/diagram.py`). An episode that is not saved keeps its",
         "index and seed and is run again.\n",
         "```mermaid",
-        mermaid(),
+        mermaid(edges()),
         "```\n",
         "Which verb is possible in which phase; the others are refused by name:\n",
         *verb_table(),

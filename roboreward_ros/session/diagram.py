@@ -41,10 +41,9 @@ def edges() -> Edges:
     return found
 
 
-def mermaid() -> str:
-    """The machine as a Mermaid state diagram."""
+def mermaid(found: Edges) -> str:
+    """The machine as a Mermaid state diagram, of its ``edges``."""
     lines = ["stateDiagram-v2", "    [*] --> IDLE"]
-    found = edges()
     order = {phase: k for k, phase in enumerate(Phase)}
     for start, end in sorted(found, key=lambda pair: (order[pair[0]], order[pair[1]])):
         if start is not end:
