@@ -8,7 +8,8 @@ Every message says what is wrong, what was got, what is allowed and what to do n
     +-- ConfigError        a value of a configuration, argument or parameter
     +-- FormatError        a file or store that cannot be read (corrupt, newer, foreign)
     |   +-- PicturesGoneError  an episode whose pictures were removed to keep a disk budget
-    +-- StoreError         a store that cannot be written or is held by another process
+    +-- StoreError         a store that cannot be written
+    |   +-- LockedError    one that another process holds
     +-- CheckpointError    policy or learner weights that do not fit
     +-- RobotError         link, limits, faults of an arm or of the twin
     |   +-- SafetyError    a command that the safety core refused
@@ -20,6 +21,8 @@ Every message says what is wrong, what was got, what is allowed and what to do n
     +-- StackError         processes, domains, missing parts of a launch
     +-- LinkError          another host cannot be reached, or does not answer in time
         +-- RefusedError   another host answered, and said no
+
+``PersonLeftError`` stands apart: a person's end of a dialogue is no failure.
 """
 
 from __future__ import annotations
@@ -78,6 +81,10 @@ class StoreError(RoboRewardError):
     """A store cannot be written, or another process holds it."""
 
 
+class LockedError(StoreError):
+    """Another process writes the store now; asking again may help."""
+
+
 class CheckpointError(RoboRewardError):
     """Policy or learner weights are missing or do not fit what they are loaded into."""
 
@@ -126,3 +133,7 @@ class RefusedError(LinkError):
     """
 
     kind: str = ""
+
+
+class PersonLeftError(Exception):
+    """The person ended a dialogue, or its input is at its end; what was done so far is on disk."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from roboreward_ros.clock import Clock
 from roboreward_ros.episodes.codec import Fields, JsonObject, from_text, to_text
 from roboreward_ros.episodes.locks import WriterLock, sync_directory
-from roboreward_ros.errors import FormatError, StoreError
+from roboreward_ros.errors import FormatError, LockedError, StoreError
 
 _LOG = logging.getLogger(__name__)
 _PREFIX = b'{"crc32":"'
@@ -228,7 +228,8 @@ def append_record(
     """Write and sync one line of a file that every process locks for the length of one append.
 
     Raises:
-        StoreError: another process kept the file locked for two seconds, or the disk is full.
+        LockedError: another process kept the file locked for two seconds.
+        StoreError: the disk is full or the folder cannot be written; at once.
     """
     writer = _patiently(path, kind, file_format, clock)
     try:
@@ -241,6 +242,6 @@ def _patiently(path: Path, kind: str, file_format: int, clock: Clock) -> LineWri
     for _ in range(_TRIES):
         try:
             return LineWriter(path, kind, file_format)
-        except StoreError:
+        except LockedError:
             clock.sleep(_PAUSE_S)
     return LineWriter(path, kind, file_format)

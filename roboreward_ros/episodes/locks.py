@@ -9,7 +9,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from roboreward_ros.errors import StoreError
+from roboreward_ros.errors import LockedError, StoreError
 from roboreward_ros.files import make_folder, sync_directory
 
 __all__ = ["WriterLock", "sync_directory", "sync_tree"]
@@ -25,7 +25,8 @@ class WriterLock:
         what: what is being locked, for the message.
 
     Raises:
-        StoreError: another process (named by pid) holds it, or the folder cannot be written.
+        LockedError: another process (named by pid) holds it.
+        StoreError: the folder cannot be written.
     """
 
     def __init__(self, path: Path, what: str) -> None:
@@ -44,7 +45,7 @@ class WriterLock:
             holder = os.pread(self._fd, 32, 0).decode(errors="replace").strip() or "unknown"
             os.close(self._fd)
             self._fd = -1
-            raise StoreError(
+            raise LockedError(
                 f"{what} is being written by another process",
                 got=f"pid {holder}",
                 allowed="one writer at a time",

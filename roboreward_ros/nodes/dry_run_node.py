@@ -22,13 +22,13 @@ from rclpy.action import ActionClient
 
 from roboreward_ros import msg
 from roboreward_ros.action import ResetRobot
-from roboreward_ros.errors import ConfigError, RobotError
+from roboreward_ros.errors import ConfigError, PersonLeftError, RobotError
 from roboreward_ros.files import write_atomic
 from roboreward_ros.robot.dry_run import CornerVisit, DryRunConfig, corners
 from roboreward_ros.robot.profile import RobotProfile, load_profile
 from roboreward_ros.ros import convert
 from roboreward_ros.ros.client import send_goal
-from roboreward_ros.ros.dialogue import Terminal
+from roboreward_ros.ros.dialogue import Terminal, end_of
 from roboreward_ros.ros.lifecycle import HostNode
 from roboreward_ros.ros.params import HostConfig, option
 from roboreward_ros.ros.qos import COMMAND, EVENT
@@ -39,7 +39,6 @@ from roboreward_ros.types import Beat, EndCause, StepAction, StepFlag
 
 ANSWER_S, CONNECT_S, CLOSE_S, POLL_S = 5.0, 60.0, 5.0, 0.1
 MAX_STEPS = 400
-LEFT_EXIT_CODE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +68,6 @@ class DryRunNodeConfig(HostConfig):
         return profile.with_workspace(self.workspace) if self.workspace else profile
 
 
-class PersonLeftError(Exception):
-    """The person ended the dry run."""
-
-
 class DryRunNode(HostNode[DryRunNodeConfig]):
     """See the module's text.
 
@@ -84,7 +79,7 @@ class DryRunNode(HostNode[DryRunNodeConfig]):
     def __init__(self, terminal: Terminal | None = None, **arguments: object) -> None:
         super().__init__("dry_run_node", DryRunNodeConfig, **arguments)  # type: ignore[arg-type]
         self._leaving = threading.Event()
-        self._terminal = terminal or Terminal(self._leaving, PersonLeftError)
+        self._terminal = terminal or Terminal(self._leaving)
         self._beats: queue.SimpleQueue[Beat] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._running = ""
@@ -119,15 +114,7 @@ class DryRunNode(HostNode[DryRunNodeConfig]):
     # In the person's thread.
 
     def _serve(self) -> None:
-        code, reason = 0, "all corners are visited"
-        try:
-            self._connect()
-            if not self._visit_all():
-                code, reason = 1, "the box is not free"
-        except PersonLeftError:
-            code, reason = LEFT_EXIT_CODE, "the person left"
-        except Exception as error:
-            code, reason = 1, str(error)
+        code, reason = end_of(self._visit_all, self.get_logger().error)
         self._terminal.say(reason)
         self.stop.set(reason, code=code)
 
@@ -139,7 +126,8 @@ class DryRunNode(HostNode[DryRunNodeConfig]):
                 raise PersonLeftError
         raise RobotError("robot_node does not answer", got=f"nothing within {CONNECT_S:g} s")
 
-    def _visit_all(self) -> bool:
+    def _visit_all(self) -> tuple[int, str]:
+        self._connect()
         say, box = self._terminal.say, self._profile.box
         say(
             f"box {self._profile.workspace}: {box.low.tolist()} .. {box.high.tolist()} m. Clear "
@@ -171,7 +159,7 @@ class DryRunNode(HostNode[DryRunNodeConfig]):
         bad = [row for row in rows if not (row["free"] and row["reached"])]
         if bad:
             say(f"{len(bad)} corners are not good: choose or write a smaller box in config/robots")
-        return not bad
+        return (1, "the box is not free") if bad else (0, "all corners are visited")
 
     def _keep(self, rows: list[dict[str, object]]) -> None:
         body = {"robot": self._profile.name, "workspace": self._profile.workspace, "corners": rows}

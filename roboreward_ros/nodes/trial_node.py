@@ -17,17 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roboreward_ros.episodes.store import EpisodeStore
-from roboreward_ros.errors import ConfigError
+from roboreward_ros.errors import ConfigError, PersonLeftError
 from roboreward_ros.evaluation.arm_trials.book import TrialBook
-from roboreward_ros.evaluation.arm_trials.conduct import (
-    Person,
-    PersonLeftError,
-    TrialOutcome,
-    conduct,
-)
+from roboreward_ros.evaluation.arm_trials.conduct import Person, TrialOutcome, conduct
 from roboreward_ros.evaluation.arm_trials.plan import Trial, load_plan
 from roboreward_ros.evaluation.success import Arm
-from roboreward_ros.ros.dialogue import Terminal
+from roboreward_ros.ros.dialogue import LEFT_EXIT_CODE, Terminal, end_of
 from roboreward_ros.ros.driver_seams import DriverConfig
 from roboreward_ros.ros.lifecycle import HostNode
 from roboreward_ros.ros.loop import Loop
@@ -39,8 +34,6 @@ from roboreward_ros.session.plan import episode_id
 
 CLOSE_S = 10.0
 POLL_S = 0.2
-LEFT_EXIT_CODE = 3
-"""The person left before the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +62,7 @@ class TrialNode(HostNode[TrialConfig]):
     def __init__(self, terminal: Terminal | None = None, **arguments: object) -> None:
         super().__init__("trial_node", TrialConfig, **arguments)  # type: ignore[arg-type]
         self._leaving = threading.Event()
-        self._terminal = terminal or Terminal(self._leaving, PersonLeftError)
+        self._terminal = terminal or Terminal(self._leaving)
         self._loop: Loop | None = None
         self._book: TrialBook | None = None
         self._thread: threading.Thread | None = None
@@ -123,19 +116,18 @@ class TrialNode(HostNode[TrialConfig]):
 
     def _serve(self) -> None:
         """In the person's thread."""
-        assert self._book is not None
-        code, reason = 0, "all trials are judged"
-        person = Person(self.config.judge or "unknown", self._terminal.say, self._terminal.ask)
-        try:
-            self._wait_for_peers()
-            if not conduct(self._book, self, person):
-                code, reason = LEFT_EXIT_CODE, "the person left"
-        except PersonLeftError:
-            code, reason = LEFT_EXIT_CODE, "it was ended"
-        except Exception as error:
-            code, reason = 1, str(error)
+        code, reason = end_of(self._conduct, self.get_logger().error)
+        if code == 1:
             self._terminal.say(reason)
         self.stop.set(reason, code=code)
+
+    def _conduct(self) -> tuple[int, str]:
+        assert self._book is not None
+        person = Person(self.config.judge or "unknown", self._terminal.say, self._terminal.ask)
+        self._wait_for_peers()
+        if conduct(self._book, self, person):
+            return 0, "all trials are judged"
+        return LEFT_EXIT_CODE, "the person left"
 
     def _wait_for_peers(self) -> None:
         told: frozenset[str] = frozenset()

@@ -8,9 +8,15 @@ import os
 import select
 import sys
 import threading
+import traceback
+from collections.abc import Callable
+
+from roboreward_ros.errors import PersonLeftError, RoboRewardError
 
 POLL_S = 0.1
 STDIN = 0
+LEFT_EXIT_CODE = 3
+"""The person left before the end."""
 
 
 class Terminal:
@@ -18,12 +24,10 @@ class Terminal:
 
     Args:
         leaving: ends a question that waits.
-        ended: raised at the end of input, and when leaving.
     """
 
-    def __init__(self, leaving: threading.Event, ended: type[Exception]) -> None:
+    def __init__(self, leaving: threading.Event) -> None:
         self._leaving = leaving
-        self._ended = ended
         self._typed = b""
 
     def say(self, line: str) -> None:
@@ -32,7 +36,7 @@ class Terminal:
         sys.stdout.flush()
 
     def ask(self, question: str) -> str:
-        """The next line of input; raises ``ended``."""
+        """The next line of input; raises PersonLeftError at its end, and when leaving."""
         sys.stdout.write(question)
         sys.stdout.flush()
         while b"\n" not in self._typed:
@@ -49,9 +53,27 @@ class Terminal:
         ready = select.select([STDIN], [], [], timeout_s)[0]
         more = os.read(STDIN, 4096) if ready else b""
         if self._leaving.is_set() or (ready and not more):
-            raise self._ended
+            raise PersonLeftError
         self._typed += more
 
     def _line(self) -> str:
         line, _, self._typed = self._typed.partition(b"\n")
         return line.decode(errors="replace").strip()
+
+
+def end_of(work: Callable[[], tuple[int, str]], log: Callable[[str], object]) -> tuple[int, str]:
+    """Do a person's work; returns exit code and reason, in words for that person.
+
+    Args:
+        work: to be done; returns both.
+        log: takes the traceback of what nobody foresaw.
+    """
+    try:
+        return work()
+    except PersonLeftError:
+        return LEFT_EXIT_CODE, "the person left"
+    except RoboRewardError as error:
+        return 1, str(error)
+    except Exception as error:
+        log(traceback.format_exc())
+        return 1, f"a fault of the program: {error!r}; its traceback is in the log"

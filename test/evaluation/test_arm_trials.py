@@ -7,12 +7,17 @@ from itertools import pairwise
 
 import pytest
 
-from roboreward_ros.errors import ConfigError, FormatError, SessionError, StoreError
+from roboreward_ros.errors import (
+    ConfigError,
+    FormatError,
+    PersonLeftError,
+    SessionError,
+    StoreError,
+)
 from roboreward_ros.evaluation.arm_trials import plan as plans
 from roboreward_ros.evaluation.arm_trials.book import TrialBook
 from roboreward_ros.evaluation.arm_trials.conduct import (
     Person,
-    PersonLeftError,
     TrialOutcome,
     conduct,
 )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from roboreward_ros.errors import SessionError
+from roboreward_ros.errors import PersonLeftError, SessionError
 from roboreward_ros.evaluation.arm_trials.book import TrialBook
 from roboreward_ros.evaluation.arm_trials.plan import Trial
 
@@ -26,10 +26,6 @@ class Stage(Protocol):
 
     def run(self, trial: Trial) -> TrialOutcome:
         """Reset the arm and run one episode; blocks. A failure is an outcome with a problem."""
-
-
-class PersonLeftError(Exception):
-    """The person ended the dialogue; everything so far is on disk."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from roboreward_ros.nodes.dry_run_node import LEFT_EXIT_CODE, DryRunNode
+from roboreward_ros.nodes.dry_run_node import DryRunNode
 from roboreward_ros.nodes.robot_node import RobotNode
+from roboreward_ros.ros.dialogue import LEFT_EXIT_CODE
 from roboreward_ros.ros.stop import StopSignal
 
 LIMIT_S = 90.0

@@ -6,13 +6,14 @@ import pytest
 from ros_fakes import FakeArm, FakePolicy
 
 from roboreward_ros.episodes.store import EpisodeStore
+from roboreward_ros.errors import PersonLeftError
 from roboreward_ros.evaluation.arm_trials.book import TrialBook
-from roboreward_ros.evaluation.arm_trials.conduct import PersonLeftError
 from roboreward_ros.evaluation.arm_trials.plan import TrialPlan, assign, load_plan, save_plan
 from roboreward_ros.evaluation.arm_trials.report import make_report
 from roboreward_ros.evaluation.success import Arm
 from roboreward_ros.nodes.recorder_node import RecorderNode
-from roboreward_ros.nodes.trial_node import LEFT_EXIT_CODE, TrialNode
+from roboreward_ros.nodes.trial_node import TrialNode
+from roboreward_ros.ros.dialogue import LEFT_EXIT_CODE
 from roboreward_ros.ros.stop import StopSignal
 
 SCENES = ("toy left", "toy right")
