@@ -167,7 +167,8 @@ def _against(result: EfficiencyResult) -> list[str]:
     """A row for each kind of label and learner that ours is compared with."""
     config = result.config
     lines = _head(
-        "labels", "ours against", "pairs", "times as many episodes", "to the easier threshold",
+        "labels", f"`{config.profiles[0]}` against", "pairs", "times as many episodes",
+        "to the easier threshold",
         "gain in mean success over the budget", "in final success",
     )  # fmt: skip
     for noise, profile in itertools.product(config.noises, config.profiles[1:]):
