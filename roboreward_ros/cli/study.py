@@ -173,10 +173,10 @@ def run_efficiency_study(args: argparse.Namespace) -> int:
     from roboreward_ros.studies.efficiency_report import write_report
     from roboreward_ros.studies.efficiency_states import run_states
     from roboreward_ros.studies.lowdim.setup import recipe
+    from roboreward_ros.studies.reward_noise import RewardNoise
     from roboreward_ros.studies.sample_efficiency import (
         EfficiencyConfig,
         EfficiencyStudy,
-        RewardNoise,
     )
 
     task = find_task(args.task)

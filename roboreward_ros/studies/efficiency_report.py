@@ -19,11 +19,8 @@ import numpy as np
 from roboreward_ros.evaluation.intervals import Interval
 from roboreward_ros.files import write_atomic
 from roboreward_ros.studies.lowdim.study import mean_interval, points
-from roboreward_ros.studies.sample_efficiency import (
-    CellResult,
-    EfficiencyResult,
-    RewardNoise,
-)
+from roboreward_ros.studies.reward_noise import RewardNoise
+from roboreward_ros.studies.sample_efficiency import CellResult, EfficiencyResult
 
 REPORT_FORMAT = 2
 REFERENCE = "reference_can"

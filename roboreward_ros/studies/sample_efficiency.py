@@ -36,6 +36,7 @@ from roboreward_ros.studies.baselines import (
     candidate_latents,
 )
 from roboreward_ros.studies.online import new_learner, train_online, truth_rubric
+from roboreward_ros.studies.reward_noise import RewardNoise
 from roboreward_ros.studies.rollout import (
     ConstantNoise,
     NoiseChooser,
@@ -49,44 +50,6 @@ from roboreward_ros.types import Score
 CELL_FORMAT = 1
 GAIN = 0.25
 """What a run must reach over the best baseline."""
-
-
-@dataclass(frozen=True, slots=True)
-class RewardNoise:
-    """Errors of the label, drawn by run seed and episode number.
-
-    Attributes:
-        mae: mean absolute error of Gaussian noise on the rubric before rounding to 1..5 and
-            cutting at its ends; what is left of it is measured and reported.
-        false_positives: share of episodes below 5 that are called 5.
-    """
-
-    mae: float = 0.0
-    false_positives: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not (0 <= self.mae <= 4 and 0 <= self.false_positives <= 1):
-            raise ConfigError(
-                "reward noise is out of range", got=self, allowed="mae 0..4, share 0..1"
-            )
-
-    @property
-    def name(self) -> str:
-        """Of files and rows."""
-        if not self.mae and not self.false_positives:
-            return "exact"
-        return f"mae{self.mae:g}_fp{self.false_positives:g}"
-
-    def label(self, truth: Score, run_seed: int, index: int) -> Score:
-        """The noisy label of episode ``index``."""
-        rng = np.random.default_rng((run_seed, index, 31))
-        value = truth.value
-        if self.mae > 0:  # E|N(0, s)| = s sqrt(2 / pi)
-            value += rng.normal(0.0, self.mae * math.sqrt(math.pi / 2))
-        value = float(min(5, max(1, round(value))))
-        if truth.value < 5 and rng.random() < self.false_positives:
-            value = 5.0
-        return dataclasses.replace(truth, value=value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,11 @@ from roboreward_ros.studies.lowdim import study as study_module
 from roboreward_ros.studies.lowdim.judges import RewardType
 from roboreward_ros.studies.lowdim.runs import RunRecord
 from roboreward_ros.studies.lowdim.study import TaskResult
+from roboreward_ros.studies.reward_noise import RewardNoise
 from roboreward_ros.studies.sample_efficiency import (
     EfficiencyConfig,
     EfficiencyResult,
     EfficiencyStudy,
-    RewardNoise,
 )
 
 

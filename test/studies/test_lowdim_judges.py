@@ -15,7 +15,7 @@ from roboreward_ros.studies.lowdim.judges import (
     draw_labels,
     train_judges,
 )
-from roboreward_ros.studies.sample_efficiency import RewardNoise
+from roboreward_ros.studies.reward_noise import RewardNoise
 from roboreward_ros.types import GroundTruth
 
 E, T, S = 60, 12, 5

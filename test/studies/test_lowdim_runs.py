@@ -37,7 +37,8 @@ from roboreward_ros.studies.lowdim.study import (
     run_task,
     write_study,
 )
-from roboreward_ros.studies.sample_efficiency import EfficiencyConfig, RewardNoise
+from roboreward_ros.studies.reward_noise import RewardNoise
+from roboreward_ros.studies.sample_efficiency import EfficiencyConfig
 
 CONFIG = DsrlConfig(
     hidden=(8,), batch_size=8, ensemble=2, updates_per_episode=2, warmup_episodes=2,
@@ -272,8 +273,8 @@ def test_efficiency_over_states_has_every_cell(place: Path, monkeypatch: pytest.
     result = efficiency_states.run_states(config, place, quiet, SETUP)
     names = [(c.cell.profile, c.cell.noise.name) for c in result.cells]
     assert names == [
-        ("widowx", "exact"), ("reference_tuned", "exact"), ("widowx", "mae1_fp0"),
-        ("reference_tuned", "mae1_fp0"),
+        ("widowx", "exact"), ("reference_tuned", "exact"), ("widowx", "mae1"),
+        ("reference_tuned", "mae1"),
     ]  # fmt: skip
     more = replace(config, seeds=(0, 1))
     some = efficiency_states.run_states(more, place, quiet, SETUP, finished=True)

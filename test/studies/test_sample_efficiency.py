@@ -19,6 +19,7 @@ from roboreward_ros.studies.efficiency_report import (
     ratio,
     write_report,
 )
+from roboreward_ros.studies.reward_noise import RewardNoise
 from roboreward_ros.studies.rollout import Rollout
 from roboreward_ros.studies.sample_efficiency import (
     Cell,
@@ -26,12 +27,10 @@ from roboreward_ros.studies.sample_efficiency import (
     EfficiencyConfig,
     EfficiencyResult,
     EfficiencyStudy,
-    RewardNoise,
     fair_profile,
 )
 from roboreward_ros.testing.fake_policy import FakePolicy
 from roboreward_ros.testing.fake_robot import FakeRobot
-from roboreward_ros.testing.steering_toy import rubric
 from roboreward_ros.types import Frame, GroundTruth
 
 CONFIG = EfficiencyConfig(
@@ -126,17 +125,6 @@ def test_a_study_that_cannot_be_is_refused(bad):
         replace(CONFIG, **bad)
 
 
-def test_label_noise_has_the_error_that_it_says():
-    noise = RewardNoise(mae=0.7)
-    errors = [abs(noise.label(rubric(3), 0, k).value - 3) for k in range(4000)]
-    assert np.mean(errors) == pytest.approx(0.65, abs=0.07)  # what rounding and ends leave
-    assert {noise.label(rubric(5), 0, k).value for k in range(200)} <= {1, 2, 3, 4, 5}
-    wrong = RewardNoise(false_positives=0.05)
-    called = [wrong.label(rubric(2), 0, k).value for k in range(4000)]
-    assert np.mean([value == 5 for value in called]) == pytest.approx(0.05, abs=0.012)
-    assert noise.label(rubric(3), 1, 7) == noise.label(rubric(3), 1, 7)
-
-
 def test_the_curves_figures_are_those_of_their_points():
     run = result_of([0.2, 0.4, 0.8])
     assert run.episodes_to(0.4) == 20
@@ -191,7 +179,7 @@ def test_unfinished_cells_are_named_and_the_rest_is_compared_in_pairs():
     assert "| exact | widowx | 0 1 | 0.00 | 1/2 | 20 > 40 | > 40 | 2/2 | 20 | 56 [" in page
     assert "| exact | tuned | 1 | 2.0 | 2.0 | +30 | +0 |" in page
     assert (
-        "Not in these tables: labels mae0.3_fp0, mae1.2_fp0, mae0_fp0.05; "
+        "Not in these tables: labels mae0.3, mae1.2, fp0.05; "
         "widowx under exact labels, seeds 2; tuned under exact labels, seeds 1 2; "
     ) in page
     assert "2048-wide" in page

@@ -25,7 +25,7 @@ from roboreward_ros.policies.normalise import Statistics
 from roboreward_ros.studies.lowdim.demonstrations import StateDemos
 from roboreward_ros.studies.lowdim.lanes import LaneResult
 from roboreward_ros.studies.online import truth_rubric
-from roboreward_ros.studies.sample_efficiency import RewardNoise
+from roboreward_ros.studies.reward_noise import RewardNoise
 from roboreward_ros.types import (
     RUBRIC_MAX,
     RUBRIC_MIN,
