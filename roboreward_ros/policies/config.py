@@ -10,6 +10,9 @@ from roboreward_ros.errors import ConfigError
 from roboreward_ros.types import ACTION_DIM, PROPRIO_DIM
 
 MAX_FEATURES = 160
+# A damaged description is refused before something of its size is built.
+MAX_BLOCKS = 100
+MAX_TRAIN_STEPS = 10_000
 
 
 def _positive(owner: str, **values: float) -> None:
@@ -55,6 +58,10 @@ class NetworkConfig:
             blocks=self.blocks,
             control_hz=self.control_hz,
         )
+        if self.blocks > MAX_BLOCKS:
+            raise ConfigError(
+                "NetworkConfig.blocks is too large", got=self.blocks, allowed=f"1..{MAX_BLOCKS}"
+            )
         if len(self.channels) != 4 or min(self.channels) < 1:
             raise ConfigError(
                 "NetworkConfig.channels are wrong", got=self.channels, allowed="four, each >= 1"
@@ -105,6 +112,12 @@ class SamplerConfig:
     clip_x0: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.train_steps > MAX_TRAIN_STEPS:
+            raise ConfigError(
+                "SamplerConfig.train_steps is too large",
+                got=self.train_steps,
+                allowed=f"at most {MAX_TRAIN_STEPS}",
+            )
         if not 1 <= self.sample_steps <= self.train_steps:
             raise ConfigError(
                 "SamplerConfig.sample_steps does not fit",

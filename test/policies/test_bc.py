@@ -122,11 +122,18 @@ def test_data_of_another_size_are_refused(toy_data):
         {"visual_dim": 400},
         {"channels": (1, 2, 3)},
         {"hidden": 0},
+        {"blocks": 10**6},
     ],
 )
 def test_networks_that_cannot_be_built_are_refused(options):
     with pytest.raises(ConfigError):
         NetworkConfig(**options)
+
+
+@pytest.mark.parametrize("options", [{"train_steps": 10**9}, {"sample_steps": 65}])
+def test_samplers_that_cannot_be_built_are_refused(options):
+    with pytest.raises(ConfigError):
+        SamplerConfig(**options)
 
 
 @pytest.mark.parametrize("options", [{"steps": 0}, {"ema_decay": 1.0}, {"seed": -1}])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from roboreward_ros.errors import ConfigError
+from roboreward_ros.policies.config import MAX_BLOCKS
 from roboreward_ros.types import ACTION_DIM, PROPRIO_DIM
 
 MAX_FEATURES = 2048
@@ -78,6 +79,10 @@ class TransformerConfig:
                 raise ConfigError(
                     f"TransformerConfig.{name}", got=getattr(self, name), allowed=">= 1"
                 )
+        if self.depth > MAX_BLOCKS:
+            raise ConfigError(
+                "TransformerConfig.depth", got=self.depth, allowed=f"at most {MAX_BLOCKS}"
+            )
         if self.hidden % self.heads:
             raise ConfigError(
                 "TransformerConfig.hidden does not split into heads",
