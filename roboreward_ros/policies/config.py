@@ -12,6 +12,7 @@ from roboreward_ros.types import ACTION_DIM, PROPRIO_DIM
 MAX_FEATURES = 160
 # A damaged description is refused before something of its size is built.
 MAX_BLOCKS = 100
+MAX_SIZE = 65_536
 MAX_TRAIN_STEPS = 10_000
 
 
@@ -65,6 +66,11 @@ class NetworkConfig:
         if len(self.channels) != 4 or min(self.channels) < 1:
             raise ConfigError(
                 "NetworkConfig.channels are wrong", got=self.channels, allowed="four, each >= 1"
+            )
+        largest = max(self.hidden, self.image_size, self.prediction_horizon, *self.channels)
+        if largest > MAX_SIZE:
+            raise ConfigError(
+                "a size of NetworkConfig is too large", got=largest, allowed=f"at most {MAX_SIZE}"
             )
         if self.image_size < 16 or self.image_size % 4:
             raise ConfigError(

@@ -200,7 +200,9 @@ def _section(kind: type[Section], raw: object) -> Section:
         )
     names = {item.name for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
     if unknown := set(raw) - names:
-        raise ConfigError(f"unknown key in {kind.__name__}", got=sorted(unknown), allowed=names)
+        raise ConfigError(
+            f"unknown key in {kind.__name__}", got=sorted(map(str, unknown)), allowed=names
+        )
     try:
         return kind(**raw)
     except TypeError as error:

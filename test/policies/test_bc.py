@@ -123,6 +123,8 @@ def test_data_of_another_size_are_refused(toy_data):
         {"channels": (1, 2, 3)},
         {"hidden": 0},
         {"blocks": 10**6},
+        {"hidden": 2**63},
+        {"channels": (16, 32, 32, 2**63)},
     ],
 )
 def test_networks_that_cannot_be_built_are_refused(options):
