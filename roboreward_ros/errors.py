@@ -78,7 +78,7 @@ class PicturesGoneError(FormatError):
 
 
 class StoreError(RoboRewardError):
-    """A store cannot be written, or another process holds it."""
+    """A store cannot be written or does not hold what is asked of it."""
 
 
 class LockedError(StoreError):

@@ -22,6 +22,17 @@ def _positive(owner: str, **values: float) -> None:
             raise ConfigError(f"{owner}.{name} is not positive", got=value, allowed="> 0")
 
 
+def check_sizes(owner: str, *, most: int = MAX_SIZE, **sizes: int) -> None:
+    """Refuse a size that is not in 1..most.
+
+    Raises:
+        ConfigError: names the owner and the size.
+    """
+    for name, size in sizes.items():
+        if not 1 <= size <= most:
+            raise ConfigError(f"{owner}.{name} is out of range", got=size, allowed=f"1..{most}")
+
+
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
     """Sizes of encoder and denoiser; stored in the checkpoint.
@@ -50,27 +61,22 @@ class NetworkConfig:
     control_hz: float = 5.0
 
     def __post_init__(self) -> None:
-        _positive(
+        _positive("NetworkConfig", control_hz=self.control_hz)
+        check_sizes(
             "NetworkConfig",
+            image_size=self.image_size,
             visual_dim=self.visual_dim,
             text_dim=self.text_dim,
+            prediction_horizon=self.prediction_horizon,
             chunk_size=self.chunk_size,
             hidden=self.hidden,
-            blocks=self.blocks,
-            control_hz=self.control_hz,
         )
-        if self.blocks > MAX_BLOCKS:
+        check_sizes("NetworkConfig", most=MAX_BLOCKS, blocks=self.blocks)
+        if len(self.channels) != 4 or not 1 <= min(self.channels) <= max(self.channels) <= MAX_SIZE:
             raise ConfigError(
-                "NetworkConfig.blocks is too large", got=self.blocks, allowed=f"1..{MAX_BLOCKS}"
-            )
-        if len(self.channels) != 4 or min(self.channels) < 1:
-            raise ConfigError(
-                "NetworkConfig.channels are wrong", got=self.channels, allowed="four, each >= 1"
-            )
-        largest = max(self.hidden, self.image_size, self.prediction_horizon, *self.channels)
-        if largest > MAX_SIZE:
-            raise ConfigError(
-                "a size of NetworkConfig is too large", got=largest, allowed=f"at most {MAX_SIZE}"
+                "NetworkConfig.channels are wrong",
+                got=self.channels,
+                allowed=f"four, each 1..{MAX_SIZE}",
             )
         if self.image_size < 16 or self.image_size % 4:
             raise ConfigError(

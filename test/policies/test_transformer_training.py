@@ -291,6 +291,15 @@ def test_a_training_that_diverges_says_so_and_keeps_what_was_saved(store: RowSto
         assert all(v.isfinite().all() for v in load_file(tmp_path / STATE_FILE).values())
 
 
+@pytest.mark.parametrize(
+    ("size", "value"),
+    [("tokens", 0), ("depth", 10**6), ("hidden", 2**63), ("heads", -1), ("text_dim", 2**40)],
+)
+def test_transformers_that_cannot_be_built_are_refused(size: str, value: int):
+    with pytest.raises(ConfigError, match=rf"TransformerConfig\.{size} is out of range"):
+        replace(NETWORK, **{size: value})
+
+
 @pytest.mark.parametrize("kind", TEXT_KINDS)
 def test_text_models_read_a_sentence_the_same_in_any_company(tmp_path: Path, kind: str):
     text = PretrainedText(make_tiny_text(tmp_path, kind))

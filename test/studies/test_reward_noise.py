@@ -5,13 +5,9 @@ import pytest
 
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.studies.reward_noise import LARGEST_MAE, RewardNoise, expected_error, width
-from roboreward_ros.types import Provenance, Score, ScoreKind, ScoreScale
+from roboreward_ros.testing.steering_toy import rubric
 
 N = 3000
-
-
-def rubric(level: int) -> Score:
-    return Score(float(level), ScoreScale.RUBRIC, ScoreKind.NONE, Provenance("truth"))
 
 
 @pytest.mark.parametrize("mae", [0.3, 0.7, 1.2])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from roboreward_ros.errors import ConfigError
-from roboreward_ros.policies.config import MAX_BLOCKS
+from roboreward_ros.policies.config import MAX_BLOCKS, MAX_SIZE, check_sizes
 from roboreward_ros.types import ACTION_DIM, PROPRIO_DIM
 
 MAX_FEATURES = 2048
@@ -74,22 +74,27 @@ class TransformerConfig:
     pixel_spread: tuple[float, ...] = (0.5, 0.5, 0.5)
 
     def __post_init__(self) -> None:
-        for name in ("tokens", "token_dim", "text_dim", "hidden", "depth", "heads", "chunk_size"):
-            if getattr(self, name) < 1:
-                raise ConfigError(
-                    f"TransformerConfig.{name}", got=getattr(self, name), allowed=">= 1"
-                )
-        if self.depth > MAX_BLOCKS:
-            raise ConfigError(
-                "TransformerConfig.depth", got=self.depth, allowed=f"at most {MAX_BLOCKS}"
-            )
+        check_sizes(
+            "TransformerConfig",
+            image_size=self.image_size,
+            tokens=self.tokens,
+            token_dim=self.token_dim,
+            text_dim=self.text_dim,
+            hidden=self.hidden,
+            heads=self.heads,
+            prediction_horizon=self.prediction_horizon,
+            chunk_size=self.chunk_size,
+        )
+        check_sizes("TransformerConfig", most=MAX_BLOCKS, depth=self.depth)
         if self.hidden % self.heads:
             raise ConfigError(
                 "TransformerConfig.hidden does not split into heads",
                 got=f"{self.hidden} by {self.heads}",
             )
-        if len(self.channels) != 4 or min(self.channels) < 1:
-            raise ConfigError("TransformerConfig.channels", got=self.channels, allowed="four, >= 1")
+        if len(self.channels) != 4 or not 1 <= min(self.channels) <= max(self.channels) <= MAX_SIZE:
+            raise ConfigError(
+                "TransformerConfig.channels", got=self.channels, allowed=f"four, each 1..{MAX_SIZE}"
+            )
         if self.image_size < 16 or self.image_size % 4:
             raise ConfigError(
                 "TransformerConfig.image_size",

@@ -23,7 +23,7 @@ from torch.nn import functional
 from roboreward_ros.errors import CheckpointError, ConfigError
 from roboreward_ros.files import write_atomic
 from roboreward_ros.policies.bc import AveragedWeights, learning_rate
-from roboreward_ros.policies.config import MAX_BLOCKS, SamplerConfig, TrainConfig
+from roboreward_ros.policies.config import MAX_BLOCKS, SamplerConfig, TrainConfig, check_sizes
 from roboreward_ros.policies.network import Block, time_waves
 from roboreward_ros.policies.normalise import Statistics
 from roboreward_ros.policies.sampler import DdimSampler
@@ -57,10 +57,10 @@ class StateNetConfig:
     blocks: int = 3
 
     def __post_init__(self) -> None:
-        if min(self.state_dim, self.horizon, self.hidden, self.blocks) < 1:
-            raise ConfigError("a size is not positive", got=self, allowed="1 or more")
-        if self.blocks > MAX_BLOCKS:
-            raise ConfigError("too many blocks", got=self.blocks, allowed=f"1..{MAX_BLOCKS}")
+        check_sizes(
+            "StateNetConfig", state_dim=self.state_dim, horizon=self.horizon, hidden=self.hidden
+        )
+        check_sizes("StateNetConfig", most=MAX_BLOCKS, blocks=self.blocks)
 
 
 class StateNetwork(nn.Module):
