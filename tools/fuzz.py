@@ -182,12 +182,15 @@ def main() -> int:
         for m in (fuzz_bags, fuzz_models, fuzz_network, fuzz_messages, fuzz_data, fuzz_stores)
         for n in m.NAMES
     ]
-    names = [name for name in names if options.only in name]
+    chosen = [name for name in names if options.only in name]
+    if not chosen:
+        parser.error(f"no target's name contains {options.only!r}: {', '.join(sorted(names))}")
+    names = chosen
     known = json.loads(OUT.read_text()) if OUT.is_file() and not options.fresh else {}
     total: dict[str, dict[str, object]] = known.get("targets", {})
     sittings = int(known.get("sittings", 0))
     names.sort(key=lambda name: int(str(total.get(name, {}).get("inputs", 0))))
-    seconds = 60 * options.minutes / max(len(names), 1)
+    seconds = 60 * options.minutes / len(names)
     ours, theirs = multiprocessing.Pipe(duplex=False)
     waiting, failed = list(names), 0
     while waiting:  # a process that dies takes its target with it, not the rest

@@ -122,6 +122,9 @@ def test_a_card_that_does_not_fit_is_refused_by_name(copied: Path, text: str, na
         (lambda c: c.update(n_action_steps=8), "n_action_steps"),
         (lambda c: c.update(vision_backbone="vit"), "vit"),
         (lambda c: c.update(crop_shape=[99, 9]), "crop_shape"),
+        (lambda c: c.update(spatial_softmax_num_keypoints=None), "num_keypoints is None"),
+        (lambda c: c.update(n_obs_steps=True), "n_obs_steps is True"),
+        (lambda c: c.update(kernel_size=0), "kernel_size"),
         (lambda c: c["normalization_mapping"].update(ACTION="MEDIAN"), "MEDIAN"),
     ],
 )

@@ -16,6 +16,7 @@ from roboreward_ros.errors import CheckpointError, ConfigError
 from roboreward_ros.policies.adapters.files import read_json
 from roboreward_ros.policies.adapters.resnet import BACKBONES
 from roboreward_ros.policies.adapters.schedule import Betas, Predicts
+from roboreward_ros.policies.config import check_sizes
 from roboreward_ros.types import ACTION_DIM, PROPRIO_DIM
 
 CONFIG_FILE = "config.json"
@@ -94,6 +95,16 @@ class LeRobotDiffusionConfig:
                 raise ConfigError(
                     f"{name} of {CONFIG_FILE}", got=getattr(self, name), allowed=allowed
                 )
+        check_sizes(
+            CONFIG_FILE,
+            n_obs_steps=self.n_obs_steps,
+            horizon=self.horizon,
+            spatial_softmax_num_keypoints=self.spatial_softmax_num_keypoints,
+            kernel_size=self.kernel_size,
+            n_groups=self.n_groups,
+            diffusion_step_embed_dim=self.diffusion_step_embed_dim,
+            num_train_timesteps=self.num_train_timesteps,
+        )
         if self.state_dim not in (PROPRIO_DIM, PADDED_STATE):
             raise ConfigError(
                 f"state of {CONFIG_FILE}",
@@ -158,9 +169,9 @@ def read_config(folder: Path) -> LeRobotDiffusionConfig:
     try:
         image_key, image_shape, state_dim = _inputs(raw["input_features"])
         _output(raw["output_features"])
-        given = {name: _plain(raw[name]) for name in own & set(raw)}
-        if given.get("num_inference_steps") is None:
-            given["num_inference_steps"] = 0
+        if raw.get("num_inference_steps") is None:
+            raw["num_inference_steps"] = 0
+        given = {name: _plain(name, raw[name]) for name in own & set(raw)}
         if given.get("resize_shape") and raw.get("crop_ratio", 1.0) == 1.0:
             given["crop_shape"] = None
         return LeRobotDiffusionConfig(
@@ -176,8 +187,15 @@ def read_config(folder: Path) -> LeRobotDiffusionConfig:
         ) from error
 
 
-def _plain(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
+def _plain(name: str, value: object) -> object:
+    """The value of a field, of its default's type; a whole number is a number too."""
+    if isinstance(value, list):
+        value = tuple(value)
+    default = LeRobotDiffusionConfig.__dataclass_fields__[name].default
+    kinds = (float, int) if isinstance(default, float) else (type(default),)
+    if default is not None and type(value) not in kinds:
+        raise TypeError(f"{name} is {value!r}")
+    return value
 
 
 def _features(raw: object) -> dict[str, tuple[str, tuple[int, ...]]]:
