@@ -137,13 +137,13 @@ def inside(root: Path, name: str) -> Path:
     return root / path
 
 
-def config_folders(kind: str) -> list[Path]:
+def config_folders(kind: str = "") -> list[Path]:
     """Existing folders of shipped configuration, nearest first.
 
     The checkout's ``config/<kind>``, then those of every installed share above the package.
 
     Args:
-        kind: name of the folder, such as ``dsrl`` or ``robots``.
+        kind: name of the folder, such as ``dsrl`` or ``robots``; "": the folder of all.
     """
     here = Path(__file__).resolve()
     folders = [here.parents[1] / "config" / kind]

@@ -25,6 +25,7 @@ from roboreward_ros.dsrl.config import load_profile as load_learner
 from roboreward_ros.dsrl.remote_duty import endpoint_of
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.errors import CheckpointError, ConfigError, RoboRewardError, StackError
+from roboreward_ros.files import config_folders
 from roboreward_ros.policies.remote.folder import FILE as REMOTE_POLICY
 from roboreward_ros.protocols import RewardSource
 from roboreward_ros.rewards.config import options_from_json
@@ -100,18 +101,13 @@ def part_problems(stack: Stack) -> list[str]:
 
 def config_dir() -> Path:
     """The package's ``config`` folder: beside a checkout's package, or installed with it."""
-    checkout = Path(__file__).parents[2] / "config"
-    if checkout.is_dir():
-        return checkout
-    prefixes = [*os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep), sys.prefix]
-    for prefix in filter(None, prefixes):
-        installed = Path(prefix) / "share" / "roboreward_ros" / "config"
-        if installed.is_dir():
-            return installed
+    for folder in config_folders():
+        return folder
     raise StackError(
         "the package's config folder is not there",
-        got=f"{checkout} and share/roboreward_ros/config of {', '.join(filter(None, prefixes))}",
-        next_step="Run make setup, or source the workspace's setup.bash.",
+        got=f"none beside or above {Path(__file__).parents[1]}",
+        allowed="config of a checkout, share/roboreward_ros/config of an installation",
+        next_step="Install the whole package: make setup, colcon build or pip install.",
     )
 
 

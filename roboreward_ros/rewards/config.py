@@ -7,30 +7,19 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
-import sys
 import typing
 from collections.abc import Mapping
 from enum import StrEnum
-from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 import yaml
 
 from roboreward_ros.errors import ConfigError
-from roboreward_ros.files import read_yaml
+from roboreward_ros.files import config_folders, read_yaml
 
 Option: TypeAlias = "bool | int | float | str | list[Option] | dict[str, Option] | None"
 Options: TypeAlias = Mapping[str, Option]
 Config = TypeVar("Config")
-
-
-def config_folders() -> list[Path]:
-    """Where ``config/rewards`` may lie: the checkout first, then installed shares."""
-    folders = [Path(__file__).parents[2] / "config" / "rewards"]
-    prefixes = [*os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep), sys.prefix]
-    share = Path("share/roboreward_ros/config/rewards")
-    return folders + [Path(prefix) / share for prefix in prefixes if prefix]
 
 
 def file_options(name: str) -> dict[str, Option]:
@@ -39,7 +28,7 @@ def file_options(name: str) -> dict[str, Option]:
     Raises:
         ConfigError: not a YAML mapping.
     """
-    for folder in config_folders():
+    for folder in config_folders("rewards"):
         path = folder / f"{name}.yaml"
         if path.is_file():
             try:

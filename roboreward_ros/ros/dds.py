@@ -16,6 +16,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 
 from roboreward_ros.errors import ConfigError
+from roboreward_ros.files import config_folders
 
 VARIABLE = "ROBOREWARD_DDS"
 PROFILES = ("loopback", "shm", "none")
@@ -37,17 +38,13 @@ def profile_file(profile: str) -> Path | None:
         raise ConfigError("unknown DDS profile", got=profile, allowed=PROFILES)
     if profile == "none":
         return None
-    name = f"config/dds/{profile}.xml"
-    checkout = Path(__file__).resolve().parents[2]
-    prefixes = [p for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
-    for folder in (checkout, *(Path(p) / "share" / "roboreward_ros" for p in prefixes)):
-        if (folder / name).is_file():
-            return folder / name
+    for folder in config_folders("dds"):
+        if (folder / f"{profile}.xml").is_file():
+            return folder / f"{profile}.xml"
     raise ConfigError(
         "the DDS profile is not installed",
-        got=name,
-        allowed=f"in {checkout} or under AMENT_PREFIX_PATH",
-        next_step="Source the workspace, or set ROBOREWARD_DDS=none.",
+        got=f"config/dds/{profile}.xml",
+        next_step="Install the whole package, or set ROBOREWARD_DDS=none.",
     )
 
 
