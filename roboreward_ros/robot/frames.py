@@ -116,15 +116,6 @@ def proprio_from_pose(ee_pose: FloatArray, gripper: float) -> FloatArray:
     return state
 
 
-def padded_proprio(proprio: FloatArray) -> FloatArray:
-    """The 8-D form ``[x, y, z, roll, pitch, yaw, 0, gripper]`` of a BridgeData state ``[7]``.
-
-    Octo and OpenVLA were trained with it: the zero stands where other robots have a seventh joint.
-    """
-    require_shape("BridgeData state", proprio, (PROPRIO_DIM,))
-    return np.concatenate([proprio[:6], [0.0], proprio[6:]])
-
-
 def orthonormal(rotation: FloatArray) -> FloatArray:
     """The rotation nearest to an almost-rotation ``[3, 3]``; stops round-off from growing."""
     U, _, Vt = np.linalg.svd(rotation)

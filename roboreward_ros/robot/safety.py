@@ -122,10 +122,6 @@ class SafetyGuard:
             found += self._jumped(state, (self._fresh_ns - before_ns) * 1e-9)
         return (*found, *self._jam(state, fresh))
 
-    def check_age(self) -> tuple[Fault, ...]:
-        """The stale-state fault alone, for when there is no state to observe."""
-        return self._stale()
-
     def _stale(self) -> tuple[Fault, ...]:
         age = (self._clock.steady_ns() - self._fresh_ns) * 1e-9
         if age <= self._limits.max_state_age_s:

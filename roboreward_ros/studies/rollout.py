@@ -242,8 +242,3 @@ class Rollout:
     ) -> list[RolloutResult]:
         """Held-out evaluation: one episode per seed, in order."""
         return [self.run(task, seed, chooser, max_steps, k) for k, seed in enumerate(seeds)]
-
-
-def success_rate(results: Sequence[RolloutResult]) -> float:
-    """Share of episodes that ended in success."""
-    return float(np.mean([result.success for result in results])) if results else float("nan")

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from roboreward_ros.errors import ConfigError
 from roboreward_ros.robot import frames
 from roboreward_ros.robot.profile import load_profile
 from roboreward_ros.types import FloatArray
@@ -83,10 +82,3 @@ def test_orthonormal_repairs_a_nearly_rotation() -> None:
     repaired = frames.orthonormal(R + 1e-3)
     np.testing.assert_allclose(repaired @ repaired.T, np.eye(3), atol=1e-12)
     np.testing.assert_allclose(repaired, R, atol=3e-3)
-
-
-def test_the_padded_form_has_a_zero_before_the_gripper() -> None:
-    padded = frames.padded_proprio(np.array([0.3, 0.1, 0.2, 0.01, 0.02, 0.03, 0.7]))
-    np.testing.assert_array_equal(padded, [0.3, 0.1, 0.2, 0.01, 0.02, 0.03, 0.0, 0.7])
-    with pytest.raises(ConfigError):
-        frames.padded_proprio(np.zeros(6))
