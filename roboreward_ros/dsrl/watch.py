@@ -20,6 +20,7 @@ from pathlib import Path
 from roboreward_ros.dsrl.config import DsrlConfig
 from roboreward_ros.dsrl.follow import FollowStatus
 from roboreward_ros.dsrl.shaping import value_bounds
+from roboreward_ros.episodes.labels import HUMAN
 from roboreward_ros.episodes.ledger import SCORES, Ledger
 from roboreward_ros.episodes.promoted import read_promoted
 from roboreward_ros.episodes.store import EpisodeStore
@@ -124,7 +125,10 @@ class SteeringWatch:
                 self._try_see(episode_id)
         answered = (LabelStatus.LABELLED, LabelStatus.ABSTAINED)
         statuses = [self._labels[e].status for e in self._known if e in self._labels]
-        self._brake.update([s is LabelStatus.ABSTAINED for s in statuses if s in answered])
+        # With a person for a source such an episode waits for a key: no doubt of a model.
+        person = self._view is not None and self._view.config.source == HUMAN
+        doubted = [s is LabelStatus.ABSTAINED for s in statuses if s in answered]
+        self._brake.update([] if person else doubted)
         last = status.metrics.last
         numbers = (last.critic_loss, last.actor_loss, last.alpha, last.q_mean)
         report = self._monitor.report(

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from roboreward_ros.clock import Clock
 from roboreward_ros.episodes.codec import Fields, JsonObject, from_text, to_text
-from roboreward_ros.episodes.locks import WriterLock, sync_directory
+from roboreward_ros.episodes.locks import WriterLock, cannot_write, sync_directory
 from roboreward_ros.errors import FormatError, LockedError, StoreError
 
 _LOG = logging.getLogger(__name__)
@@ -186,6 +186,9 @@ class LineWriter:
             if self.reader.offset == 0:
                 self.append({"file": kind, "format": file_format})
                 sync_directory(path.parent)
+        except OSError as error:
+            self.close()
+            raise cannot_write(str(path), path, error) from None
         except BaseException:
             self.close()
             raise

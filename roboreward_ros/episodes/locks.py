@@ -12,7 +12,7 @@ from pathlib import Path
 from roboreward_ros.errors import LockedError, StoreError
 from roboreward_ros.files import make_folder, sync_directory
 
-__all__ = ["WriterLock", "sync_directory", "sync_tree"]
+__all__ = ["WriterLock", "cannot_write", "sync_directory", "sync_tree"]
 
 _SYNCERS = 4
 
@@ -26,7 +26,7 @@ class WriterLock:
 
     Raises:
         LockedError: another process (named by pid) holds it.
-        StoreError: the folder cannot be written.
+        StoreError: the folder or the file cannot be written, or the disk is full.
     """
 
     def __init__(self, path: Path, what: str) -> None:
@@ -34,31 +34,38 @@ class WriterLock:
             make_folder(path.parent)
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise StoreError(
-                f"{what} cannot be written",
-                got=f"{path}: {error.strerror}",
-                next_step="Check the folder's owner and free space, or choose another run_dir.",
-            ) from None
+            raise cannot_write(what, path, error) from None
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+        except BlockingIOError:
             holder = os.pread(self._fd, 32, 0).decode(errors="replace").strip() or "unknown"
-            os.close(self._fd)
-            self._fd = -1
+            self.release()
             raise LockedError(
                 f"{what} is being written by another process",
                 got=f"pid {holder}",
                 allowed="one writer at a time",
                 next_step=f"Stop that process (ps -p {holder}) or open the run for reading.",
             ) from None
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            self.release()
+            raise cannot_write(what, path, error) from None
 
     def release(self) -> None:
         """Give the lock back; idempotent."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def cannot_write(what: str, path: Path, error: OSError) -> StoreError:
+    """The error of a file that the disk refused."""
+    return StoreError(
+        f"{what} cannot be written",
+        got=f"{path}: {error.strerror}",
+        next_step="Check the folder's owner and free space, or choose another run_dir.",
+    )
 
 
 def sync_tree(root: Path) -> None:

@@ -115,8 +115,10 @@ class DryRunNode(HostNode[DryRunNodeConfig]):
 
     def _serve(self) -> None:
         code, reason = end_of(self._visit_all, self.get_logger().error)
-        self._terminal.say(reason)
-        self.stop.set(reason, code=code)
+        try:
+            self._terminal.say(reason)
+        finally:  # where nobody reads, too
+            self.stop.set(reason, code=code)
 
     def _connect(self) -> None:
         for _ in range(round(CONNECT_S / POLL_S)):

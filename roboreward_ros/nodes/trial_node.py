@@ -117,9 +117,11 @@ class TrialNode(HostNode[TrialConfig]):
     def _serve(self) -> None:
         """In the person's thread."""
         code, reason = end_of(self._conduct, self.get_logger().error)
-        if code == 1:
-            self._terminal.say(reason)
-        self.stop.set(reason, code=code)
+        try:
+            if code == 1:
+                self._terminal.say(reason)
+        finally:  # where nobody reads, too
+            self.stop.set(reason, code=code)
 
     def _conduct(self) -> tuple[int, str]:
         assert self._book is not None

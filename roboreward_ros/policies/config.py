@@ -23,13 +23,13 @@ def _positive(owner: str, **values: float) -> None:
 
 
 def check_sizes(owner: str, *, most: int = MAX_SIZE, **sizes: int) -> None:
-    """Refuse a size that is not in 1..most.
+    """Refuse a size that is no whole number in 1..most.
 
     Raises:
         ConfigError: names the owner and the size.
     """
     for name, size in sizes.items():
-        if not 1 <= size <= most:
+        if type(size) is not int or not 1 <= size <= most:
             raise ConfigError(f"{owner}.{name} is out of range", got=size, allowed=f"1..{most}")
 
 

@@ -39,7 +39,7 @@ class FollowingWatch:
         Raises:
             ArmFaultError: a joint was asked to go far and went less than a tenth of that.
         """
-        since = self._seen or before
+        since = self._seen = self._seen or before
         if after.stamp_ns == since.stamp_ns:
             return
         self._seen = after

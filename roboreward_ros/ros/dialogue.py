@@ -11,6 +11,8 @@ import threading
 import traceback
 from collections.abc import Callable
 
+from rclpy.logging import get_logging_directory
+
 from roboreward_ros.errors import PersonLeftError, RoboRewardError
 
 POLL_S = 0.1
@@ -72,8 +74,9 @@ def end_of(work: Callable[[], tuple[int, str]], log: Callable[[str], object]) ->
         return work()
     except PersonLeftError:
         return LEFT_EXIT_CODE, "the person left"
-    except RoboRewardError as error:
+    except (RoboRewardError, OSError) as error:
         return 1, str(error)
     except Exception as error:
         log(traceback.format_exc())
-        return 1, f"a fault of the program: {error!r}; its traceback is in the log"
+        where = get_logging_directory()
+        return 1, f"a fault of the program: {error!r}; its traceback is in the log, in {where}"

@@ -14,6 +14,7 @@ from roboreward_ros.dsrl.duty import DutyConfig, LearnerDuty
 from roboreward_ros.dsrl.follow import FollowStatus, actor_path
 from roboreward_ros.dsrl.watch import SteeringWatch
 from roboreward_ros.episodes.header import NAME as HEADER
+from roboreward_ros.episodes.labels import HUMAN
 from roboreward_ros.episodes.ledger import Ledger
 from roboreward_ros.episodes.promoted import promote
 from roboreward_ros.episodes.store import EpisodeStore
@@ -112,6 +113,16 @@ def worse_steering(run, start, count=18):
         canary = index % 2 == 0
         version = 0 if canary else 1
         run.commit(index, canary=canary, version=version, claimed=not canary, truth=canary)
+
+
+def test_episodes_that_wait_for_a_persons_key_hold_nothing_back(run):
+    promote(run.path, HUMAN, ScoreScale.RUBRIC)
+    for index in range(8):
+        run.commit(index)
+        waits = Abstain(AbstainReason.PERSON, Provenance(HUMAN), "press s or f")
+        run.ledger.append(LabelRecord(-1, f"ep_{index:06d}", waits, 0))
+    state = work(duty(run))
+    assert not state.watch.alarm
 
 
 def test_too_many_abstentions_hold_the_weights_and_labels_let_them_go(run):

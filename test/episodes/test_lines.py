@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A file that many processes write a line at a time."""
 
+import os
+
 import pytest
 
 from roboreward_ros.clock import FakeClock
@@ -42,3 +44,20 @@ def test_a_folder_that_cannot_be_written_is_told_at_once(tmp_path):
     with pytest.raises(StoreError, match="cannot be written"):
         append_record(tmp_path / "file" / "lines.jsonl", KIND, FORMAT, {"n": 1}, clock)
     assert clock.steady_ns() == 0
+
+
+@pytest.mark.parametrize("refused", ["pwrite", "fdatasync"])
+def test_a_full_disk_is_told_at_once_and_holds_no_lock(tmp_path, monkeypatch, refused):
+    path, clock = tmp_path / "lines.jsonl", FakeClock()
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, refused, full)
+        with pytest.raises(StoreError, match="No space left") as error:
+            append_record(path, KIND, FORMAT, {"n": 1}, clock)
+    assert not isinstance(error.value, LockedError)
+    append_record(path, KIND, FORMAT, {"n": 2}, clock)
+    assert clock.steady_ns() == 0
+    assert LineReader(path, KIND, FORMAT).poll() == [{"n": 2}]

@@ -151,6 +151,7 @@ def _set(config: dict, *path_and_value: object) -> None:
         (("agent_kwargs", "beta_schedule", "sine"), "sine"),
         (("dataset_kwargs", "act_pred_horizon", None), "whole number"),
         (("bridgedata_config", {}), "action_proprio_metadata"),
+        (("agent_kwargs", "score_network_kwargs", "num_blocks", 10**6), r"1\.\.100"),
     ],
 )
 def test_another_form_of_the_agent_is_refused_by_name(

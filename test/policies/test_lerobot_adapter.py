@@ -125,6 +125,12 @@ def test_a_card_that_does_not_fit_is_refused_by_name(copied: Path, text: str, na
         (lambda c: c.update(spatial_softmax_num_keypoints=None), "num_keypoints is None"),
         (lambda c: c.update(n_obs_steps=True), "n_obs_steps is True"),
         (lambda c: c.update(kernel_size=0), "kernel_size"),
+        (lambda c: c.update(resize_shape=5), "cannot be read"),
+        (lambda c: c.update(resize_shape=[96, 96, 96]), "cannot be read"),
+        (lambda c: c.update(crop_shape=[-5, -5]), "crop_shape.height"),
+        (lambda c: c.update(down_dims=["a", "b"]), r"down_dims\[0\]"),
+        (lambda c: c.update(down_dims=[]), "down_dims"),
+        (lambda c: c.update(down_dims=[2**63, 8]), r"down_dims\[0\]"),
         (lambda c: c["normalization_mapping"].update(ACTION="MEDIAN"), "MEDIAN"),
     ],
 )

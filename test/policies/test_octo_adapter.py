@@ -146,6 +146,8 @@ def primary(document) -> dict:
         (lambda c: primary(c).update(task_film_keys=["language"]), "task_film_keys"),
         (lambda c: primary(c)["encoder"].update(name="ResNet26FILM"), "ResNet26FILM"),
         (lambda c: c.update(window_size=11), "window"),
+        (lambda c: c["model"]["transformer_kwargs"].update(num_layers=10**6), r"1\.\.100"),
+        (lambda c: c["model"].update(token_embedding_size=True), "True is no whole number"),
         (lambda c: c.pop("window_size"), "window_size"),
         (lambda c: c["model"].update(token_embedding_size=17), "heads"),
     ],

@@ -53,11 +53,21 @@ def test_states_that_stop_for_a_while_are_no_arm_that_does_not_follow(watch):
     watch.step(old, np.full(6, ASK * 21), late)
 
 
-@pytest.mark.parametrize("every", [2, 3, 5])
-def test_a_motion_that_is_told_late_counts_when_it_is_told(watch, every):
+def drive_told_late(watch: FollowingWatch, every: int, speed: float) -> None:
     """States come every few steps, just before a step: none moves within one."""
     seen = state(0, 0.0)
     for k in range(1, 60):
         if k % every == 0:
-            seen = state(k, ASK * k)
+            seen = state(k, speed * k)
         watch.step(seen, np.full(6, seen.q[0] + ASK), seen)
+
+
+@pytest.mark.parametrize("every", [2, 3, 5])
+def test_a_motion_that_is_told_late_counts_when_it_is_told(watch, every):
+    drive_told_late(watch, every, speed=ASK)
+
+
+@pytest.mark.parametrize("every", [2, 3, 5])
+def test_an_arm_that_is_told_late_to_stand_still_is_found(watch, every):
+    with pytest.raises(ArmFaultError, match="elbow did not follow"):
+        drive_told_late(watch, every, speed=0.0)

@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from roboreward_ros.errors import CheckpointError
+from roboreward_ros.policies.config import MAX_SIZE
 
 _NAMED = 6  # keys that an error lists
 _PIECE = 1 << 24
@@ -52,6 +53,13 @@ def read_json(path: Path) -> dict[str, object]:
     if not isinstance(document, dict):
         raise CheckpointError("description is no JSON object", got=str(path))
     return document
+
+
+def whole(value: object, most: int = MAX_SIZE) -> int:
+    """``value`` as a size in 1..most; ValueError if it is none."""
+    if type(value) is not int or not 1 <= value <= most:
+        raise ValueError(f"{value!r} is no whole number in 1..{most}")
+    return value
 
 
 def fit(module: nn.Module, weights: Mapping[str, Tensor], what: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from roboreward_ros.errors import CheckpointError, ConfigError
 from roboreward_ros.policies.adapters.files import read_json
 from roboreward_ros.policies.adapters.schedule import Betas
+from roboreward_ros.policies.config import MAX_BLOCKS, check_sizes
 from roboreward_ros.policies.normalise import Statistics
 from roboreward_ros.types import ACTION_DIM
 
@@ -64,11 +65,15 @@ class GcDdpmConfig:
         ):
             if getattr(self, name) not in allowed:
                 raise ConfigError(f"{name} of gc_ddpm_bc", got=getattr(self, name), allowed=allowed)
-        for name in (
-            "obs_horizon", "act_pred_horizon", "time_dim", "num_blocks", "diffusion_steps"
-        ):  # fmt: skip
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} of gc_ddpm_bc", got=getattr(self, name), allowed=">= 1")
+        check_sizes(
+            "gc_ddpm_bc",
+            image_size=self.image_size,
+            obs_horizon=self.obs_horizon,
+            act_pred_horizon=self.act_pred_horizon,
+            time_dim=self.time_dim,
+            diffusion_steps=self.diffusion_steps,
+        )
+        check_sizes("gc_ddpm_bc", most=MAX_BLOCKS, num_blocks=self.num_blocks)
         if self.image_size < 32:
             raise ConfigError("image_size of gc_ddpm_bc", got=self.image_size, allowed=">= 32")
         if len(self.action.mean) != ACTION_DIM:

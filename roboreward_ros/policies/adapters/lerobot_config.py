@@ -104,7 +104,10 @@ class LeRobotDiffusionConfig:
             n_groups=self.n_groups,
             diffusion_step_embed_dim=self.diffusion_step_embed_dim,
             num_train_timesteps=self.num_train_timesteps,
+            **{f"down_dims[{level}]": size for level, size in enumerate(self.down_dims)},
         )
+        if not self.down_dims:
+            raise ConfigError(f"down_dims of {CONFIG_FILE}", got="none", allowed="one or more")
         if self.state_dim not in (PROPRIO_DIM, PADDED_STATE):
             raise ConfigError(
                 f"state of {CONFIG_FILE}",
@@ -124,6 +127,9 @@ class LeRobotDiffusionConfig:
                 got=self.horizon,
                 allowed=f"multiples of {2 ** len(self.down_dims)}",
             )
+        for name in ("image_shape", "resize_shape", "crop_shape"):
+            height, width = getattr(self, name) or self.image_shape
+            check_sizes(f"{CONFIG_FILE}.{name}", height=height, width=width)
         inside = self.resize_shape or self.image_shape
         if self.crop_shape and any(
             c > have for c, have in zip(self.crop_shape, inside, strict=True)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import cast
 
 from roboreward_ros.errors import CheckpointError, ConfigError
-from roboreward_ros.policies.adapters.files import read_json
+from roboreward_ros.policies.adapters.files import read_json, whole
+from roboreward_ros.policies.config import MAX_BLOCKS
 from roboreward_ros.policies.normalise import Statistics
 from roboreward_ros.types import ACTION_DIM
 
@@ -119,26 +120,26 @@ def _parse(raw: Mapping[str, object], action: Statistics) -> OctoConfig:
     side, other = cast("list[int]", _part(frames, "resize_size")[PRIMARY])
     _only("resize_size", other, side)
     return OctoConfig(
-        width=_whole(model["token_embedding_size"]),
-        layers=_whole(body["num_layers"]),
-        heads=_whole(body["num_attention_heads"]),
-        mlp=_whole(body["mlp_dim"]),
-        readouts=_whole(_part(model, "readouts")[READOUT]),
-        words=_whole(text["max_length"]),
+        width=whole(model["token_embedding_size"]),
+        layers=whole(body["num_layers"], MAX_BLOCKS),
+        heads=whole(body["num_attention_heads"]),
+        mlp=whole(body["mlp_dim"]),
+        readouts=whole(_part(model, "readouts")[READOUT]),
+        words=whole(text["max_length"]),
         repeat_task=bool(model.get("repeat_task_tokens", False)),
         stem=(
-            *(_whole(x) for x in cast("list[int]", stem.get("features", (32, 96, 192, 384)))),
-            _whole(stem.get("num_features", 512)),
+            *(whole(x) for x in cast("list[int]", stem.get("features", (32, 96, 192, 384)))),
+            whole(stem.get("num_features", 512)),
         ),
         task_picture=bool(task_keys),
-        image_size=_whole(side),
-        window=_whole(raw["window_size"]),
-        horizon=_whole(head.get("action_horizon", head.get("pred_horizon", 1))),
+        image_size=whole(side),
+        window=whole(raw["window_size"]),
+        horizon=whole(head.get("action_horizon", head.get("pred_horizon", 1))),
         clip=float(cast("float", head.get("max_action", 5.0))),
-        diffusion_steps=_whole(head.get("diffusion_steps", 20)),
-        time_dim=_whole(head.get("time_dim", 32)),
-        head_blocks=_whole(head.get("num_blocks", 3)),
-        head_width=_whole(head.get("hidden_dim", 256)),
+        diffusion_steps=whole(head.get("diffusion_steps", 20)),
+        time_dim=whole(head.get("time_dim", 32)),
+        head_blocks=whole(head.get("num_blocks", 3), MAX_BLOCKS),
+        head_width=whole(head.get("hidden_dim", 256)),
         head_norm=bool(head.get("use_layer_norm", True)),
         action=action,
     )
@@ -192,9 +193,3 @@ def _spec(raw: Mapping[str, object], name: str, kind: str) -> Mapping[str, objec
 
 def _strings(value: object) -> list[str]:
     return [str(item) for item in cast("list[str]", value)]
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int) or value < 1:
-        raise ValueError(f"{value!r} is no positive whole number")
-    return value

@@ -12,11 +12,14 @@ import yaml
 
 from roboreward_ros.errors import CheckpointError, ConfigError
 from roboreward_ros.files import read_yaml
-from roboreward_ros.policies.adapters.files import read_json
+from roboreward_ros.policies.adapters.files import read_json, whole
+from roboreward_ros.policies.config import MAX_BLOCKS
 from roboreward_ros.types import ACTION_DIM, PROPRIO_DIM
 
 CONFIG_FILE = "pi_zero.yaml"
 STATISTICS_FILE = "pi_zero_statistics.json"
+
+MAX_WORDS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,23 +154,23 @@ def _parse(raw: Mapping[str, object], statistics: Mapping[str, object]) -> PiZer
     return PiZeroConfig(
         vlm=_expert(_part(mixture, "vlm"), 10000.0),
         action=_expert(_part(mixture, "action"), _number(theta)),
-        layers=_whole(joint["num_hidden_layers"]),
-        heads=_whole(joint["num_attention_heads"]),
-        kv_heads=_whole(joint["num_key_value_heads"]),
-        head_dim=_whole(joint["head_dim"]),
+        layers=whole(joint["num_hidden_layers"], MAX_BLOCKS),
+        heads=whole(joint["num_attention_heads"]),
+        kv_heads=whole(joint["num_key_value_heads"]),
+        head_dim=whole(joint["head_dim"]),
         rms_eps=_number(joint["rms_norm_eps"]),
-        vision_hidden=_whole(vision["hidden_size"]),
-        vision_intermediate=_whole(vision["intermediate_size"]),
-        vision_layers=_whole(vision["num_hidden_layers"]),
-        vision_heads=_whole(vision["num_attention_heads"]),
+        vision_hidden=whole(vision["hidden_size"]),
+        vision_intermediate=whole(vision["intermediate_size"]),
+        vision_layers=whole(vision["num_hidden_layers"], MAX_BLOCKS),
+        vision_heads=whole(vision["num_attention_heads"]),
         vision_eps=_number(vision["layer_norm_eps"]),
-        image_size=_whole(vision["image_size"]),
-        patch_size=_whole(vision["patch_size"]),
-        vocabulary=_whole(raw["vocab_size"]),
-        image_token=_whole(raw["image_token_index"]),
-        max_tokens=_whole(adapter["max_seq_len"]),
-        horizon=_whole(raw["horizon_steps"]),
-        euler_steps=_whole(raw["num_inference_steps"]),
+        image_size=whole(vision["image_size"]),
+        patch_size=whole(vision["patch_size"]),
+        vocabulary=whole(raw["vocab_size"], MAX_WORDS),
+        image_token=whole(raw["image_token_index"], MAX_WORDS),
+        max_tokens=whole(adapter["max_seq_len"]),
+        horizon=whole(raw["horizon_steps"]),
+        euler_steps=whole(raw["num_inference_steps"]),
         clip=0.0 if clip is None else _number(clip),
         time_period=_number(raw.get("time_max_period", 10000.0)),
         **percentiles,
@@ -185,13 +188,7 @@ def _expert(raw: Mapping[str, object], theta: float) -> Expert:
     given = raw.get("rope_theta", theta)
     # The files write "${action_expert_rope_theta}": the value beside it, which is the default.
     own = theta if isinstance(given, str) else _number(given)
-    return Expert(_whole(raw["hidden_size"]), _whole(raw["intermediate_size"]), own)
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int) or value < 1:
-        raise ValueError(f"{value!r} is no positive whole number")
-    return value
+    return Expert(whole(raw["hidden_size"]), whole(raw["intermediate_size"]), own)
 
 
 def _number(value: object) -> float:

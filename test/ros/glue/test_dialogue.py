@@ -3,6 +3,7 @@
 """How a person's work at the terminal ends."""
 
 import pytest
+from rclpy.logging import get_logging_directory
 
 from roboreward_ros.errors import PersonLeftError, RobotError
 from roboreward_ros.ros.dialogue import LEFT_EXIT_CODE, end_of
@@ -13,6 +14,7 @@ from roboreward_ros.ros.dialogue import LEFT_EXIT_CODE, end_of
     [
         (PersonLeftError(), LEFT_EXIT_CODE, "the person left"),
         (RobotError("the arm refused", got="no answer"), 1, "the arm refused; got 'no answer'"),
+        (OSError(28, "No space left on device"), 1, "[Errno 28] No space left on device"),
     ],
 )
 def test_what_was_foreseen_is_told_in_its_own_words(error, code, told):
@@ -32,6 +34,7 @@ def test_a_fault_of_the_program_is_named_as_one_and_its_traceback_logged():
     code, told = end_of(work, log.append)
     assert code == 1
     assert "a fault of the program: ZeroDivisionError" in told
+    assert f"in {get_logging_directory()}" in told
     assert "in work" in log[0]
 
 
