@@ -24,6 +24,8 @@ REWARD = "roboreward"
 TWIN_REWARD_OPTIONS = '{"model": "twin_small"}'
 """The shipped reward model knows the twin's scenes and nothing else."""
 SPEEDS = ("realtime", "max")
+ARM_CANARY_EVERY = 5
+"""On a real arm; without episodes of the base policy the monitor has nothing to compare with."""
 DRIVERS = ("xs_sdk", "interbotix_api", "fake")
 FIXED_ON_RESUME = ("sim", "robot", "task", "policy", "profile")
 """Arguments that a resumed run keeps: episodes of two of them do not mix."""
@@ -43,8 +45,8 @@ def _argument(default: T, text: str) -> T:
 class StackArguments:
     """The launch arguments of ``dsrl_widowx``; one field each, documented in its metadata.
 
-    Empty strings and zeros mean "not given": the run's own value on a resume, otherwise the
-    value that the field's text names.
+    Empty strings and zeros (and -1 for ``canary_every``, whose 0 is a choice) mean "not given": the
+    run's own value on a resume, otherwise the value that the field's text names.
 
     Raises:
         ConfigError: a value outside what the field allows.
@@ -70,6 +72,11 @@ class StackArguments:
     namespace: str = _argument("", "ROS namespace of every node and topic, one per arm")
     seed: int = _argument(0, "seed of the run: layouts, noise, learner")
     max_steps: int = _argument(0, "control steps per episode; 0: the task's own")
+    canary_every: int = _argument(
+        -1,
+        "every n-th episode runs the base policy for comparison; 0: none; "
+        f"-1: {ARM_CANARY_EVERY} on a real arm, none on the twin",
+    )
     device: str = _argument("cpu", "torch device of policy and learner: cpu, cuda, cuda:1")
     profile: str = _argument("widowx", "learner profile, config/dsrl/<profile>.yaml")
     demonstrations: str = _argument("", "run folder of demonstrations to learn from, too")
@@ -93,6 +100,12 @@ class StackArguments:
                 raise ConfigError(
                     f"{name} is negative", got=getattr(self, name), allowed="0 or more"
                 )
+        if self.canary_every < -1:
+            raise ConfigError(
+                "canary_every is negative",
+                got=self.canary_every,
+                allowed=f"0 (none) or more; -1: {ARM_CANARY_EVERY} on a real arm, none on the twin",
+            )
         if not re.fullmatch(r"cpu|cuda(:\d{1,2})?", self.device):
             raise ConfigError(
                 "device is no torch device", got=self.device, allowed="cpu, cuda, cuda:1"
@@ -279,7 +292,7 @@ def resolve(arguments: StackArguments, demo_task: str = "") -> tuple[StackArgume
         demo_task: the twin's default task.
     """
     notes: list[str] = []
-    changes: dict[str, str] = {}
+    changes: dict[str, str | int] = {}
     reward = arguments.reward or REWARD
     changes["reward"] = reward
     if arguments.sim and reward == REWARD and not arguments.reward_options:
@@ -292,6 +305,8 @@ def resolve(arguments: StackArguments, demo_task: str = "") -> tuple[StackArgume
         changes["policy"] = "demo"
     if arguments.sim and not arguments.task:
         changes["task"] = demo_task
+    if arguments.canary_every < 0:
+        changes["canary_every"] = 0 if arguments.sim else ARM_CANARY_EVERY
     if arguments.console:
         notes.append(f"console: http://{arguments.console_address}:{arguments.console_port}/")
     return dataclasses.replace(arguments, **changes), notes  # type: ignore[arg-type]
@@ -374,6 +389,7 @@ def describe(arguments: StackArguments, demo_task: str = "") -> Stack:
                 "episodes": arguments.episodes,
                 "max_steps": arguments.max_steps,
                 "seed": arguments.seed,
+                "canary_every": arguments.canary_every,
                 "auto_reset": arguments.sim,
                 "wait_for_learner": lock_step,
                 "wait_for_reward": lock_step,

@@ -62,6 +62,7 @@ def test_arguments_are_read_from_text() -> None:
         ({"namespace": "arm one"}, "namespace"),
         ({"console_port": "0"}, "console_port"),
         ({"run_dir": ""}, "run_dir"),
+        ({"canary_every": "-2"}, "canary_every .* 0 [(]none[)]"),
         ({"driver": "magic"}, "xs_sdk, interbotix_api, fake"),
     ],
 )
@@ -143,6 +144,26 @@ def test_the_arm_has_no_default_policy_and_people_reset_it() -> None:
     arm = describe(StackArguments())
     assert arm.arguments.policy == ""
     assert arm.node("session_node").parameters["auto_reset"] is False
+
+
+@pytest.mark.parametrize(
+    ("given", "every"),
+    [
+        ({"sim": "true"}, 0),
+        ({"sim": "true", "speed": "max"}, 0),
+        ({"sim": "true", "canary_every": "3"}, 3),
+        ({"sim": "false"}, 5),
+        ({"sim": "false", "driver": "fake"}, 5),
+        ({"sim": "false", "canary_every": "0"}, 0),
+        ({"sim": "false", "canary_every": "8"}, 8),
+    ],
+)
+def test_an_arm_compares_with_the_base_policy_unless_it_is_told_not_to(
+    given: dict[str, str], every: int
+) -> None:
+    stack = describe(StackArguments.from_strings(given), TASK)
+    assert stack.node("session_node").parameters["canary_every"] == every
+    assert stack.arguments.canary_every == every, "what a resume finds in run.json"
 
 
 def test_only_the_session_ends_the_stack_and_the_arms_owner_stops_last() -> None:
