@@ -133,7 +133,9 @@ class LearnerDuty:
     def attend(self, arm: str, run_dir: Path) -> None:
         """Watch the steering of one more arm, by its run; "" is the only one there is."""
         config = self._config
-        watch = SteeringWatch(run_dir, config.learner, config.seed, config.monitor, config.brake)
+        watch = SteeringWatch(
+            run_dir, config.learner, config.seed, config.monitor, config.brake, config.run_dir
+        )
         self._watches[arm] = (watch, Board(run_dir) if config.board else None)
         self._look()
 

@@ -105,6 +105,7 @@ def vitals(state: DutyState) -> dict[str, str | float | int]:
         "transitions": status.metrics.transitions,
         "policy_version": status.actor.version if status.actor else 0,
         "steering": state.watch.report.message,
+        "mean_saturation": state.watch.report.figures["mean_saturation"],
         "audits_wanted": len(state.watch.audits),
         "claims_audited": state.watch.claims.n,
         "claims_false": state.watch.claims.false,

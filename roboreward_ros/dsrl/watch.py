@@ -14,11 +14,15 @@ from __future__ import annotations
 import json
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from roboreward_ros.dsrl.actor import SteeringActor, load_actor
+from roboreward_ros.dsrl.actor_files import actor_path
 from roboreward_ros.dsrl.config import DsrlConfig
 from roboreward_ros.dsrl.follow import FollowStatus
+from roboreward_ros.dsrl.hindsight import drawn_by_prior, stuck_means
 from roboreward_ros.dsrl.shaping import value_bounds
 from roboreward_ros.episodes.labels import HUMAN
 from roboreward_ros.episodes.ledger import SCORES, Ledger
@@ -26,7 +30,7 @@ from roboreward_ros.episodes.promoted import read_promoted
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.episodes.tally import claims_success
 from roboreward_ros.episodes.views import Label, LabelStatus, RewardView, ViewConfig
-from roboreward_ros.errors import FormatError, StoreError
+from roboreward_ros.errors import CheckpointError, FormatError, StoreError
 from roboreward_ros.files import write_atomic
 from roboreward_ros.session.brakes import (
     AbstainBrake,
@@ -40,6 +44,7 @@ from roboreward_ros.session.monitor import (
     SteeringMonitor,
     SteeringReport,
 )
+from roboreward_ros.types import Chunk, EpisodeSummary
 
 _LOG = logging.getLogger(__name__)
 
@@ -76,6 +81,7 @@ class SteeringWatch:
         seed: of the run, for the draw of audits.
         monitor: limits of the steering monitor.
         brake: limits of the abstention brake.
+        actors: run whose actors act; None for ``run_dir``'s own.
 
     Raises:
         FormatError: brakes.json is damaged or newer.
@@ -88,8 +94,11 @@ class SteeringWatch:
         seed: int = 0,
         monitor: MonitorConfig | None = None,
         brake: AbstainBrakeConfig | None = None,
+        actors: Path | None = None,
     ) -> None:
         self._run_dir = Path(run_dir)
+        self._actors = actors or self._run_dir
+        self._actor: SteeringActor | None = None  # the newest that was read
         self._brake = AbstainBrake(brake)
         self._limits = monitor or MonitorConfig()
         self._monitor = SteeringMonitor(
@@ -105,6 +114,7 @@ class SteeringWatch:
         self._auditors = RewardView.of_run(self._run_dir, AUDITORS)
         self._cursors = [0, 0]
         self._known: dict[str, Judged] = {}
+        self._prior: set[str] = set()  # episodes of a published actor that was the prior
         self._unreadable: set[str] = set()
         self._labels: dict[str, Label] = {}
 
@@ -180,14 +190,33 @@ class SteeringWatch:
         if verdict.status is LabelStatus.ASK:
             audit = False  # a person said failure
         sound = summary.complete and not summary.taint and not summary.discarded
+        acted = summary.policy_version > 0 and not summary.meta.canary
+        chunks = episode.chunks() if fresh and acted else ()
+        if drawn_by_prior(chunks, summary.meta.seed):
+            self._prior.add(episode_id)
         judged = Judged(
             summary.meta,
-            sound and summary.policy_version > 0 and not summary.meta.canary,
+            sound and acted and episode_id not in self._prior,
             audit if sound else None,
             None if claim is None or not sound else claims_success(claim),
         )
-        self._monitor.see(judged, episode.chunks() if fresh and judged.steered else ())
+        stuck = self._stuck(summary, chunks) if judged.steered else math.nan
+        self._monitor.see(judged, chunks, stuck)
         self._known[episode_id] = judged
+
+    def _stuck(self, summary: EpisodeSummary, chunks: Sequence[Chunk]) -> float:
+        """Share of the actor's means at their bound; NaN without decisions or its file."""
+        version, policy_id = summary.policy_version, summary.meta.policy_id
+        if not chunks:
+            return math.nan
+        actor = self._actor
+        try:
+            if actor is None or (actor.version, actor.policy_id) != (version, policy_id):
+                actor = load_actor(actor_path(self._actors, version), None, policy_id)
+        except CheckpointError:
+            return math.nan  # pruned
+        self._actor = actor
+        return stuck_means(actor, chunks, summary.meta.max_steps)
 
 
 def _read_since(path: Path) -> int:

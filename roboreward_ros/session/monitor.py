@@ -15,7 +15,7 @@ import math
 import zlib
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -34,6 +34,8 @@ class MonitorConfig:
         error: of each verdict of a sequential test, over the whole run.
         false_share: share of claimed successes that may be none.
         saturation: share of latents at their bound above which steering is at its limits.
+        stuck: share of the actor's means at their bound above which it is (the demo's actors, which
+            succeed, have 0.02 or less).
         seam: largest jump between two chunks, in the median step within a chunk, before a warning.
         q_excess: how far the mean value may lie outside what returns can be, as share of the range.
         window: newest steered episodes that the warnings look at.
@@ -43,6 +45,7 @@ class MonitorConfig:
     error: float = 0.05
     false_share: float = 0.2
     saturation: float = 0.05
+    stuck: float = 0.1
     seam: float = 8.0
     q_excess: float = 0.1
     window: int = 10
@@ -53,6 +56,7 @@ class MonitorConfig:
             ("error", 0 < self.error < 0.5, "in (0, 0.5)"),
             ("false_share", 0 < self.false_share < 1, "in (0, 1)"),
             ("saturation", 0 < self.saturation <= 1, "in (0, 1]"),
+            ("stuck", 0 < self.stuck <= 1, "in (0, 1]"),
             ("seam", self.seam > 1, "above 1"),
             ("q_excess", self.q_excess >= 0, "0 or more"),
             ("window", self.window >= 1, "1 or more"),
@@ -72,7 +76,8 @@ class Judged:
 
     Attributes:
         meta: its header.
-        steered: an actor chose its noise (version above 0); False for canaries and the warm-up.
+        steered: an actor chose its noise; False for canaries, the warm-up's draws of the prior, and
+            what the prior drew while it was in the actor's place.
         audit: success as a person or ground truth saw it; None where nobody did.
         claimed: success by the run's own reward source, whatever people said; None while it has
             not scored.
@@ -92,10 +97,12 @@ class NoiseFigures:
         saturation: share of latents at ``bound``.
         seam: largest jump from the last executed action of a chunk to the first of the next, in
             median steps within chunks.
+        stuck: share of the actor's means at their bound.
     """
 
     saturation: float
     seam: float
+    stuck: float = math.nan
 
 
 def noise_figures(chunks: Sequence[Chunk], chunk_size: int, bound: float) -> NoiseFigures:
@@ -177,11 +184,18 @@ class SteeringMonitor:
         self._judged: dict[int, Judged] = {}
         self._noise: deque[NoiseFigures] = deque(maxlen=config.window)
 
-    def see(self, episode: Judged, chunks: Sequence[Chunk] = ()) -> None:
-        """Take an episode in, or its newer labels; ``chunks`` the first time."""
+    def see(self, episode: Judged, chunks: Sequence[Chunk] = (), stuck: float = math.nan) -> None:
+        """Take an episode in, or its newer labels; its decisions the first time.
+
+        Args:
+            episode: what is known of it.
+            chunks: its decisions in order.
+            stuck: share of the actor's means at their bound in them; NaN where it is not known.
+        """
         index = episode.meta.index
         if index not in self._judged and episode.steered and chunks:
-            self._noise.append(noise_figures(chunks, episode.meta.chunk_size, self._bound))
+            found = noise_figures(chunks, episode.meta.chunk_size, self._bound)
+            self._noise.append(replace(found, stuck=stuck))
         self._judged[index] = episode
 
     def wanted(self) -> list[str]:
@@ -240,9 +254,11 @@ class SteeringMonitor:
 
     def _figures(self) -> dict[str, float]:
         saturation = [n.saturation for n in self._noise if math.isfinite(n.saturation)]
+        stuck = [n.stuck for n in self._noise if math.isfinite(n.stuck)]
         seams = [n.seam for n in self._noise if math.isfinite(n.seam)]
         return {
             "noise_saturation": float(np.mean(saturation)) if saturation else 0.0,
+            "mean_saturation": float(np.mean(stuck)) if stuck else 0.0,
             "seam_jump": float(np.median(seams)) if seams else 0.0,
         }
 
@@ -252,6 +268,11 @@ class SteeringMonitor:
             found.append(
                 f"{figures['noise_saturation']:.0%} of the latents are at their bound: the actor "
                 "asks for noise that the frozen policy hardly knows; lower kl_budget"
+            )
+        if figures["mean_saturation"] > config.stuck:
+            found.append(
+                f"{figures['mean_saturation']:.0%} of the actor's means are stuck at their bound: "
+                "it asks for more than it may have; lower kl_budget"
             )
         if figures["seam_jump"] > config.seam:
             found.append(

@@ -7,9 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from roboreward_ros.dsrl.actor import load_actor
+from roboreward_ros.dsrl.actor import SteeringActor, load_actor
 from roboreward_ros.dsrl.compute import Compute
-from roboreward_ros.dsrl.config import DsrlConfig
+from roboreward_ros.dsrl.config import ActorForm, DsrlConfig
 from roboreward_ros.dsrl.duty import DutyConfig, LearnerDuty
 from roboreward_ros.dsrl.follow import FollowStatus, actor_path
 from roboreward_ros.dsrl.watch import SteeringWatch
@@ -52,8 +52,10 @@ class WatchedRun:
         self.ledger = Ledger(path, "w")
         promote(path, "vlm", ScoreScale.RUBRIC)
 
-    def commit(self, index, *, canary=False, version=0, claimed=None, truth=None):
-        toy = TOY.run(index, lambda f, r, s, k: prior_noise(s, k, 4), version)
+    def commit(self, index, *, canary=False, version=0, claimed=None, truth=None, actor=None):
+        """``actor`` chooses the noise; None takes what nobody published draws."""
+        choose = (lambda f, r, s, k: prior_noise(s, k, 4)) if actor is None else actor.steer
+        toy = TOY.run(index, choose, version)
         writer = self.store.create(dataclasses.replace(toy.summary.meta, canary=canary))
         arm, proprio, action = np.zeros(6), np.zeros(7), np.zeros(7)
         for step in range(toy.summary.n_steps + 1):
@@ -166,6 +168,54 @@ def test_steering_that_ground_truth_calls_worse_gives_way_to_the_base_until_rele
     assert not work(duty(run)).watch.base_acts, "the release is remembered"
 
 
+def test_what_the_base_does_in_the_actors_place_is_not_counted_as_steered(run):
+    for index in range(3):
+        run.commit(index, claimed=True)
+    learner = duty(run)
+    first = work(learner).status.actor
+    for index in range(3, 6):
+        run.commit(index, version=1, claimed=True, truth=False, actor=load_actor(first.path))
+    worse_steering(run, 6)
+    state = work(learner)
+    counted = state.watch.report.comparison
+    assert state.watch.base_acts
+    prior = state.status.actor
+    for index in range(24, 30):
+        acts = load_actor(prior.path)
+        run.commit(index, version=prior.version, claimed=True, truth=True, actor=acts)
+    prior.path.unlink()  # pruned: what ran is known from the episodes alone
+    for again in (learner, duty(run)):
+        now = work(again).watch.report.comparison
+        assert (now.steered_n, now.steered_successes) == (counted.steered_n, 0)
+        assert (now.base_n, now.worse) == (counted.base_n, counted.worse)
+
+
+@pytest.mark.parametrize("squash", [0.0, 1.5])
+def test_means_at_their_bound_are_seen_in_episodes_whose_noise_is_not(run, squash):
+    size = 4 * 7
+    mean = 2.3 if squash else 50.0  # before its tanh
+    bias = np.r_[np.full(size // 2, mean), np.zeros(size // 2), np.full(size, -2.0)]
+    weights = {
+        "head.weight": np.zeros((17, 2 * size), np.float32), "head.bias": bias.astype(np.float32),
+        "features.mean": np.zeros(16, np.float32), "features.scale": np.ones(16, np.float32),
+    }  # fmt: skip
+    prior = dataclasses.replace(SteeringActor.prior("toy", 4), version=1, squash=squash)
+    pinned = dataclasses.replace(prior, weights=weights, noise_bound=squash or 5.0)
+    pinned.save(actor_path(run.path, 1))
+    for index in range(3):
+        run.commit(index, version=1, claimed=True, actor=pinned)
+    config = CONFIG
+    if squash:
+        config = dataclasses.replace(CONFIG, actor=ActorForm.SQUASHED, magnitude=squash)
+    report = SteeringWatch(run.path, config).look(FollowStatus()).report
+    assert report.figures["mean_saturation"] == 0.5
+    assert report.figures["noise_saturation"] < 0.05
+    assert any("means are stuck" in warning for warning in report.warnings)
+    actor_path(run.path, 1).unlink()
+    blind = SteeringWatch(run.path, config).look(FollowStatus()).report
+    assert blind.figures["mean_saturation"] == 0.0, "a pruned actor is not known"
+
+
 def test_a_source_whose_successes_are_none_holds_the_weights_until_another_takes_over(run):
     for index in range(9):
         run.commit(index, claimed=True, truth=index == 0)
@@ -233,7 +283,8 @@ def test_every_figure_is_on_the_board(run):
     events.Reload()
     tags = set(events.Tags()["scalars"])
     assert {f"update/{f.name}" for f in dataclasses.fields(FollowStatus().metrics.last)} <= tags
-    assert {"steering/noise_saturation", "run/updates_per_s", "run/policy_version"} <= tags
+    assert {"run/updates_per_s", "run/policy_version"} <= tags
+    assert {f"steering/{name}" for name in learner.state.watch.report.figures} <= tags
 
 
 def test_a_damaged_episode_is_left_out_and_the_learner_goes_on(run, caplog):

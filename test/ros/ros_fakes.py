@@ -203,9 +203,10 @@ class FakePolicy(HostNode[HostConfig]):
         self._actions.publish(convert.action_to_msg(action))
 
 
-def write_episode(store, index, success=True, steps=8, taint=()):
+def write_episode(store, index, success=True, steps=8, taint=(), canary=False, version=0):
     """Commit an episode as the recorder would; returns its uri."""
-    meta = EpisodeMeta(f"ep_{index:06d}", index, "t", index, steps, 5.0, "twin", "fake", CHUNK, T0)
+    name = f"ep_{index:06d}"
+    meta = EpisodeMeta(name, index, "t", index, steps, 5.0, "twin", "fake", CHUNK, T0, canary)
     writer = store.create(meta)
     action, joints = np.zeros(7), np.zeros(6)
     jpeg = bytes(convert.image_to_compressed(np.zeros((8, 8, 3), np.uint8), 0).data)
@@ -221,5 +222,5 @@ def write_episode(store, index, success=True, steps=8, taint=()):
         rng = np.random.default_rng((index, chunk))
         noise = rng.standard_normal((HORIZON, 7)).astype(np.float32)
         features = rng.standard_normal(FEATURES).astype(np.float32)
-        writer.add_chunk(Chunk(chunk, chunk * CHUNK, noise, features, noise, 0, steered=True))
+        writer.add_chunk(Chunk(chunk, chunk * CHUNK, noise, features, noise, version, steered=True))
     return writer.commit(EndCause.TIME, taint)

@@ -108,6 +108,23 @@ def test_latents_at_their_bound_and_jumps_between_chunks_are_warned_of():
     assert "jumps between chunks" in warnings
 
 
+def test_means_that_are_stuck_are_warned_of_though_no_latent_is_at_its_bound():
+    watch = monitor()
+    for index in range(4):
+        watch.see(Judged(meta(index), True, None, None), [chunk(0, 1.9)], stuck=0.4)
+    report = watch.report()
+    assert report.figures == {"noise_saturation": 0.0, "mean_saturation": 0.4, "seam_jump": 0.0}
+    assert "40% of the actor's means are stuck" in " ".join(report.warnings)
+
+
+def test_an_episode_whose_actor_is_gone_says_nothing_of_its_means():
+    watch = monitor()
+    watch.see(Judged(meta(0), True, None, None), [chunk(0, 0.3)])
+    watch.see(Judged(meta(1), True, None, None), [chunk(0, 0.3)], stuck=0.05)
+    assert watch.report().figures["mean_saturation"] == 0.05
+    assert watch.report().warnings == ()
+
+
 def test_quiet_steering_has_no_warnings():
     watch = monitor()
     watch.see(Judged(meta(0), True, None, None), [chunk(0, 0.3), chunk(1, -0.2, start=4.0)])
