@@ -233,7 +233,8 @@ def load_actor(
         policy_id: of the frozen policy it must steer, if that is known.
 
     Raises:
-        CheckpointError: missing or damaged file, newer format, or another policy's actor.
+        CheckpointError: missing or damaged file, weights that are not finite, newer format, or
+            another policy's actor.
     """
     if not path.is_file():
         raise CheckpointError("no such actor file", got=str(path))
@@ -268,7 +269,7 @@ def load_actor(
 
 
 def _check(actor: SteeringActor) -> None:
-    """Raises ValueError for values of other kinds than the class has: files come from elsewhere."""
+    """Raises ValueError for values that no such actor has: files come from elsewhere."""
     counts = (actor.version, actor.horizon, actor.basis, actor.candidates)
     bounds = (
         actor.mean_bound, actor.log_std_bound, actor.noise_bound, actor.feature_clip,
@@ -278,5 +279,8 @@ def _check(actor: SteeringActor) -> None:
         raise ValueError(f"version, horizon, basis, candidates are {counts}")
     if not all(type(bound) in (int, float) and math.isfinite(bound) for bound in bounds):
         raise ValueError(f"bounds are {bounds}")
+    bad = [name for name, array in actor.weights.items() if not np.isfinite(array).all()]
+    if bad:
+        raise ValueError(f"not finite: {', '.join(sorted(bad))}")
     if not isinstance(actor.policy_id, str):
         raise ValueError(f"policy_id is {actor.policy_id!r}")

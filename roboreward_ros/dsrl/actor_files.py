@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from roboreward_ros.dsrl.actor import SteeringActor
+from roboreward_ros.dsrl.actor import SteeringActor, load_actor
 from roboreward_ros.errors import CheckpointError
 from roboreward_ros.files import write_atomic
 
@@ -84,7 +84,7 @@ class ActorFiles:
         """Put an actor here that a learner elsewhere has published under its own number.
 
         Raises:
-            CheckpointError: the number names another one here.
+            CheckpointError: the number names another one here, or it is no actor that can act.
             OSError: no space.
         """
         path = actor_path(self._run_dir, version)
@@ -101,6 +101,11 @@ class ActorFiles:
                 )
         else:
             write_atomic(path, data)
+        try:
+            load_actor(path, sha256, policy_id)
+        except CheckpointError:
+            path.unlink()  # nobody has heard of it yet
+            raise
         self._prune(version)
         return PublishedActor(version, path, sha256, policy_id, grad_steps)
 

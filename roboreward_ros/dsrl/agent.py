@@ -171,6 +171,19 @@ class Agent(ABC):
             "feature_scale": self.feature_scale,
         }
 
+    def not_finite(self) -> list[str]:
+        """What of a checkpoint holds a number that is not finite, by name; its last update too."""
+        held = {name: [vector] for name, vector in self.vectors().items()}
+        held |= {name: list(net.state_dict().values()) for name, net in self.modules().items()}
+        for name, optimizer in self.optimizers().items():
+            slots = optimizer.state_dict()["state"].values()
+            held[f"{name}_optimizer"] = [value for slot in slots for value in slot.values()]
+        return [
+            name
+            for name, tensors in held.items()
+            if not all(bool(tensor.isfinite().all()) for tensor in tensors)
+        ]
+
     # What the algorithms say.
 
     @abstractmethod

@@ -163,6 +163,8 @@ def load_learner(
         _restore_sac(learner.sac, tensors, header["steps"])
         for copies in learner.copies:
             copies.refresh()
+        if bad := learner.sac.not_finite():
+            raise ValueError(f"not finite: {', '.join(bad)}")
     except (
         LookupError, TypeError, ValueError, ArithmeticError, AttributeError, AssertionError,
         RuntimeError, ConfigError,

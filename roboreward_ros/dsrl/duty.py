@@ -177,9 +177,9 @@ class LearnerDuty:
         """Where ``save`` writes."""
         return str(self.follower.checkpoint)
 
-    def save(self) -> None:
-        """Write the checkpoint; raises OSError."""
-        self.follower.save()
+    def save(self) -> bool:
+        """Write the checkpoint, if there is a sound one to write; raises OSError."""
+        return self.follower.save() is not None
 
     def session(self, idle_s: float, committed: int) -> None:
         """What the session reports, see ``Pacing.session``; without ``adapt`` it is ignored."""

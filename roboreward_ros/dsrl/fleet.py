@@ -125,8 +125,8 @@ class FleetLearner:
     def _save(self) -> None:
         self._saved_s = time.monotonic()
         try:
-            self._duty.save()
-            self._saved = self._held()
+            if self._duty.save():
+                self._saved = self._held()
             self._note("save", "")
         except (OSError, RoboRewardError) as error:
             self._note("save", f"the learner could not be saved: {error}")

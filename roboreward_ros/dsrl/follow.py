@@ -264,7 +264,7 @@ class RunFollower:
 
     def save(self) -> Path | None:
         """Write the checkpoint; None when there is nothing to save or it is halted."""
-        if self._learner is None or self._halted:
+        if self._learner is None or not self._sound(self._learner):
             return None
         save_learner(self._learner, self.checkpoint)
         self._saved_steps = self._learner.sac.steps
@@ -286,8 +286,7 @@ class RunFollower:
         if learner is not None and learner.owed and not self._halted:
             if learner.update(max_updates) == 0:
                 learner.owed = 0  # nothing that may train is left: no quota either
-            self._guard(learner)
-            if learner.owed == 0 or self._halted:
+            if not self._sound(learner) or learner.owed == 0:
                 self._settle(publish=True)
             return True
         if self._unpublished and not self._held:
@@ -348,18 +347,29 @@ class RunFollower:
         if self._prior is not None:
             _LOG.info("%d demonstrations taken, the noise of %d decisions is known", taken, known)
 
-    def _guard(self, learner: Learner) -> None:
-        """Stop training, keep the last good actor, when a number is no longer finite."""
+    def _sound(self, learner: Learner) -> bool:
+        """Whether every number is finite; training stops for good where one is not.
+
+        The losses are measured in some updates only, so the weights are looked at themselves.
+        """
+        if self._halted:
+            return False
         bad = [k for k, v in dataclasses.asdict(learner.last).items() if not math.isfinite(v)]
-        if not bad:
-            return
-        where = self.run_dir / "checkpoints" / f"diverged_{learner.sac.steps}.safetensors"
-        save_learner(learner, where)
-        self._halted = (
-            f"training stopped at update {learner.sac.steps}: {', '.join(bad)} not finite; the "
-            f"last good actor stays, the state is in {where}"
-        )
-        _LOG.error("%s", self._halted)
+        bad += learner.sac.not_finite()
+        if bad:
+            steps = learner.sac.steps
+            self._halted = (
+                f"training stopped at update {steps}: {', '.join(bad)} not finite; the last good "
+                "actor stays"
+            )
+            where = self.run_dir / "checkpoints" / f"diverged_{steps}.safetensors"
+            try:
+                save_learner(learner, where)
+                self._halted += f", the state is in {where}"
+            except OSError as error:
+                self._halted += f", the state could not be kept: {error}"
+            _LOG.error("%s", self._halted)
+        return not bad
 
     def _settle(self, publish: bool) -> None:
         """No updates are owed: note it, and put a new actor on disk if there is one."""
@@ -370,7 +380,7 @@ class RunFollower:
             # A form whose latents are not the prior's has an actor before the first update.
             first = actor is None and learner.version > 0
             fresh = first or self._unpublished or learner.sac.steps != learner.version_steps
-            if publish and fresh and not self._halted:
+            if publish and fresh and self._sound(learner):
                 self._unpublished = True  # also where the disk does not take it
                 if not self._held:
                     actor = self._write(learner.actor_snapshot(), learner)

@@ -10,6 +10,7 @@ import torch
 from scipy import stats
 
 from roboreward_ros.dsrl.actor import SteeringActor, load_actor
+from roboreward_ros.dsrl.actor_files import ActorFiles, actor_path
 from roboreward_ros.dsrl.actor_network import ActorNetwork
 from roboreward_ros.dsrl.config import DsrlConfig
 from roboreward_ros.dsrl.sac import Sac
@@ -128,6 +129,23 @@ def test_wrong_actor_files_are_refused(tmp_path: Path):
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(CheckpointError, match="not an actor"):
         load_actor(path)
+
+
+def test_an_actor_with_weights_that_are_not_finite_is_refused_by_name(tmp_path: Path):
+    _, actor = export(trained=True)
+    bias = actor.weights["head.bias"].copy()
+    bias[3] = np.nan
+    path = tmp_path / "actor.safetensors"
+    replace(actor, weights={**actor.weights, "head.bias": bias}).save(path)
+    with pytest.raises(CheckpointError, match=rf"{path}: not finite: head\.bias"):
+        load_actor(path)
+    files, data = ActorFiles(tmp_path), path.read_bytes()
+    for _ in range(2):
+        with pytest.raises(CheckpointError, match=r"not finite: head\.bias"):
+            files.place(data, 3, "policy", 7)
+    assert not actor_path(tmp_path, 3).exists()
+    good = files.place(actor.to_bytes(), 3, "policy", 7)
+    assert load_actor(good.path, good.sha256).version == 3
 
 
 def test_versions_give_different_files():

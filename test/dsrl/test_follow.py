@@ -1,15 +1,20 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
+import dataclasses
+import errno
 import math
 
 import numpy as np
 import pytest
+import torch
 from toy_run import CONFIG, TOY, ToyRun, weights, work
 
 from roboreward_ros.dsrl.actor import load_actor
 from roboreward_ros.dsrl.agent import UpdateMetrics
+from roboreward_ros.dsrl.checkpoint import load_learner
 from roboreward_ros.dsrl.follow import RunFollower, actor_path
 from roboreward_ros.episodes.store import EpisodeStore
+from roboreward_ros.errors import CheckpointError
 
 
 @pytest.fixture
@@ -154,6 +159,75 @@ def test_numbers_that_are_not_finite_stop_training_and_keep_the_last_good_actor(
     assert status.episodes_done == 3
     assert follower.save() is None
     assert list((run.path / "checkpoints").glob("diverged_*"))
+
+
+PARTS = ("actor", "critic", "target", "log_alpha")
+
+
+def poison(sac, part):
+    tensors = [sac.log_alpha] if part == "log_alpha" else list(sac.modules()[part].parameters())
+    with torch.no_grad():
+        tensors[-1].fill_(math.nan)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_weights_that_went_bad_after_the_last_measurement_are_not_published(run, part):
+    follower = RunFollower(run.path, CONFIG)
+    for index in range(2):
+        run.score(run.commit(index))
+    good = work(follower).actor
+    follower.save()
+    saved = follower.checkpoint.read_bytes()
+    sac = follower._learner.sac
+    update = sac.update
+
+    def turns_bad(*arguments):
+        measured = update(*arguments)
+        poison(sac, part)
+        return measured
+
+    sac.update = turns_bad
+    run.score(run.commit(2))
+    status = work(follower)
+    assert all(math.isfinite(it) for it in dataclasses.astuple(status.metrics.last))
+    assert status.actor == good
+    assert f"{part} not finite" in status.message
+    assert follower.halted
+    assert follower.save() is None
+    assert follower.checkpoint.read_bytes() == saved
+    (dump,) = (run.path / "checkpoints").glob("diverged_*")
+    with pytest.raises(CheckpointError, match=f"not finite: {part}"):
+        load_learner(dump, TOY.spec)
+
+
+def test_bad_weights_never_replace_the_last_good_checkpoint(run):
+    follower = RunFollower(run.path, CONFIG)
+    for index in range(2):
+        run.score(run.commit(index))
+    work(follower)
+    follower.save()
+    saved = follower.checkpoint.read_bytes()
+    poison(follower._learner.sac, "critic")
+    assert follower.save() is None
+    assert follower.halted
+    assert follower.checkpoint.read_bytes() == saved
+
+
+def test_training_stops_for_bad_weights_on_a_full_disk_too(run, monkeypatch):
+    follower = RunFollower(run.path, CONFIG)
+    for index in range(2):
+        run.score(run.commit(index))
+    good = work(follower).actor
+    poison(follower._learner.sac, "actor")
+    monkeypatch.setattr("roboreward_ros.dsrl.follow.save_learner", refuse_space)
+    run.score(run.commit(2))
+    status = work(follower)
+    assert status.actor == good
+    assert "could not be kept" in status.message
+
+
+def refuse_space(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_without_any_promoted_source_nothing_is_learnt(tmp_path):
