@@ -97,6 +97,15 @@ def checkpoint_format(path: Path) -> int:
         return 0
 
 
+def checkpoint_episodes(path: Path) -> tuple[str, ...]:
+    """Ids that a learner checkpoint has taken in, in order; none where it cannot be read."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return tuple(_header(file.metadata())["seen"])
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError, OSError):
+        return ()
+
+
 def load_learner(
     path: Path,
     spec: PolicySpec,

@@ -12,10 +12,35 @@ from torch import Tensor
 
 from roboreward_ros.dsrl.agent import Rows, moments
 from roboreward_ros.dsrl.replay import ReplayView
+from roboreward_ros.errors import LearnerError
+from roboreward_ros.protocols import Policy
 from roboreward_ros.types import ACTION_DIM, Float32Array
 
 Decode = Callable[[Float32Array, Float32Array], Float32Array]
 """``Policy.decode``: features ``[B, F]`` and noise ``[B, P, 7]`` to chunks ``[B, P, 7]``."""
+
+
+def decode_of(policy: Policy | None, policy_id: str) -> Decode | None:
+    """``policy.decode``, if that policy recorded what is learnt from; None without a policy.
+
+    Args:
+        policy: that decodes noise in the updates.
+        policy_id: of the policy that recorded the episodes.
+
+    Raises:
+        LearnerError: another one did: the same noise would decode to other chunks.
+    """
+    if policy is None:
+        return None
+    if policy.spec.policy_id != policy_id:
+        raise LearnerError(
+            "the episodes were recorded with another policy than the one that decodes here",
+            got=policy_id,
+            allowed=policy.spec.policy_id,
+            next_step="Give the learner the policy that the arm runs: policy:= of a launch, "
+            "--policy of `roboreward serve learner`.",
+        )
+    return policy.decode
 
 
 class ChunkDecoder:

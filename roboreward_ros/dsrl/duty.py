@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roboreward_ros.dsrl.board import Board
-from roboreward_ros.dsrl.chunk_decoder import Decode
 from roboreward_ros.dsrl.compute import Compute
 from roboreward_ros.dsrl.config import CriticForm, DsrlConfig
 from roboreward_ros.dsrl.corrections import Corrector
@@ -31,6 +30,7 @@ from roboreward_ros.dsrl.prior_data import find_demonstrations, prior_episodes
 from roboreward_ros.dsrl.stores import Stores
 from roboreward_ros.dsrl.watch import SteeringWatch, WatchState
 from roboreward_ros.policies.loading import find_layout, load_any_policy, load_invertible
+from roboreward_ros.protocols import Policy
 from roboreward_ros.session.brakes import AbstainBrakeConfig
 from roboreward_ros.session.monitor import MonitorConfig
 
@@ -81,7 +81,8 @@ class LearnerDuty:
         stores: of several arms, each to be announced by ``attend``; None for the run's own.
 
     Raises:
-        CheckpointError: the run's checkpoint does not fit, or cannot be resumed exactly.
+        CheckpointError: the run's checkpoint does not fit it or the policy, or cannot be resumed
+            exactly.
     """
 
     def __init__(
@@ -92,12 +93,12 @@ class LearnerDuty:
     ) -> None:
         learner = config.learner
         config.run_dir.mkdir(parents=True, exist_ok=True)
-        decode: Decode | None = None
+        policy: Policy | None = None
         prior: PriorData | None = None
         load = functools.cache(lambda: load_invertible(config.policy))
         if learner.critic is not CriticForm.LATENT:
             foreign = find_layout(Path(config.policy)) is not None
-            decode = (load_any_policy(config.policy) if foreign else load()).decode
+            policy = load_any_policy(config.policy) if foreign else load()
         if config.demonstrations:
             find_demonstrations(config.demonstrations)
             prior = functools.partial(prior_episodes, config.demonstrations, load())
@@ -108,7 +109,7 @@ class LearnerDuty:
             config.source,
             stores=stores,
             compute=config.compute,
-            decode=decode,
+            policy=policy,
             prior=prior,
             correct=Corrector(load),
             exact=config.exact_resume,

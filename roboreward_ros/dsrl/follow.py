@@ -21,24 +21,19 @@ import numpy as np
 
 from roboreward_ros.dsrl.actor import SteeringActor
 from roboreward_ros.dsrl.actor_files import ActorFiles, PublishedActor, actor_path
-from roboreward_ros.dsrl.checkpoint import (
-    LEARNER_FORMAT,
-    checkpoint_format,
-    load_learner,
-    save_learner,
-)
-from roboreward_ros.dsrl.chunk_decoder import Decode
+from roboreward_ros.dsrl.checkpoint import save_learner
+from roboreward_ros.dsrl.chunk_decoder import decode_of
 from roboreward_ros.dsrl.compute import Compute
 from roboreward_ros.dsrl.config import DsrlConfig
 from roboreward_ros.dsrl.corrections import Corrector
-from roboreward_ros.dsrl.learner import Learner, LearnerMetrics, fingerprint
+from roboreward_ros.dsrl.learner import Learner, LearnerMetrics
 from roboreward_ros.dsrl.prior_data import PriorEpisode
+from roboreward_ros.dsrl.resume import resume_learner, spec_of
 from roboreward_ros.dsrl.stores import RunStores, Stores
-from roboreward_ros.errors import CheckpointError, FormatError, LearnerError
-from roboreward_ros.protocols import EpisodeReader
-from roboreward_ros.types import ACTION_DIM, PolicySpec
+from roboreward_ros.errors import FormatError, LearnerError
+from roboreward_ros.protocols import Policy
 
-__all__ = ["FollowStatus", "PublishedActor", "RunFollower", "actor_path", "spec_of"]
+__all__ = ["FollowStatus", "PublishedActor", "RunFollower", "actor_path"]
 
 _LOG = logging.getLogger(__name__)
 PriorData = Callable[[], Iterable[PriorEpisode]]
@@ -64,26 +59,6 @@ class FollowStatus:
     message: str = "waiting for the first episode"
 
 
-def spec_of(episode: EpisodeReader) -> PolicySpec:
-    """What a recorded episode says about the policy that ran it.
-
-    Raises:
-        LearnerError: it holds no decision.
-    """
-    meta = episode.summary.meta
-    chunks = episode.chunks()
-    if not chunks:
-        raise LearnerError(f"episode {meta.episode_id} holds no decision")
-    return PolicySpec(
-        policy_id=meta.policy_id,
-        prediction_horizon=chunks[0].noise.size // ACTION_DIM,
-        chunk_size=meta.chunk_size,
-        feature_dim=chunks[0].features.size,
-        image_size=0,
-        control_hz=meta.control_hz,
-    )
-
-
 class RunFollower:
     """See the module's text.
 
@@ -94,7 +69,8 @@ class RunFollower:
         source: reward source to learn from; "" follows the run's promoted one.
         stores: what to learn from instead of the run's own stores.
         compute: device, precision and compilation of the updates.
-        decode: of the frozen policy, for algorithms that decode noise in their updates.
+        policy: frozen policy, for algorithms that decode noise in their updates; episodes of
+            another one are refused.
         prior: gives demonstrations, once, before the first episode of a new run.
         correct: makes what a person took over fit to learn from, None of others; see ``Corrector``.
         exact: refuse a resume that cannot equal the uninterrupted run to the bit.
@@ -110,7 +86,7 @@ class RunFollower:
         *,
         stores: Stores | None = None,
         compute: Compute | None = None,
-        decode: Decode | None = None,
+        policy: Policy | None = None,
         prior: PriorData | None = None,
         correct: Corrector | None = None,
         exact: bool = True,
@@ -118,7 +94,7 @@ class RunFollower:
     ) -> None:
         self.run_dir = Path(run_dir)
         self.compute = compute or Compute()
-        self._decode = decode
+        self._policy = policy
         self._prior = prior
         self._correct = correct
         self._exact = exact
@@ -146,27 +122,19 @@ class RunFollower:
         """Take over the run's checkpoint, if it has one that fits its episodes.
 
         Raises:
-            CheckpointError: it is damaged, newer, of another policy, task or run, or cannot be
-                resumed exactly.
+            CheckpointError: see ``dsrl.resume``.
         """
-        if not self.checkpoint.is_file():
+        learner = resume_learner(
+            self.checkpoint,
+            self._stores,
+            self.config,
+            self.seed,
+            self.compute,
+            self._policy,
+            exact=self._exact,
+        )
+        if learner is None:
             return
-        older = checkpoint_format(self.checkpoint)
-        if 0 < older < LEARNER_FORMAT:
-            kept = self.checkpoint.with_name(f"learner_format{older}.safetensors")
-            self.checkpoint.replace(kept)
-            _LOG.warning("%s has an older format: the learner learns anew from the stores", kept)
-            return
-        ids = self._stores.ids()
-        if not ids:
-            raise CheckpointError(
-                "the run has a learner checkpoint but no episodes",
-                got=str(self.checkpoint),
-                next_step="Restore episodes/, or start a new run_dir.",
-            )
-        spec = spec_of(self._stores.open(ids[0]))
-        learner = load_learner(self.checkpoint, spec, self.compute, self._decode, exact=self._exact)
-        self._refuse_foreign(learner, set(ids))
         self._learner = learner
         self._order = list(learner.seen)
         self._saved_steps = self._learner.sac.steps
@@ -175,37 +143,6 @@ class RunFollower:
         )
         self.status = dataclasses.replace(self.status, actor=actor)
         self._settle(publish=False)
-
-    def _refuse_foreign(self, learner: Learner, ids: set[str]) -> None:
-        """Refuse a checkpoint that other episodes, or other settings, have made."""
-        what = f"learner checkpoint {self.checkpoint}"
-        for episode_id, known in learner.prints.items():
-            if episode_id not in ids:
-                raise CheckpointError(
-                    f"{what} has learnt from an episode that the run does not have",
-                    got=episode_id,
-                    next_step="Restore episodes/, or start a new run_dir.",
-                )
-            meta = self._stores.open(episode_id).summary.meta
-            if fingerprint(meta) != known:
-                raise CheckpointError(
-                    f"{what} belongs to another task or run",
-                    got=f"another {episode_id} than this run's ('{meta.task}')",
-                    next_step="Use the run's own checkpoint, or start a new run_dir.",
-                )
-        saved, given = learner.config.to_mapping(), self.config.to_mapping()
-        changed = [f"{k} {saved[k]} then, {v} now" for k, v in given.items() if saved[k] != v]
-        if learner.seed != self.seed:
-            changed.append(f"seed {learner.seed} then, {self.seed} now")
-        if changed and self._exact:
-            raise CheckpointError(
-                f"{what} was made with other settings",
-                got="; ".join(changed),
-                next_step="Take them back, or keep the checkpoint's own: exact_resume:=false for "
-                "learner_node (config/learner_node.yaml).",
-            )
-        if changed:
-            _LOG.warning("the run keeps its checkpoint's settings: %s", "; ".join(changed))
 
     @property
     def taken(self) -> int:
@@ -323,9 +260,9 @@ class RunFollower:
         try:
             episode = self._stores.open(episode_id)
             if self._learner is None:
-                self._learner = Learner(
-                    self.config, spec_of(episode), self.seed, self.compute, self._decode
-                )
+                spec = spec_of(episode)
+                decode = decode_of(self._policy, spec.policy_id)
+                self._learner = Learner(self.config, spec, self.seed, self.compute, decode)
                 self._take_prior(self._learner)
             mended = self._correct(episode) if self._correct else None
             label = self._stores.label(episode_id)

@@ -144,7 +144,8 @@ class Shadow:
         from safetensors.torch import load_file
 
         from roboreward_ros.dsrl.checkpoint import load_learner
-        from roboreward_ros.dsrl.follow import CHECKPOINT, spec_of
+        from roboreward_ros.dsrl.follow import CHECKPOINT
+        from roboreward_ros.dsrl.resume import spec_of
 
         path = self._scratch / "compared.safetensors"
         try:

@@ -174,9 +174,7 @@ def test_a_follower_learns_from_a_takeover_and_resumes_with_it(tmp_path: Path, c
     config = replace(SMALL, critic=critic, warmup_episodes=1)
 
     def follow() -> RunFollower:
-        follower = RunFollower(
-            tmp_path, config, decode=POLICY.decode, correct=Corrector(lambda: POLICY)
-        )
+        follower = RunFollower(tmp_path, config, policy=POLICY, correct=Corrector(lambda: POLICY))
         follower.resume()
         while follower.advance():
             pass

@@ -2,11 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a learner tells of episodes that teach it nothing."""
 
+import dataclasses
+
 import pytest
 from fleet_toy import duty_config
-from toy_run import ToyRun
+from toy_run import CONFIG, ToyRun
 
+from roboreward_ros.dsrl.config import CriticForm
 from roboreward_ros.dsrl.duty import LearnerDuty
+from roboreward_ros.policies.diffusion import load_policy
 
 
 @pytest.fixture
@@ -51,3 +55,12 @@ def test_one_bad_episode_is_told_until_the_next_good_one(run, duty):
     assert "not finite" in warning(duty)
     run.score(run.commit(2))
     assert warning(duty) == ""
+
+
+def test_a_learner_that_decodes_with_another_policy_says_so_with_both_names(run):
+    config = dataclasses.replace(CONFIG, critic=CriticForm.ALIASED)
+    made = LearnerDuty(duty_config(run.path, learner=config, policy="demo"))
+    run.score(run.commit(0))
+    told = warning(made)
+    made.close()
+    assert f"got 'toy'; allowed: {load_policy('demo').spec.policy_id}. Give the learner" in told

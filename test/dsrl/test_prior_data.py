@@ -223,7 +223,7 @@ def test_a_run_that_follows_takes_demonstrations_first(tmp_path: Path):
     follower = RunFollower(
         tmp_path / "run",
         SMALL,
-        decode=POLICY.decode,
+        policy=POLICY,
         prior=lambda: prior_episodes(tmp_path / "demos", POLICY),
     )
     while follower.advance():

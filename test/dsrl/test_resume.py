@@ -8,11 +8,15 @@ import subprocess
 import sys
 
 import pytest
-from toy_run import CONFIG, ToyRun, weights, work
+from toy_run import CONFIG, TOY, ToyRun, weights, work
 
 from roboreward_ros.dsrl.compute import Compute, Precision
+from roboreward_ros.dsrl.config import CriticForm
 from roboreward_ros.dsrl.follow import RunFollower
 from roboreward_ros.errors import CheckpointError
+from roboreward_ros.testing.steering_toy import SteeringToy
+
+ALIASED = dataclasses.replace(CONFIG, critic=CriticForm.ALIASED)
 
 
 @pytest.fixture
@@ -72,7 +76,7 @@ def test_a_resume_that_cannot_be_exact_says_why_and_can_be_allowed(run, changes,
 
 def test_a_checkpoint_of_an_older_format_is_kept_and_the_stores_are_learnt_anew(run, monkeypatch):
     before = saved_run(run).status
-    monkeypatch.setattr("roboreward_ros.dsrl.follow.LEARNER_FORMAT", 99)
+    monkeypatch.setattr("roboreward_ros.dsrl.resume.LEARNER_FORMAT", 99)
     follower = RunFollower(run.path, CONFIG)
     follower.resume()
     assert (run.path / "checkpoints" / "learner_format3.safetensors").is_file()
@@ -90,6 +94,51 @@ def test_a_bad_episode_is_refused_by_name_and_training_goes_on(run, spoil, caplo
     assert status.episodes_done == 3
     assert status.metrics.grad_steps > 0, "the two good ones end the warm-up"
     assert "without ep_000001" in caplog.text
+
+
+def policy_of(policy_id):
+    policy = SteeringToy()
+    policy.spec = dataclasses.replace(TOY.spec, policy_id=policy_id)
+    return policy
+
+
+def test_episodes_of_another_policy_than_the_one_that_decodes_are_refused_by_name(run, caplog):
+    follower = RunFollower(run.path, ALIASED, policy=TOY)
+    run.score(run.commit(0, policy_id="another"))
+    assert work(follower).trainable == 0
+    said = "recorded with another policy than the one that decodes here; got 'another'; "
+    assert f"without ep_000000: the episodes were {said}allowed: toy. Give" in caplog.text
+    for index in (1, 2):
+        run.score(run.commit(index))
+    status = work(follower)
+    assert (status.trainable, status.metrics.grad_steps) == (2, 7), "training of others goes on"
+
+
+def test_a_resume_with_another_policy_is_refused_with_both_names(run):
+    follower = RunFollower(run.path, ALIASED, policy=TOY)
+    for index in range(2):
+        run.score(run.commit(index))
+    work(follower)
+    follower.save()
+    replaced = RunFollower(run.path, ALIASED, policy=policy_of("another"))
+    with pytest.raises(CheckpointError, match=r"got 'toy'; allowed: another\. Give.*--policy"):
+        replaced.resume()
+    again = RunFollower(run.path, ALIASED, policy=policy_of("toy"))
+    again.resume()
+    assert again.status.metrics == follower.status.metrics
+
+
+def test_a_run_resumes_whose_first_episode_was_refused(run):
+    follower = RunFollower(run.path, ALIASED, policy=TOY)
+    run.score(run.commit(0, policy_id="another"))
+    for index in (1, 2):
+        run.score(run.commit(index))
+    before = work(follower).metrics
+    follower.save()
+    again = RunFollower(run.path, ALIASED, policy=TOY)
+    again.resume()
+    assert work(again).metrics == before
+    assert again.refused.keys() == {"ep_000000"}
 
 
 def test_a_label_that_came_while_the_learner_was_dead_counts_as_if_it_had_lived(tmp_path):

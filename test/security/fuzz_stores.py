@@ -17,7 +17,8 @@ from toy_run import CONFIG, ToyRun, work
 
 from roboreward_ros.dsrl.actor import SteeringActor, load_actor
 from roboreward_ros.dsrl.checkpoint import checkpoint_format, load_learner
-from roboreward_ros.dsrl.follow import RunFollower, spec_of
+from roboreward_ros.dsrl.follow import RunFollower
+from roboreward_ros.dsrl.resume import spec_of
 from roboreward_ros.dsrl.watch import SteeringWatch
 from roboreward_ros.episodes.arrays import read_array
 from roboreward_ros.episodes.header import encode_header, file_digests, read_header

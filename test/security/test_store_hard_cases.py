@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from toy_run import CONFIG, ToyRun, work
 
-from roboreward_ros.dsrl import follow
+from roboreward_ros.dsrl import resume
 from roboreward_ros.dsrl.follow import RunFollower
 from roboreward_ros.episodes.ledger import SCORES, Ledger
 from roboreward_ros.episodes.locks import WriterLock
@@ -149,8 +149,8 @@ def test_a_migration_that_dies_loses_nothing_and_ends_the_same(
     follower.save()
     made.close()
     old = follower.checkpoint.read_bytes()
-    aside = f"learner_format{follow.LEARNER_FORMAT}.safetensors"
-    monkeypatch.setattr(follow, "LEARNER_FORMAT", 99)
+    aside = f"learner_format{resume.LEARNER_FORMAT}.safetensors"
+    monkeypatch.setattr(resume, "LEARNER_FORMAT", 99)
 
     def migrate(path: Path) -> RunFollower:
         successor = RunFollower(path, CONFIG)
@@ -168,7 +168,7 @@ def test_a_migration_that_dies_loses_nothing_and_ends_the_same(
             continue
         # The successor writes the format that is now: what it finds there is its own.
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(follow, "checkpoint_format", real_format(old))
+            patch.setattr(resume, "checkpoint_format", real_format(old))
             again = RunFollower(left, CONFIG)
             again.resume()
             assert work(again).metrics == before
