@@ -4,7 +4,8 @@
 
 What it does depends on the stores alone: the same episodes and labels give the same weights. An
 episode is taken in once its outcome is known (label, abstention or failure) or a later episode's
-is; each calls for a fixed quota of updates. Whoever watches the steering may hold publishing back
+is; each calls for a fixed quota of updates. One that is refused by name has its turn again when its
+label changes. Whoever watches the steering may hold publishing back
 or fall back to the prior; training goes on. Knows nothing about ROS; one thread.
 """
 
@@ -201,10 +202,11 @@ class RunFollower:
 
     def save(self) -> Path | None:
         """Write the checkpoint; None when there is nothing to save or it is halted."""
-        if self._learner is None or not self._sound(self._learner):
+        learner = self._learner
+        if learner is None or not learner.seen or not self._sound(learner):
             return None
-        save_learner(self._learner, self.checkpoint)
-        self._saved_steps = self._learner.sac.steps
+        save_learner(learner, self.checkpoint)
+        self._saved_steps = learner.sac.steps
         return self.checkpoint
 
     @property
@@ -238,8 +240,13 @@ class RunFollower:
             return False
         changed = stores.changes()
         marked = stores.discarded(self._order)
-        touched = [e for e in changed if e in learner.seen] + sorted(marked ^ self._discarded)
+        news = dict.fromkeys([*changed, *sorted(marked ^ self._discarded)])
         self._discarded = marked
+        for episode_id in [e for e in news if e in self.refused and e not in learner.seen]:
+            # Its turn comes again, by the same rule as in a learner that resumes.
+            self._order.remove(episode_id)
+            del self.refused[episode_id]
+        touched = [e for e in news if e in learner.seen]
         for episode_id in touched:
             self._observe(episode_id)
         if touched and learner.owed == 0:

@@ -11,12 +11,13 @@ import pytest
 from toy_run import CONFIG, TOY, ToyRun, weights, work
 
 from roboreward_ros.dsrl.compute import Compute, Precision
-from roboreward_ros.dsrl.config import CriticForm
+from roboreward_ros.dsrl.config import CriticForm, RewardForm
 from roboreward_ros.dsrl.follow import RunFollower
 from roboreward_ros.errors import CheckpointError
 from roboreward_ros.testing.steering_toy import SteeringToy
 
 ALIASED = dataclasses.replace(CONFIG, critic=CriticForm.ALIASED)
+DENSE = dataclasses.replace(CONFIG, reward=RewardForm.PROGRESS)
 
 
 @pytest.fixture
@@ -160,6 +161,46 @@ def test_a_label_that_came_while_the_learner_was_dead_counts_as_if_it_had_lived(
     for made, follower in zip((lived, died), followers, strict=True):
         made.score(made.commit(4))
         assert work(follower).metrics.labelled == 5
+        made.close()
+    assert followers[0].status.metrics == followers[1].status.metrics
+    versions = [follower.status.actor.version for follower in followers]
+    assert weights(lived.path, versions[0]) == weights(died.path, versions[1])
+
+
+def test_a_label_that_fits_brings_in_an_episode_that_was_refused_for_its_label(run):
+    follower = RunFollower(run.path, DENSE)
+    toys = [run.commit(index) for index in range(2)]
+    for toy in toys:
+        run.score(toy)
+    assert work(follower).trainable == 0
+    assert "needs a value per step" in follower.refused["ep_000000"]
+    assert follower.save() is None, "nothing was learnt yet"
+    for count, toy in enumerate(toys, start=1):
+        run.score(toy, dense=True)
+        assert work(follower).metrics.labelled == count
+    assert not follower.refused
+    assert (follower.taken, follower.status.metrics.grad_steps) == (2, 7)
+
+
+def test_labels_that_fit_later_count_the_same_for_a_learner_that_was_dead(tmp_path):
+    lived, died = ToyRun(tmp_path / "lived"), ToyRun(tmp_path / "died")
+    followers = []
+    for made in (lived, died):
+        follower = RunFollower(made.path, DENSE)
+        toys = [made.commit(index) for index in range(5)]
+        for index, toy in enumerate(toys):
+            made.score(toy, dense=index not in (1, 3))
+        status = work(follower)
+        assert (status.episodes_done, status.trainable) == (5, 3)
+        follower.save()
+        made.score(toys[3], dense=True)
+        made.score(toys[1], dense=True)
+        followers.append(follower)
+    followers[1] = RunFollower(died.path, DENSE)
+    followers[1].resume()
+    for made, follower in zip((lived, died), followers, strict=True):
+        made.score(made.commit(5), dense=True)
+        assert work(follower).trainable == 6
         made.close()
     assert followers[0].status.metrics == followers[1].status.metrics
     versions = [follower.status.actor.version for follower in followers]

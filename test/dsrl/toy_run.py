@@ -66,8 +66,9 @@ class ToyRun:
         writer.commit(toy.summary.end_cause, taint)
         return toy
 
-    def score(self, toy):
-        outcome = dataclasses.replace(toy.label, provenance=Provenance("toy"))
+    def score(self, toy, dense=False):
+        per_step = tuple(np.linspace(1.0, toy.label.value, toy.summary.n_steps)) if dense else ()
+        outcome = dataclasses.replace(toy.label, provenance=Provenance("toy"), per_step=per_step)
         self.ledger.append(LabelRecord(-1, toy.summary.meta.episode_id, outcome, 0))
 
     def fail(self, toy):
