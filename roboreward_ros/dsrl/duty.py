@@ -237,15 +237,14 @@ class LearnerDuty:
                 )
 
     def _refused_of(self, arm: str) -> list[str]:
-        """Why an arm's newest episodes teach nothing; the same words as long as that lasts."""
-        refused, first = self.follower.refused, ""
-        for name in reversed(self.follower.order):
-            if arm and arm_of(name)[0] != arm:
-                continue
-            if name not in refused:
-                break
-            first = name
-        return [f"nothing is learnt from the newest episodes: {refused[first]}"] if first else []
+        """Why an arm's newest episode teaches nothing; the same words as long as that lasts."""
+        own = (name for name in self.follower.order if not arm or arm_of(name)[0] == arm)
+        newest = max(own, default="")  # by index: a resume takes refused ones in out of turn
+        if newest not in self.follower.refused:
+            return []
+        why = self.follower.refused[newest].replace(f"episode {newest}", "the episode")
+        why = why.replace(newest.rpartition("/")[2], "*")  # as in the path of a damaged file
+        return [f"nothing is learnt from the newest episodes: {why}"]
 
     def _shared(self, watch: WatchState, alarm: str) -> WatchState:
         """What an arm is told of its steering: an alarm of any arm is everybody's."""
