@@ -12,6 +12,7 @@ from pathlib import Path
 from roboreward_ros.cli.launch import signals_to
 from roboreward_ros.cli.serve import add_door, check_papers, door_config
 from roboreward_ros.dsrl.fleet_disk import FleetDiskConfig
+from roboreward_ros.dsrl.saving import MOST_PERIOD_S
 from roboreward_ros.episodes.retention import parse_size
 
 
@@ -22,7 +23,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="learn from the episodes that robots send",
         description="Learn from the episodes of one or several robots (learner:=wss://HOST:PORT "
         "there) and send the actor back to all of them. Everything is kept in DIR; started "
-        "again, it goes on.",
+        "again, it goes on. An episode is worth as many updates as the profile says: how long a "
+        "robot stands still is not known here.",
     )
     parser.add_argument("dir", type=Path, metavar="DIR", help="the learner's folder")
     group = parser.add_argument_group("learner")
@@ -45,7 +47,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--keep-actors", type=int, default=50, help="newest that stay; 0: all (%(default)s)"
     )
     group.add_argument(
-        "--checkpoint-s", type=float, default=30.0, help="save this often (%(default)s s)"
+        "--checkpoint-s",
+        type=float,
+        default=30.0,
+        help=f"save this often, at most every {MOST_PERIOD_S:g} s (%(default)s s)",
     )
     disk = parser.add_argument_group("disk")
     disk.add_argument(
@@ -87,7 +92,7 @@ def _serve(args: argparse.Namespace) -> int:
         compute=Compute(precision=Precision(args.precision)),
         exact_resume=not args.inexact_resume,
         keep_actors=args.keep_actors,
-        adapt=False,
+        adapt=False,  # arms do not send the idle time of their sessions
         monitor=MonitorConfig(),
         brake=AbstainBrakeConfig(),
         board=True,

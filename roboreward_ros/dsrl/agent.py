@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -214,8 +215,14 @@ class Agent(ABC):
             replay, self.feature_mean, self.feature_scale, config.feature_clip, config.time_input
         )
 
-    def update(self, replay: ReplayView, rng: np.random.Generator, n: int) -> UpdateMetrics | None:
-        """Run ``n`` gradient steps on uniform batches of ``replay``.
+    def update(
+        self,
+        replay: ReplayView,
+        rng: np.random.Generator,
+        n: int,
+        enough: Callable[[], bool] = lambda: False,
+    ) -> UpdateMetrics | None:
+        """Run ``n`` gradient steps on uniform batches of ``replay``, fewer once it is ``enough``.
 
         Nothing is read back from tensors before the end, so the steps run without a stop.
 
@@ -234,6 +241,8 @@ class Agent(ABC):
             if measure and seen is not None:
                 total += seen
                 measured += 1
+            if enough():
+                break
         return UpdateMetrics(*(total / measured).tolist()) if measured else None
 
     def latents(self, noise: Tensor) -> Tensor:

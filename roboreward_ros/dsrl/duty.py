@@ -27,6 +27,7 @@ from roboreward_ros.dsrl.follow import FollowStatus, PriorData, RunFollower
 from roboreward_ros.dsrl.pacing import Pacing
 from roboreward_ros.dsrl.pool import arm_of
 from roboreward_ros.dsrl.prior_data import find_demonstrations, prior_episodes
+from roboreward_ros.dsrl.saving import SLICE_S
 from roboreward_ros.dsrl.stores import Stores
 from roboreward_ros.dsrl.watch import SteeringWatch, WatchState
 from roboreward_ros.policies.loading import find_layout, load_any_policy, load_invertible
@@ -118,7 +119,7 @@ class LearnerDuty:
         self.follower.resume()
         self._steady_s = steady_s
         self._config = config
-        self._pacing = Pacing(learner.updates_per_episode) if config.adapt else None
+        self._pacing = Pacing() if config.adapt else None
         self._watches: dict[str, tuple[SteeringWatch, Board | None]] = {}
         self._rate = 0.0
         self._shown: FollowStatus | None = None
@@ -146,13 +147,14 @@ class LearnerDuty:
         return self._states[""]
 
     def advance(self, max_updates: int) -> bool:
-        """One bounded piece of work; False when there is nothing to do until a store changes."""
-        follower = self.follower
-        before, start_s = follower.grad_steps, self._steady_s()
-        if self._pacing is not None and follower.owed:
-            follower.grant(self._pacing.grant(follower.taken, follower.owed, self._rate))
+        """One piece of work, of a few seconds; False when there is none until a store changes."""
+        follower, pacing = self.follower, self._pacing
+        if pacing is not None and follower.owed:
+            taken, called_for, owed = follower.taken, follower.called_for, follower.owed
+            follower.grant(pacing.grant(taken, called_for, owed, self._rate))
         self._look()
-        worked = follower.advance(max_updates)
+        before, start_s = follower.grad_steps, self._steady_s()
+        worked = follower.advance(max_updates, lambda: self._steady_s() - start_s >= SLICE_S)
         done, took_s = follower.grad_steps - before, self._steady_s() - start_s
         if done and took_s > 0:
             self._rate = done / took_s

@@ -13,17 +13,18 @@ import dataclasses
 import logging
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from roboreward_ros.dsrl.duty import DutyConfig, LearnerDuty
 from roboreward_ros.dsrl.fleet_desk import FleetDesk
 from roboreward_ros.dsrl.fleet_disk import FleetDisk, FleetDiskConfig
 from roboreward_ros.dsrl.pool import ArmPool, arm_of
+from roboreward_ros.dsrl.saving import SLICE, require_period
 from roboreward_ros.episodes.locks import WriterLock
 from roboreward_ros.errors import RoboRewardError, StoreError
 
 _LOG = logging.getLogger(__name__)
-SLICE = 20
 POLL_S = 1.0
 
 
@@ -32,13 +33,15 @@ class FleetLearner:
 
     Args:
         config: of the learner; its ``run_dir`` is the folder.
-        checkpoint_s: save at least this often while training, s.
+        checkpoint_s: save at least this often while training, s (``dsrl.saving``).
         disk: see ``FleetDiskConfig``.
+        steady_s: seconds of a steady clock.
 
     Attributes:
         desk: for the arms' connections.
 
     Raises:
+        ConfigError: ``checkpoint_s`` is too long.
         StoreError: another process learns here.
         CheckpointError: the checkpoint does not fit, or cannot be resumed exactly.
     """
@@ -48,10 +51,13 @@ class FleetLearner:
         config: DutyConfig,
         checkpoint_s: float = 30.0,
         disk: FleetDiskConfig | None = None,
+        steady_s: Callable[[], float] = time.monotonic,
     ) -> None:
+        require_period(checkpoint_s)
         root = Path(config.run_dir)
         self._disk = FleetDisk(root, disk or FleetDiskConfig())
         self._checkpoint_s = checkpoint_s
+        self._steady_s = steady_s
         self._wake = threading.Event()
         self._lock = WriterLock(root / "checkpoints" / ".lock", "the learner's state")
         try:
@@ -59,13 +65,13 @@ class FleetLearner:
             self.desk = FleetDesk(root, self._wake.set, self._disk.require_room)
             for arm, folder in self.desk.arms().items():
                 self._pool.add(arm, folder)
-            self._duty = LearnerDuty(config, stores=self._pool)
+            self._duty = LearnerDuty(config, steady_s, self._pool)
             for arm, folder in self.desk.arms().items():
                 self._duty.attend(arm, folder)
         except BaseException:
             self._lock.release()
             raise
-        self._saved_s = time.monotonic()
+        self._saved_s = self._steady_s()
         self._problems: dict[str, str] = {}
         self._saved = self._held()
         self._post()
@@ -108,7 +114,7 @@ class FleetLearner:
         if "release" in wanted:
             self._duty.release()
         worked = self._duty.advance(SLICE)
-        due = self._duty.unsaved and time.monotonic() - self._saved_s > self._checkpoint_s
+        due = self._duty.unsaved and self._steady_s() - self._saved_s > self._checkpoint_s
         if due or "save" in wanted:
             self._save()
         return worked
@@ -123,7 +129,7 @@ class FleetLearner:
             self.desk.post(arm, told, self._saved.get(arm, ()))
 
     def _save(self) -> None:
-        self._saved_s = time.monotonic()
+        self._saved_s = self._steady_s()
         try:
             if self._duty.save():
                 self._saved = self._held()

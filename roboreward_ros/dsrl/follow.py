@@ -165,6 +165,11 @@ class RunFollower:
         return self._learner.owed if self._learner is not None else 0
 
     @property
+    def called_for(self) -> int:
+        """Updates that the episodes taken in by this process call for (``Learner.called_for``)."""
+        return self._learner.called_for if self._learner is not None else 0
+
+    @property
     def grad_steps(self) -> int:
         """Updates done."""
         return self._learner.sac.steps if self._learner is not None else 0
@@ -219,11 +224,14 @@ class RunFollower:
         """Whether updates were done since the last save."""
         return self._learner is not None and self._learner.sac.steps != self._saved_steps
 
-    def advance(self, max_updates: int = 40) -> bool:
-        """One bounded piece of work; False when there is nothing to do until a store changes."""
+    def advance(self, max_updates: int = 40, enough: Callable[[], bool] = lambda: False) -> bool:
+        """One bounded piece of work; False when there is nothing to do until a store changes.
+
+        No update but the first begins once it is ``enough``.
+        """
         learner = self._learner
         if learner is not None and learner.owed and not self._halted:
-            if learner.update(max_updates) == 0:
+            if learner.update(max_updates, enough) == 0:
                 learner.owed = 0  # nothing that may train is left: no quota either
             if not self._sound(learner) or learner.owed == 0:
                 self._settle(publish=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -121,6 +122,7 @@ class Learner:
         self.prints: dict[str, str] = {}  # id -> which recording it was
         self.warm = False
         self.owed = 0
+        self.called_for = 0  # by the quotas of the episodes that this object has taken in
         self.version = 0 if self._starts_as_prior() else 1
         self.version_steps = 0  # grad steps that the newest version has seen
         self.last = UpdateMetrics()
@@ -206,12 +208,15 @@ class Learner:
         if config.updates_per_decision > 0:
             quota = round(config.updates_per_decision * decisions)
         if self.warm:
-            self.owed += quota if decisions else 0
+            quota = quota if decisions else 0
+            self.owed += quota
+            self.called_for += quota
         elif self.replay.labelled >= config.warmup_episodes:
             self.warm = True
             self.sac.fit(self.replay)
             clone_prior(self.sac, self.replay, self.rng)
             self.owed += config.warmup_updates + quota
+            self.called_for += quota
 
     def _starts_as_prior(self) -> bool:
         """Whether the warm-up's latents are those of the base policy."""
@@ -220,17 +225,20 @@ class Learner:
         clipped = config.actor is ActorForm.SQUASHED and config.critic is CriticForm.LATENT
         return noise_map.preserves_prior and not clipped
 
-    def update(self, n: int | None = None) -> int:
+    def update(self, n: int | None = None, enough: Callable[[], bool] = lambda: False) -> int:
         """Do up to ``n`` of the owed updates (all by default); returns how many were done.
 
+        None begins once one is done and it is ``enough``.
         A run is the same however its quota is divided into calls.
         """
         n = self.owed if n is None else min(n, self.owed)
         if n <= 0 or not len(self.replay):
             return 0
-        self.last = self.sac.update(self.replay, self.rng, n) or self.last
-        self.owed -= n
-        return n
+        before = self.sac.steps
+        self.last = self.sac.update(self.replay, self.rng, n, enough) or self.last
+        done = self.sac.steps - before
+        self.owed -= done
+        return done
 
     def actor_snapshot(self) -> SteeringActor:
         """The present actor, frozen; a new version if updates were done since the last one."""

@@ -42,16 +42,14 @@ class Pacing:
     """One thread uses it.
 
     Args:
-        quota: updates of an episode.
         config: limits.
     """
 
-    def __init__(self, quota: int, config: PacingConfig | None = None) -> None:
-        self._quota = quota
+    def __init__(self, config: PacingConfig | None = None) -> None:
         self._config = config or PacingConfig()
         self._idle_s = self._seen_s = 0.0
         self._committed = self._before = -1
-        self._episodes = 0
+        self._called_for = 0
 
     def session(self, idle_s: float, committed: int) -> None:
         """What the session reports.
@@ -66,11 +64,12 @@ class Pacing:
             self._before, self._seen_s = committed, idle_s
         self._idle_s, self._committed = idle_s, committed
 
-    def grant(self, episodes: int, owed: int, updates_per_s: float) -> int:
+    def grant(self, episodes: int, called_for: int, owed: int, updates_per_s: float) -> int:
         """Updates to add to what is owed; negative ones are to be dropped.
 
         Args:
             episodes: taken in so far.
+            called_for: updates that episodes have called for under this process, by their quotas.
             owed: updates not done yet.
             updates_per_s: measured rate; 0 while unknown.
         """
@@ -79,9 +78,9 @@ class Pacing:
         config = self._config
         if self._committed - max(self._before, episodes) > config.backlog:
             return -owed
-        fresh, self._episodes = episodes - self._episodes, episodes
+        fresh, self._called_for = called_for - self._called_for, called_for
         if fresh <= 0 or updates_per_s <= 0:
             return 0
         idle_s, self._seen_s = self._idle_s - self._seen_s, self._idle_s
         fits = int(config.share * max(0.0, idle_s) * updates_per_s)
-        return max(0, min(fits - owed, int((config.most - 1) * self._quota) * fresh))
+        return max(0, min(fits - owed, int((config.most - 1) * fresh)))

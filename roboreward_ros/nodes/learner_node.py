@@ -26,6 +26,7 @@ import roboreward_ros.msg as msg
 from roboreward_ros.dsrl.config import load_profile
 from roboreward_ros.dsrl.figures import Bulletin
 from roboreward_ros.dsrl.remote_duty import RemoteConfig, RemoteDuty, refuse_remote
+from roboreward_ros.dsrl.saving import MOST_PERIOD_S, SLICE
 from roboreward_ros.episodes.locks import WriterLock
 from roboreward_ros.errors import ConfigError, RoboRewardError
 from roboreward_ros.memory import explained
@@ -41,9 +42,7 @@ from roboreward_ros.session.monitor import MonitorConfig
 if TYPE_CHECKING:
     from roboreward_ros.dsrl.duty import LearnerDuty
 
-SLICE = 20  # updates between two looks at what else is wanted
 JOIN_S = 20.0
-MOST_LOST_S = 50.0  # with one slice of updates: a kill loses a minute of work at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class LearnerNodeConfig(HostConfig):
     keep_actors: int = option(50, "newest actor files that stay, and every tenth; 0: all")
     precision: str = option("auto", "hidden layers: fp32, bf16, auto (bf16 for wide ones)")
     compile: bool = option(False, "torch.compile the networks; needs a C++ compiler")
-    adapt_updates: bool = option(False, "realtime: more updates while the robot stands still")
+    adapt_updates: bool = option(False, "realtime: more updates while idle; not with learner")
     audit_share: float = option(0.3, "share of steered episodes drawn to be judged by a person")
     steering_error: float = option(0.05, "error of the test of base against steered")
     false_share: float = option(0.2, "hold weights above this share of false successes in audits")
@@ -73,12 +72,12 @@ class LearnerNodeConfig(HostConfig):
 
     def __post_init__(self) -> None:
         HostConfig.__post_init__(self)
-        fits = self.seed >= 0 and self.poll_s > 0 and 0 < self.checkpoint_s <= MOST_LOST_S
+        fits = self.seed >= 0 and self.poll_s > 0 and 0 < self.checkpoint_s <= MOST_PERIOD_S
         if not fits or self.keep_actors < 0:
             raise ConfigError(
                 "seed, poll_s, checkpoint_s or keep_actors",
                 got=f"{self.seed}, {self.poll_s}, {self.checkpoint_s}, {self.keep_actors}",
-                allowed=f"0 or more, times above 0, checkpoint_s at most {MOST_LOST_S:g}",
+                allowed=f"0 or more, times above 0, checkpoint_s at most {MOST_PERIOD_S:g}",
             )
         MonitorConfig(self.audit_share, self.steering_error, self.false_share)
         AbstainBrakeConfig(share=self.abstain_share)

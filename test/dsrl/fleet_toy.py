@@ -32,11 +32,11 @@ def duty_config(root, **changes):
 
 
 class Host:
-    """The learner's host; may go away and come back."""
+    """The learner's host; may go away and come back. It saves when it is asked to."""
 
     def __init__(self, root, port=0, **door):
         self.root = root
-        self.fleet = FleetLearner(duty_config(root), checkpoint_s=1e9)
+        self.fleet = FleetLearner(duty_config(root), steady_s=lambda: 0.0)
         config = DoorConfig(port=port, **{"dead_s": PATIENCE_S, **door})
         self.door = Door(config, FleetService(self.fleet.desk)).__enter__()
 

@@ -3,14 +3,21 @@
 """What a learner tells of episodes that teach it nothing."""
 
 import dataclasses
+import math
 
 import pytest
 from fleet_toy import duty_config
 from toy_run import CONFIG, ToyRun
 
+from roboreward_ros.cli.main import main
 from roboreward_ros.dsrl.config import CriticForm
 from roboreward_ros.dsrl.duty import LearnerDuty
+from roboreward_ros.dsrl.fleet import FleetLearner
+from roboreward_ros.dsrl.saving import MOST_LOST_S, MOST_PERIOD_S, SLICE
+from roboreward_ros.errors import ConfigError
 from roboreward_ros.policies.diffusion import load_policy
+
+LONG = dataclasses.replace(CONFIG, updates_per_episode=500)
 
 
 @pytest.fixture
@@ -95,3 +102,56 @@ def test_a_learner_that_decodes_with_another_policy_says_so_with_both_names(run)
     told = warning(made)
     made.close()
     assert f"got 'toy'; allowed: {load_policy('demo').spec.policy_id}. Give the learner" in told
+
+
+def test_a_slice_is_bounded_by_time_on_a_slow_machine(run):
+    """With the longest period between two checkpoints a kill then costs less than a minute."""
+    now_s = [0.0]
+    slow = LearnerDuty(duty_config(run.path, learner=LONG), lambda: now_s[0])
+    for index in range(2):
+        run.score(run.commit(index))
+    while not slow.follower.owed:
+        slow.advance(SLICE)
+    sac = slow.follower._learner.sac
+    step = sac.step
+
+    costs_s = iter([1e-3] * SLICE + [5.0, 1.5, 1.5, 0.25] + [0.25] * 100)
+
+    def takes_its_time(*arguments):
+        now_s[0] += next(costs_s)
+        return step(*arguments)
+
+    sac.step = takes_its_time
+    slices = []
+    for _ in range(4):
+        before, began_s = slow.follower.grad_steps, now_s[0]
+        slow.advance(SLICE)
+        slices.append((slow.follower.grad_steps - before, now_s[0] - began_s))
+    slow.close()
+    assert [updates for updates, _ in slices] == [SLICE, 1, 2, 8]
+    assert max(took_s for _, took_s in slices) + MOST_PERIOD_S < MOST_LOST_S
+
+
+def test_a_period_that_could_cost_a_minute_of_work_is_refused_by_name(tmp_path):
+    for bad in (0.0, 60.0, math.inf, math.nan):
+        with pytest.raises(ConfigError, match=r"checkpoint_s does not fit.*at most 50 s"):
+            FleetLearner(duty_config(tmp_path), bad)
+    assert main(["serve", "learner", str(tmp_path / "fleet"), "--checkpoint-s", "300"]) == 2
+    assert not (tmp_path / "fleet").exists()
+
+
+def test_idle_time_adds_updates_in_the_quotas_that_apply(run):
+    """A profile that counts by decision gives an episode more than ``updates_per_episode``."""
+    config = dataclasses.replace(CONFIG, updates_per_decision=2.0)
+    made = LearnerDuty(duty_config(run.path, learner=config, adapt=True))
+    made.session(0.0, 2)
+    for index in range(2):
+        run.score(run.commit(index))
+    warning(made)
+    before = made.follower.grad_steps
+    made.session(1e9, 3)
+    toy = run.commit(2)
+    run.score(toy)
+    warning(made)
+    made.close()
+    assert made.follower.grad_steps - before == 3 * 2 * len(toy.chunks())

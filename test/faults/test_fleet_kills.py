@@ -21,7 +21,7 @@ from roboreward_ros.dsrl.fleet_desk import FleetService
 from roboreward_ros.remote.door import Door
 from roboreward_ros.remote.door_config import DoorConfig
 
-fleet = FleetLearner(duty_config(Path({root!r})), checkpoint_s=0.0)
+fleet = FleetLearner(duty_config(Path({root!r})), checkpoint_s=1e-3)
 with Door(DoorConfig(port={port}, dead_s=PATIENCE_S), FleetService(fleet.desk)) as door:
     print(door.port, flush=True)
     fleet.run(threading.Event())
