@@ -15,6 +15,7 @@ from roboreward_ros.types.codec import (
     from_text,
     outcome_from_json,
     outcome_to_json,
+    recorded_outcome,
     to_text,
 )
 
@@ -48,11 +49,17 @@ def label_to_json(record: LabelRecord) -> JsonObject:
 
 
 def label_from_json(values: Mapping[str, JsonValue], where: str) -> LabelRecord:
+    """Inverse of :func:`label_to_json`; an impossible score is a failure (``recorded_outcome``).
+
+    Raises:
+        FormatError: anything else, with ``where``.
+    """
     fields = Fields(values, where)
+    episode_id = fields.text("episode_id")
     return LabelRecord(
         seq=fields.integer("seq"),
-        episode_id=fields.text("episode_id"),
-        outcome=outcome_from_json(fields.object("outcome"), where),
+        episode_id=episode_id,
+        outcome=recorded_outcome(fields.object("outcome"), f"{where} ({episode_id})"),
         stamp_ns=fields.integer("stamp_ns"),
         shadow=fields.flag("shadow"),
         retracts=fields.integer("retracts"),

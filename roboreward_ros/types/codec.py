@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import TypeAlias, TypeVar
@@ -21,6 +22,7 @@ from roboreward_ros.types.reward import (
     ScoreScale,
 )
 
+_LOG = logging.getLogger(__name__)
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 JsonObject: TypeAlias = "dict[str, JsonValue]"
 
@@ -197,36 +199,58 @@ def outcome_to_json(outcome: RewardOutcome) -> JsonObject:
 
 def outcome_from_json(values: Mapping[str, JsonValue], where: str = "outcome") -> RewardOutcome:
     """Inverse of :func:`outcome_to_json`; raises FormatError for anything else."""
+    try:
+        return _outcome(Fields(values, where), where)
+    except ConfigError as error:
+        raise FormatError(f"{where} holds an impossible score", got=str(error)) from None
+
+
+def recorded_outcome(values: Mapping[str, JsonValue], where: str) -> RewardOutcome:
+    """As :func:`outcome_from_json`, of what somebody has recorded before.
+
+    A score that is not finite or beyond its scale is the failure that it should have been recorded
+    as: no reward, to be tried again. What else was recorded is worth no less for it.
+
+    Raises:
+        FormatError: anything else than an outcome.
+    """
     fields = Fields(values, where)
+    try:
+        return _outcome(fields, where)
+    except ConfigError as error:
+        message = f"{where} holds an impossible score: {error}"
+        _LOG.error("%s", message)
+        return RewardFailure(message, _provenance_from(fields.fields("provenance")))
+
+
+def _outcome(fields: Fields, where: str) -> RewardOutcome:
+    """Raises FormatError, and ConfigError for a score that cannot be."""
     provenance = _provenance_from(fields.fields("provenance"))
     latency_s = fields.number("latency_s")
     name = fields.text("outcome")
-    try:
-        if name == "score":
-            return Score(
-                value=fields.number("value"),
-                scale=fields.enum("scale", ScoreScale),
-                kind=fields.enum("kind", ScoreKind),
-                provenance=provenance,
-                levels=fields.numbers("levels"),
-                probabilities=fields.numbers("probabilities"),
-                off_answer_mass=fields.number("off_answer_mass"),
-                latency_s=latency_s,
-                text=fields.text("text"),
-                per_step=fields.numbers("per_step"),
-            )
-        if name == "abstain":
-            return Abstain(
-                reason=fields.enum("reason", AbstainReason),
-                provenance=provenance,
-                detail=fields.text("detail"),
-                levels=fields.numbers("levels"),
-                probabilities=fields.numbers("probabilities"),
-                latency_s=latency_s,
-                text=fields.text("text"),
-            )
-    except ConfigError as error:
-        raise FormatError(f"{where} holds an impossible score", got=str(error)) from None
+    if name == "score":
+        return Score(
+            value=fields.number("value"),
+            scale=fields.enum("scale", ScoreScale),
+            kind=fields.enum("kind", ScoreKind),
+            provenance=provenance,
+            levels=fields.numbers("levels"),
+            probabilities=fields.numbers("probabilities"),
+            off_answer_mass=fields.number("off_answer_mass"),
+            latency_s=latency_s,
+            text=fields.text("text"),
+            per_step=fields.numbers("per_step"),
+        )
+    if name == "abstain":
+        return Abstain(
+            reason=fields.enum("reason", AbstainReason),
+            provenance=provenance,
+            detail=fields.text("detail"),
+            levels=fields.numbers("levels"),
+            probabilities=fields.numbers("probabilities"),
+            latency_s=latency_s,
+            text=fields.text("text"),
+        )
     if name == "failure":
         return RewardFailure(fields.text("message"), provenance, latency_s)
     raise FormatError(

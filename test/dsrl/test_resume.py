@@ -3,16 +3,19 @@
 """Checkpoints fit their run or are refused; a kill costs nothing but time."""
 
 import dataclasses
+import math
 import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from toy_run import CONFIG, TOY, ToyRun, weights, work
 
 from roboreward_ros.dsrl.compute import Compute, Precision
 from roboreward_ros.dsrl.config import CriticForm, RewardForm
 from roboreward_ros.dsrl.follow import RunFollower
+from roboreward_ros.dsrl.stores import RunStores
 from roboreward_ros.errors import CheckpointError
 from roboreward_ros.testing.steering_toy import SteeringToy
 
@@ -85,9 +88,10 @@ def test_a_checkpoint_of_an_older_format_is_kept_and_the_stores_are_learnt_anew(
     assert work(follower).metrics == before.metrics
 
 
-@pytest.mark.parametrize("spoil", ["chunk_size", "features"])
+@pytest.mark.parametrize("spoil", ["chunk_size", "features", "noise", "actions"])
 def test_a_bad_episode_is_refused_by_name_and_training_goes_on(run, spoil, caplog):
-    follower = RunFollower(run.path, CONFIG)
+    config, policy = (ALIASED, TOY) if spoil == "actions" else (CONFIG, None)
+    follower = RunFollower(run.path, config, policy=policy)
     run.score(run.commit(0))
     run.score(run.commit(1, spoil=spoil))
     run.score(run.commit(2))
@@ -95,6 +99,41 @@ def test_a_bad_episode_is_refused_by_name_and_training_goes_on(run, spoil, caplo
     assert status.episodes_done == 3
     assert status.metrics.grad_steps > 0, "the two good ones end the warm-up"
     assert "without ep_000001" in caplog.text
+
+
+NAN, INF = math.nan, math.inf
+
+
+@pytest.mark.parametrize("bad", [{"value": NAN}, {"value": INF}, {"per_step": [1.0, NAN]}])
+def test_a_label_that_is_not_finite_is_refused_by_name_and_training_goes_on(run, bad, caplog):
+    follower = RunFollower(run.path, CONFIG)
+    run.score(run.commit(0))
+    toy = run.commit(1)
+    run.score_by_another_writer(toy, **bad)
+    run.score(run.commit(2))
+    status = work(follower)
+    assert (status.episodes_done, status.metrics.labelled) == (3, 2)
+    assert status.metrics.grad_steps == 7, "the two good ones end the warm-up"
+    assert "(ep_000001) holds an impossible score" in caplog.text
+    run.score(toy)
+    assert work(follower).metrics.labelled == 3
+
+
+def test_a_reward_that_is_not_finite_never_enters_the_replay(run, caplog):
+    class Spoilt(RunStores):
+        def label(self, episode_id):
+            label = super().label(episode_id)
+            if episode_id == "ep_000001":
+                object.__setattr__(label, "value", NAN)  # as if nothing had checked it
+            return label
+
+    follower = RunFollower(run.path, CONFIG, stores=Spoilt(run.path))
+    for index in range(3):
+        run.score(run.commit(index))
+    status = work(follower)
+    assert (status.trainable, status.metrics.grad_steps) == (2, 7)
+    assert "the rewards of episode ep_000001 are not finite" in caplog.text
+    assert np.isfinite(follower._learner.replay.rewards).all()
 
 
 def policy_of(policy_id):

@@ -3,11 +3,14 @@
 """A run on disk whose episodes come from the steering toy."""
 
 import dataclasses
+import json
+import zlib
 
 import numpy as np
 
 from roboreward_ros.dsrl.config import DsrlConfig
 from roboreward_ros.dsrl.follow import actor_path
+from roboreward_ros.episodes.codec import label_to_json
 from roboreward_ros.episodes.ledger import Ledger
 from roboreward_ros.episodes.promoted import promote
 from roboreward_ros.episodes.store import EpisodeStore
@@ -60,8 +63,9 @@ class ToyRun:
                 )
             writer.add_observation(step, step, b"\xff\xd8", proprio, arm)
         for chunk in toy.chunks():
-            if spoil == "features":
-                chunk = dataclasses.replace(chunk, features=np.full_like(chunk.features, np.nan))
+            if spoil in ("features", "noise", "actions"):
+                bad = np.full_like(getattr(chunk, spoil), np.nan)
+                chunk = dataclasses.replace(chunk, **{spoil: bad})
             writer.add_chunk(chunk)
         writer.commit(toy.summary.end_cause, taint)
         return toy
@@ -70,6 +74,17 @@ class ToyRun:
         per_step = tuple(np.linspace(1.0, toy.label.value, toy.summary.n_steps)) if dense else ()
         outcome = dataclasses.replace(toy.label, provenance=Provenance("toy"), per_step=per_step)
         self.ledger.append(LabelRecord(-1, toy.summary.meta.episode_id, outcome, 0))
+
+    def score_by_another_writer(self, toy, **fields):
+        """A label whose checksum fits, and whose score no writer of ours would write."""
+        outcome = dataclasses.replace(toy.label, provenance=Provenance("toy"))
+        seq = len(self.ledger.records())
+        values = label_to_json(LabelRecord(seq, toy.summary.meta.episode_id, outcome, 0))
+        values["outcome"] |= fields
+        body = json.dumps(values, separators=(",", ":")).encode()
+        with self.ledger.path.open("ab") as file:
+            file.write(b'{"crc32":"%08x","record":%s}\n' % (zlib.crc32(body), body))
+        self.ledger.records()  # it knows that the number is taken
 
     def fail(self, toy):
         outcome = RewardFailure("no answer", Provenance("toy"))
