@@ -12,7 +12,10 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "roboreward_ros"
 
-L0 = {"errors", "types", "clock", "files", "memory", "protocols", "remote", "stack", "wheels"}
+L0 = {
+    "errors", "types", "clock", "files", "memory", "protocols", "remote", "restarts", "stack",
+    "wheels",
+}  # fmt: skip
 L1 = {"rewards", "policies", "episodes", "robot", "cameras", "session"}
 L2 = {"dsrl", "sim", "reward_training", "evaluation", "console", "rehearsal"}
 MAY_IMPORT: dict[str, set[str]] = {

@@ -7,10 +7,10 @@ import dataclasses
 import pytest
 
 from roboreward_ros.errors import ConfigError
+from roboreward_ros.restarts import RestartPolicy
 from roboreward_ros.stack import (
     TWIN_REWARD_OPTIONS,
     ParameterValue,
-    RestartPolicy,
     StackArguments,
     describe,
     parse_assignments,

@@ -23,7 +23,8 @@ from typing import IO
 from roboreward_ros.cli.log_file import LogFile
 from roboreward_ros.clock import Clock, SystemClock
 from roboreward_ros.errors import StackError
-from roboreward_ros.stack import REFUSED_EXIT_CODE, RestartPolicy
+from roboreward_ros.restarts import RestartPolicy
+from roboreward_ros.stack import REFUSED_EXIT_CODE
 
 LineSink = Callable[[str, str], None]
 """Takes (name of the process, line without its end); called from several threads."""

@@ -15,7 +15,8 @@ import pytest
 from roboreward_ros.cli.supervisor import ChildSpec, StopPatience, Supervisor
 from roboreward_ros.clock import SystemClock
 from roboreward_ros.errors import StackError
-from roboreward_ros.stack import REFUSED_EXIT_CODE, RestartPolicy
+from roboreward_ros.restarts import RestartPolicy
+from roboreward_ros.stack import REFUSED_EXIT_CODE
 
 LIMIT_S = 60.0
 FAST = RestartPolicy(limit=3, window_s=60.0, backoff_s=(0.05, 0.1))
@@ -257,7 +258,7 @@ import os, sys
 from pathlib import Path
 from roboreward_ros.cli.launch import ConsoleSink, signals_to
 from roboreward_ros.cli.supervisor import ChildSpec, Supervisor
-from roboreward_ros.stack import RestartPolicy
+from roboreward_ros.restarts import RestartPolicy
 
 child = ChildSpec("sim_node", ("/bin/sh", "-c", sys.argv[2], "sim_node"))
 supervisor = Supervisor(
