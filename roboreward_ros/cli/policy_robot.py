@@ -15,16 +15,24 @@ import hashlib
 import json
 import re
 import secrets
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from roboreward_ros.cli.arm_dialogue import in_front
 from roboreward_ros.cli.preflight import described_policy, policy_folder, preflight
-from roboreward_ros.dsrl.actor import load_actor
+from roboreward_ros.dsrl.actor import SteeringActor, load_actor
+from roboreward_ros.dsrl.config import load_profile
+from roboreward_ros.dsrl.noise_record import FormResult, Place, keep_results, untrained_actor
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.evaluation.arm_trials.book import TrialBook
 from roboreward_ros.evaluation.arm_trials.plan import TrialPlan, assign, load_plan, save_plan
-from roboreward_ros.evaluation.arm_trials.report import make_report, report_json, report_lines
+from roboreward_ros.evaluation.arm_trials.report import (
+    TrialReport,
+    make_report,
+    report_json,
+    report_lines,
+)
 from roboreward_ros.files import write_atomic
 from roboreward_ros.robot.task_profile import find_task
 from roboreward_ros.stack import Stack, parse_assignments
@@ -32,7 +40,17 @@ from roboreward_ros.stack import Stack, parse_assignments
 PARTS = ("robot_node", "camera_node", "recorder_node", "policy_node")
 TRIALS_PER_ARM = 20
 _ACTOR = re.compile(r"actor_(\d+)\.safetensors")
-_OURS = {"sim", "run_dir", "reward", "console", "policy", "task", "episodes", "max_steps"}
+_OURS = {
+    "sim",
+    "run_dir",
+    "profile",
+    "reward",
+    "console",
+    "policy",
+    "task",
+    "episodes",
+    "max_steps",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("on the arm (--robot)")
     group.add_argument("--robot", action="store_true", help="on the real arm, blinded")
     group.add_argument("--actor", type=Path, help="steering actor: its file, or the run it is of")
+    group.add_argument(
+        "--profile",
+        default="",
+        help="instead of --actor: what this learner's untrained actor draws, before learning",
+    )
     group.add_argument("--out", type=Path, help="folder of the comparison; an existing one goes on")
     group.add_argument(
         "--scenes", type=Path, help="scenes to lay out, one a line (default: task's)"
@@ -63,7 +86,7 @@ def run_robot_eval(args: argparse.Namespace) -> int:
         raise ConfigError("launch arguments that the evaluation sets itself", got=taken)
     plan = load_plan(folder)
     if plan is not None and (args.unblind or _closed(folder, plan)):
-        return _report(folder, plan, unblind=args.unblind, as_json=args.json)
+        return _report(folder, plan, args, unblind=args.unblind)
     if args.unblind:
         raise ConfigError("there is no comparison to unblind", got=str(folder))
     if plan is None:
@@ -76,16 +99,16 @@ def run_robot_eval(args: argparse.Namespace) -> int:
         stack = _stack(folder, plan, given, args)
     code = in_front(stack, "trial_node", {"judge": args.judge or getpass.getuser()})
     if code == 0:
-        return _report(folder, plan, unblind=True, as_json=args.json)
+        return _report(folder, plan, args, unblind=True)
     return code
 
 
 def _compose(args: argparse.Namespace) -> tuple[TrialPlan, bytes]:
     """The plan of a new comparison and its actor's file."""
-    if args.actor is None or not args.task or len(args.task) != 1:
+    if bool(args.actor) == bool(args.profile) or not args.task or len(args.task) != 1:
         raise ConfigError(
-            "a comparison needs one task and a steering actor",
-            got=f"--task {args.task}, --actor {args.actor}",
+            "a comparison needs one task and a steering actor, or a profile before learning",
+            got=f"--task {args.task}, --actor {args.actor}, --profile '{args.profile}'",
             next_step="Give --task (a sentence or a name in config/tasks) and --actor RUN.",
         )
     profile = find_task(args.task[0])
@@ -102,8 +125,11 @@ def _compose(args: argparse.Namespace) -> tuple[TrialPlan, bytes]:
     steps = args.max_steps or (profile.max_steps if profile is not None else 0)
     if not steps:
         raise ConfigError("the task has no time limit", next_step="Give --max-steps N.")
-    policy_id, _ = described_policy(policy_folder(args.policy))
-    version, actor = _read_actor(args.actor, policy_id)
+    policy_id, horizon = described_policy(policy_folder(args.policy))
+    if args.profile:
+        version, actor = 1, _untrained(args.profile, policy_id, horizon)
+    else:
+        version, actor = _read_actor(args.actor, policy_id)
     seed = secrets.randbelow(2**16) if args.seed is None else args.seed
     return TrialPlan(
         task=profile.task if profile is not None else args.task[0],
@@ -130,6 +156,33 @@ def _read_actor(given: Path, policy_id: str) -> tuple[int, bytes]:
     if actor.version < 1:
         raise ConfigError("that actor was never trained", got=f"{path}, version {actor.version}")
     return actor.version, path.read_bytes()
+
+
+def _untrained(profile: str, policy_id: str, horizon: int) -> bytes:
+    """The file of a profile's actor before its first update, where that is not the base policy."""
+    config = load_profile(profile)
+    if config.starts_as_prior:
+        raise ConfigError(
+            f"profile '{profile}' starts as the base policy: there is nothing to compare",
+            next_step="Give --actor RUN once it has learnt.",
+        )
+    return untrained_actor(config, policy_id, horizon).to_bytes()
+
+
+def _keep_form(folder: Path, plan: TrialPlan, report: TrialReport, policy: str) -> str:
+    """Keep what a complete comparison says of an untrained actor's noise; returns where, or ""."""
+    path = folder / "policies" / f"actor_{plan.actor_version}.safetensors"
+    actor = load_actor(path, plan.actor_sha256, plan.policy_id)
+    prior = SteeringActor.prior(actor.policy_id, actor.horizon)
+    plain = (actor.form, actor.noise_bound) == (prior.form, prior.noise_bound)
+    if actor.weights or plain or not report.complete:
+        return ""
+    base, mine = ((rate.successes, rate.n) for rate in report.rates)
+    here = described_policy(policy_folder(policy))[0] == plan.policy_id
+    result = FormResult.of(actor, plan.task, Place.ARM, mine, base)
+    return (
+        f"{result.what}: {result.verdict}; kept in {keep_results(policy if here else '', [result])}"
+    )
 
 
 def _closed(folder: Path, plan: TrialPlan) -> bool:
@@ -172,7 +225,7 @@ def _stack(
     return dataclasses.replace(stack, nodes=nodes)
 
 
-def _report(folder: Path, plan: TrialPlan, *, unblind: bool, as_json: bool) -> int:
+def _report(folder: Path, plan: TrialPlan, args: argparse.Namespace, *, unblind: bool) -> int:
     book = TrialBook(folder, plan, write=unblind)
     try:
         if unblind:
@@ -182,5 +235,7 @@ def _report(folder: Path, plan: TrialPlan, *, unblind: bool, as_json: bool) -> i
         book.close()
     text = json.dumps(report_json(report), indent=2)
     write_atomic(folder / "report.json", text)
-    print(text if as_json else "\n".join(report_lines(report)))
+    print(text if args.json else "\n".join(report_lines(report)))
+    if kept := _keep_form(folder, plan, report, args.policy):
+        print(kept, file=sys.stderr if args.json else sys.stdout)
     return 0

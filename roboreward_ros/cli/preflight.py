@@ -66,7 +66,7 @@ def preflight(given: Mapping[str, str], *, probe_domain: bool = True) -> Stack:
         arguments = arm_checks.with_task(arguments)
     stack = describe(arguments, TASKS[0].sentence)
     missing = _twin_problems(stack) if arguments.sim else _arm_problems(stack)
-    missing += _profile_problems(stack)
+    missing += _profile_problems(stack) + _noise_problems(stack.arguments)
     missing += _problems_of("device", lambda: require_device(stack.arguments.device))
     missing += _demonstration_problems(stack.arguments) + _learner_problems(stack.arguments)
     missing += _console_problems(stack.arguments)
@@ -238,6 +238,27 @@ def _profile_problems(stack: Stack) -> list[str]:
             else load_robot(arguments.robot)
         ),
     )
+
+
+def _noise_problems(arguments: StackArguments) -> list[str]:
+    """Whether a profile whose first actor is not the base policy was measured with this policy.
+
+    A learner elsewhere has its own profile; what cannot be read is told by the other checks.
+    """
+    if arguments.learner or not (arguments.policy and arguments.task):
+        return []
+    try:
+        profile = load_learner(arguments.profile)
+        if profile.starts_as_prior:
+            return []
+        policy_id, _ = described_policy(policy_folder(arguments.policy))
+    except RoboRewardError:
+        return []
+    from roboreward_ros.dsrl.noise_record import Place, require_form
+
+    place = Place.TWIN if arguments.sim else Place.ARM
+    given = (arguments.profile, arguments.policy, policy_id, arguments.task, place)
+    return _problems_of("profile", lambda: require_form(profile, *given))
 
 
 def _demonstration_problems(arguments: StackArguments) -> list[str]:

@@ -58,7 +58,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     noise.add_argument("--task", default="open the drawer")
     noise.add_argument("--policy", default="demo", help="folder of the frozen policy")
     noise.add_argument("--episodes", type=int, default=40, help="layouts, the same for each form")
-    noise.add_argument("--profile", default="", help="fail if this learner's form is refused")
+    noise.add_argument(
+        "--profile",
+        default="",
+        help="measure what this learner's untrained actor draws, and fail if it kills the policy; "
+        "default: every form as config/dsrl/widowx has it",
+    )
     noise.set_defaults(run=run_noise_study)
     efficiency = studies.add_parser("efficiency", help="episodes that each learner needs")
     efficiency.add_argument("--task", default="open the drawer")
@@ -141,25 +146,34 @@ def run_demo_study(args: argparse.Namespace) -> int:
 
 
 def run_noise_study(args: argparse.Namespace) -> int:
-    """Measure every noise form; an error where the profile's own kills the base policy."""
-    from roboreward_ros.dsrl.config import NoiseForm, load_profile
-    from roboreward_ros.policies.diffusion import load_policy
+    """Measure and keep; an error where the profile's own noise kills the base policy."""
+    from roboreward_ros.dsrl.config import ActorForm, DsrlConfig, NoiseForm, load_profile
+    from roboreward_ros.dsrl.noise_record import keep_results, require_result, untrained_actor
+    from roboreward_ros.policies.loading import load_any_policy
     from roboreward_ros.sim.seeds import demo_seed
     from roboreward_ros.sim.tasks import find_task
     from roboreward_ros.studies.baselines import Setting, open_twin_rollout
-    from roboreward_ros.studies.noise_gate import FormNoise, measure_forms, require_form
+    from roboreward_ros.studies.noise_gate import measure_forms
 
+    configs = [DsrlConfig(noise=form) for form in NoiseForm if form is not NoiseForm.FULL]
     profile = load_profile(args.profile) if args.profile else None
-    task, policy_id = find_task(args.task), load_policy(args.policy).spec.policy_id
-    rollout = open_twin_rollout(Setting(task.sentence, args.policy, policy_id, task.max_steps))
-    seeds = [demo_seed(k) for k in range(args.episodes)]
-    forms = [FormNoise(form) for form in NoiseForm]
-    results = measure_forms(rollout, task.sentence, seeds, task.max_steps, forms)
-    for result in results:
-        verdict = "refused: it kills the base policy" if result.refused else ""
-        print(f"{result.form:>7} {result.successes:4d}/{result.episodes} {verdict}".rstrip())
     if profile is not None:
-        require_form(profile, results)
+        configs = [profile]
+        if profile.starts_as_prior and profile.actor is ActorForm.RESIDUAL:
+            print(f"{args.profile} starts as the base policy, N(0, I) exactly: nothing to measure")
+            return 0
+    task, spec = find_task(args.task), load_any_policy(args.policy).spec
+    horizon = spec.prediction_horizon
+    actors = [untrained_actor(config, spec.policy_id, horizon) for config in configs]
+    setting = Setting(task.sentence, args.policy, spec.policy_id, task.max_steps)
+    seeds = [demo_seed(k) for k in range(args.episodes)]
+    rollout = open_twin_rollout(setting)
+    results = measure_forms(rollout, task.sentence, seeds, task.max_steps, actors)
+    for result in results:
+        print(f"{result.what}: {result.verdict}; {result.numbers}")
+    print(f"kept in {keep_results(args.policy, results)}")
+    if profile is not None:
+        require_result(results[0], "Give more --episodes.")
     return 0
 
 

@@ -265,6 +265,17 @@ class DsrlConfig:
         return float(self.gamma**self.gamma_steps)
 
     @property
+    def starts_as_prior(self) -> bool:
+        """Whether the first actor draws N(0, I) exactly: the warm-up is then the base policy's.
+
+        ``full`` and ``basis`` do (``dsrl.noise_forms``), ``repeat`` does not, nor does a
+        ``squashed`` actor over a latent critic, whose warm-up is cut at its bound because the
+        critic must not learn from latents that the actor cannot give.
+        """
+        cut = self.actor is ActorForm.SQUASHED and self.critic is CriticForm.LATENT
+        return self.noise is not NoiseForm.REPEAT and not cut
+
+    @property
     def latent_bound(self) -> float:
         """Largest latent that may run; cuts the prior of a ``squashed`` actor too."""
         if self.actor is ActorForm.RESIDUAL:

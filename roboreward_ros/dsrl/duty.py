@@ -136,8 +136,9 @@ class LearnerDuty:
         """Watch the steering of one more arm, by its run; "" is the only one there is."""
         config = self._config
         watch = SteeringWatch(
-            run_dir, config.learner, config.seed, config.monitor, config.brake, config.run_dir
-        )
+            run_dir, config.learner, config.seed, config.monitor, config.brake, config.run_dir,
+            config.policy,
+        )  # fmt: skip
         self._watches[arm] = (watch, Board(run_dir) if config.board else None)
         self._look()
 

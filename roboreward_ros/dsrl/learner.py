@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Callable
@@ -18,11 +17,11 @@ from roboreward_ros.dsrl.agent import Agent, UpdateMetrics
 from roboreward_ros.dsrl.chunk_decoder import ChunkDecoder
 from roboreward_ros.dsrl.cloning import clone_prior
 from roboreward_ros.dsrl.compute import Compute, equip
-from roboreward_ros.dsrl.config import ActorForm, CriticForm, DsrlConfig
+from roboreward_ros.dsrl.config import CriticForm, DsrlConfig
 from roboreward_ros.dsrl.edit import Edit
 from roboreward_ros.dsrl.edit_actor import Decode
 from roboreward_ros.dsrl.noise_aliased import NoiseAliased
-from roboreward_ros.dsrl.noise_forms import NoiseMap
+from roboreward_ros.dsrl.noise_record import untrained_actor
 from roboreward_ros.dsrl.replay import EpisodeData, ReplayView
 from roboreward_ros.dsrl.sac import Sac
 from roboreward_ros.errors import LearnerError
@@ -123,7 +122,7 @@ class Learner:
         self.warm = False
         self.owed = 0
         self.called_for = 0  # by the quotas of the episodes that this object has taken in
-        self.version = 0 if self._starts_as_prior() else 1
+        self.version = 0 if config.starts_as_prior else 1
         self.version_steps = 0  # grad steps that the newest version has seen
         self.last = UpdateMetrics()
 
@@ -218,13 +217,6 @@ class Learner:
             self.owed += config.warmup_updates + quota
             self.called_for += quota
 
-    def _starts_as_prior(self) -> bool:
-        """Whether the warm-up's latents are those of the base policy."""
-        config = self.config
-        noise_map = NoiseMap(config.noise, self.spec.prediction_horizon, config.basis)
-        clipped = config.actor is ActorForm.SQUASHED and config.critic is CriticForm.LATENT
-        return noise_map.preserves_prior and not clipped
-
     def update(self, n: int | None = None, enough: Callable[[], bool] = lambda: False) -> int:
         """Do up to ``n`` of the owed updates (all by default); returns how many were done.
 
@@ -243,13 +235,10 @@ class Learner:
     def actor_snapshot(self) -> SteeringActor:
         """The present actor, frozen; a new version if updates were done since the last one."""
         if self.sac.steps == 0:
-            prior = SteeringActor.prior(self.spec.policy_id, self.spec.prediction_horizon)
-            config = self.config
+            policy_id, horizon = self.spec.policy_id, self.spec.prediction_horizon
             if self.version == 0:
-                return prior
-            return dataclasses.replace(
-                prior, version=1, form=config.noise, noise_bound=config.latent_bound
-            )
+                return SteeringActor.prior(policy_id, horizon)
+            return untrained_actor(self.config, policy_id, horizon)
         if self.sac.steps != self.version_steps:
             self.version += 1
             self.version_steps = self.sac.steps

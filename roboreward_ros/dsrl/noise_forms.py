@@ -12,7 +12,8 @@ basis     ``[K * 7]``  B' z + (I - B' B) w0                 N(0, I): the rest st
 
 B are the first K rows of the orthonormal DCT-II along the chunk. ``repeat`` is what pi0's DSRL
 uses; many policies never saw such noise and fail under it, so its base success must be measured
-before it is used. ``basis`` keeps the dimension low and the distribution exact.
+before it is used (``dsrl.noise_record``). ``basis`` keeps the dimension low and the distribution
+exact.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ auditors found stays until a person lets go of it (``release``), which is rememb
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import math
@@ -23,6 +24,7 @@ from roboreward_ros.dsrl.actor_files import actor_path
 from roboreward_ros.dsrl.config import DsrlConfig
 from roboreward_ros.dsrl.follow import FollowStatus
 from roboreward_ros.dsrl.hindsight import drawn_by_prior, stuck_means
+from roboreward_ros.dsrl.noise_record import Place, require_form
 from roboreward_ros.dsrl.shaping import value_bounds
 from roboreward_ros.episodes.labels import HUMAN
 from roboreward_ros.episodes.ledger import SCORES, Ledger
@@ -30,7 +32,7 @@ from roboreward_ros.episodes.promoted import read_promoted
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.episodes.tally import claims_success
 from roboreward_ros.episodes.views import Label, LabelStatus, RewardView, ViewConfig
-from roboreward_ros.errors import CheckpointError, FormatError, StoreError
+from roboreward_ros.errors import CheckpointError, FormatError, LearnerError, StoreError
 from roboreward_ros.files import write_atomic
 from roboreward_ros.session.brakes import (
     AbstainBrake,
@@ -44,7 +46,7 @@ from roboreward_ros.session.monitor import (
     SteeringMonitor,
     SteeringReport,
 )
-from roboreward_ros.types import Chunk, EpisodeSummary
+from roboreward_ros.types import Chunk, EpisodeMeta, EpisodeSummary
 
 _LOG = logging.getLogger(__name__)
 
@@ -82,6 +84,8 @@ class SteeringWatch:
         monitor: limits of the steering monitor.
         brake: limits of the abstention brake.
         actors: run whose actors act; None for ``run_dir``'s own.
+        policy: folder of the frozen policy, where measurements of the noise form lie; None asks for
+            none.
 
     Raises:
         FormatError: brakes.json is damaged or newer.
@@ -95,7 +99,11 @@ class SteeringWatch:
         monitor: MonitorConfig | None = None,
         brake: AbstainBrakeConfig | None = None,
         actors: Path | None = None,
+        policy: str | None = None,
     ) -> None:
+        self._config = config
+        self._policy = policy
+        self._unmeasured: dict[tuple[str, str], str] = {}  # (policy, task) -> what is not known
         self._run_dir = Path(run_dir)
         self._actors = actors or self._run_dir
         self._actor: SteeringActor | None = None  # the newest that was read
@@ -144,6 +152,8 @@ class SteeringWatch:
         report = self._monitor.report(
             q_mean=last.q_mean, finite=all(math.isfinite(x) for x in numbers)
         )
+        unmeasured = filter(None, self._unmeasured.values())
+        report = dataclasses.replace(report, warnings=(*report.warnings, *unmeasured))
         claims = judge_claims(self._monitor.claims(), self._limits.false_share, self._limits.error)
         alarm = report.message if report.fall_back else claims.message or self._brake.message
         wanted = tuple(self._monitor.wanted())
@@ -184,6 +194,7 @@ class SteeringWatch:
     def _see(self, episode_id: str, fresh: bool) -> None:
         episode = self._store.open(episode_id)
         summary = episode.summary
+        self._ask_form(summary.meta)
         claim = None if self._source is None else self._source.label(episode_id)
         verdict = self._auditors.status(episode_id)
         audit = None if verdict.score is None else claims_success(verdict.score)
@@ -203,6 +214,22 @@ class SteeringWatch:
         stuck = self._stuck(summary, chunks) if judged.steered else math.nan
         self._monitor.see(judged, chunks, stuck)
         self._known[episode_id] = judged
+
+    def _ask_form(self, meta: EpisodeMeta) -> None:
+        """Look once for a measurement of the profile's noise with this policy and task.
+
+        A warning, no refusal: who learns moves nothing, and knows policy and task by the first
+        episode. Refusing is for whoever starts the arm.
+        """
+        if self._policy is None or (meta.policy_id, meta.task) in self._unmeasured:
+            return
+        problem = ""
+        try:
+            require_form(self._config, "", self._policy, meta.policy_id, meta.task, Place.ARM)
+        except (LearnerError, FormatError) as error:
+            problem = str(error)
+            _LOG.warning("%s", problem)
+        self._unmeasured[meta.policy_id, meta.task] = problem
 
     def _stuck(self, summary: EpisodeSummary, chunks: Sequence[Chunk]) -> float:
         """Share of the actor's means at their bound; NaN without decisions or its file."""

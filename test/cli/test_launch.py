@@ -16,6 +16,8 @@ from roboreward_ros.cli import preflight as checks
 from roboreward_ros.cli.launch import child_of, run_dir_lock, write_parameters
 from roboreward_ros.cli.main import main
 from roboreward_ros.cli.preflight import preflight
+from roboreward_ros.dsrl.config import load_profile
+from roboreward_ros.dsrl.noise_record import FormResult, Place, keep_results, untrained_actor
 from roboreward_ros.errors import ConfigError, FormatError, StackError, StoreError
 from roboreward_ros.sim.tasks import TASKS
 from roboreward_ros.stack import StackArguments, describe
@@ -160,6 +162,28 @@ def test_what_is_missing_is_named_with_what_is_allowed(
     assert next(iter(change)).partition("_")[0] in str(missing.value)
     assert named in str(missing.value)
     assert not Path(given["run_dir"]).exists(), "nothing is left behind"
+
+
+def test_a_profile_that_is_another_policy_from_the_start_must_be_measured(
+    given: dict[str, str], policy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = "reference_pi0_real"
+    wanted = {**given, "profile": name}
+    with pytest.raises(StackError, match=r"profile: noise 'repeat'.*roboreward study noise"):
+        preflight(wanted, probe_domain=False)
+    assert not Path(given["run_dir"]).exists(), "nothing is left behind"
+    actor = untrained_actor(load_profile(name), "p1", 4)
+    task = TASKS[0].sentence
+    for won, words in ((0, "kills"), (18, "")):
+        mine = FormResult.of(actor, task, Place.TWIN, (won, 20), (18, 20))
+        keep_results(str(policy), [mine])
+        if words:
+            with pytest.raises(StackError, match=words):
+                preflight(wanted, probe_domain=False)
+    preflight(wanted, probe_domain=False)
+    with pytest.raises(StackError, match="nobody measured"):
+        preflight({**wanted, "task": TASKS[1].sentence}, probe_domain=False)
 
 
 def test_without_a_page_nobody_asks_for_its_token(given: dict[str, str]) -> None:

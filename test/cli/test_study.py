@@ -4,14 +4,16 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from roboreward_ros.cli import main as command
 from roboreward_ros.dsrl.config import load_profile
+from roboreward_ros.dsrl.noise_record import read_results
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.policies import diffusion
-from roboreward_ros.studies import no_dip, reward_sources, reward_type, sample_efficiency
+from roboreward_ros.studies import baselines, no_dip, reward_sources, reward_type, sample_efficiency
 from roboreward_ros.studies.lowdim import setup
 from roboreward_ros.studies.lowdim import study as study_module
 from roboreward_ros.studies.lowdim.judges import RewardType
@@ -167,3 +169,43 @@ def test_a_dip_is_an_exit_status(
     words = f"study no-dip --tasks drawer --seeds 0 1 --episodes 40 --out {tmp_path}"
     assert command.main(words.split()) == code
     assert "n = 20" in (tmp_path / "study_no_dip.md").read_text()
+
+
+class FakeTwin:
+    """Fails under noise that repeats one latent."""
+
+    def run_many(self, task, seeds, chooser, max_steps):
+        repeats = getattr(getattr(chooser, "actor", None), "form", "") == "repeat"
+        return [SimpleNamespace(success=not repeats)] * len(seeds)
+
+
+@pytest.fixture
+def twin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(baselines, "open_twin_rollout", lambda setting: FakeTwin())
+    return tmp_path / "runs" / "noise_forms.json"
+
+
+def test_noise_is_measured_as_the_profile_has_it_and_kept(twin: Path, capsys):
+    words = ["study", "noise", "--task", "drawer", "--episodes", "20", "--profile"]
+    assert command.main([*words, "reference_pi0_real"]) != 0
+    said = capsys.readouterr()
+    assert "noise 'repeat' with latents up to 2.5: kills; 0/20 successes" in said.out
+    assert "kills the frozen policy" in said.err
+    assert command.main([*words, "reference_transport"]) == 0
+    assert [(r.form, r.bound, r.verdict) for r in read_results(twin)] == [
+        ("repeat", 2.5, "kills"), ("full", 1.0, "stands"),
+    ]  # fmt: skip
+    assert {r.task for r in read_results(twin)} == {"open the drawer"}
+
+
+def test_a_profile_that_starts_as_the_base_policy_has_nothing_to_measure(twin: Path, capsys):
+    words = ["study", "noise", "--task", "drawer", "--profile", "noise_aliased"]
+    assert command.main(words) == 0
+    assert "nothing to measure" in capsys.readouterr().out
+    assert not twin.exists()
+
+
+def test_without_a_profile_every_form_is_measured(twin: Path):
+    assert command.main(["study", "noise", "--task", "drawer", "--episodes", "10"]) == 0
+    assert [(r.form, r.basis) for r in read_results(twin)] == [("repeat", 0), ("basis", 2)]

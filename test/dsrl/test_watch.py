@@ -9,10 +9,11 @@ import pytest
 
 from roboreward_ros.dsrl.actor import SteeringActor, load_actor
 from roboreward_ros.dsrl.compute import Compute
-from roboreward_ros.dsrl.config import ActorForm, DsrlConfig
+from roboreward_ros.dsrl.config import ActorForm, DsrlConfig, NoiseForm
 from roboreward_ros.dsrl.duty import DutyConfig, LearnerDuty
 from roboreward_ros.dsrl.figures import figures
 from roboreward_ros.dsrl.follow import FollowStatus, actor_path
+from roboreward_ros.dsrl.noise_record import FormResult, Place, keep_results, untrained_actor
 from roboreward_ros.dsrl.watch import SteeringWatch
 from roboreward_ros.episodes.header import NAME as HEADER
 from roboreward_ros.episodes.labels import HUMAN
@@ -303,6 +304,21 @@ def test_a_damaged_episode_is_left_out_and_the_learner_goes_on(run, caplog):
     left_out = [r for r in caplog.records if "judged without" in r.getMessage()]
     assert len(left_out) == 1
     learner.close()
+
+
+def test_a_learner_that_was_started_without_a_look_warns_of_noise_nobody_measured(run, monkeypatch):
+    monkeypatch.chdir(run.path)
+    config = dataclasses.replace(CONFIG, noise=NoiseForm.REPEAT)
+    for index in range(3):
+        run.commit(index, claimed=True)
+    state = work(duty(run, learner=config))
+    (warning,) = figures(state)["warnings"]
+    assert "noise 'repeat'" in warning
+    assert "roboreward study noise" in warning
+    actor = untrained_actor(config, "toy", 4)
+    keep_results("", [FormResult.of(actor, "toy", Place.ARM, (9, 10), (9, 10))])
+    assert figures(work(duty(run, learner=config)))["warnings"] == []
+    assert figures(work(duty(run)))["warnings"] == []
 
 
 def test_a_damaged_note_about_brakes_is_refused_by_name(run):
