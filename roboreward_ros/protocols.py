@@ -172,7 +172,7 @@ class EpisodeReader(Protocol):
         """StepFlag values ``[T]``."""
 
     def chunks(self) -> Sequence[Chunk]:
-        """Decisions in order, with ``executed`` filled in."""
+        """Decisions in order, with ``executed`` filled in; the last may be a closing one."""
 
     def truth(self) -> Sequence[GroundTruth]:
         """Ground truth ``[T + 1]``; empty on a real arm. For evaluation and truth sources only."""

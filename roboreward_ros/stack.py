@@ -302,6 +302,7 @@ def describe(arguments: StackArguments, demo_task: str = "") -> Stack:
     arguments, notes = resolve(arguments, demo_task)
     namespace = "/" + arguments.namespace.strip("/") if arguments.namespace.strip("/") else ""
     lock_step = arguments.sim and arguments.speed == "max"
+    patience = {"closing_s": 10.0} if lock_step else {}  # no arm waits, load changes nothing
 
     def node(
         name: str, own: Mapping[str, ParameterValue], *, ends: bool = False, stop_stage: int = 1
@@ -334,7 +335,7 @@ def describe(arguments: StackArguments, demo_task: str = "") -> Stack:
             node("camera_node", dict([camera_parameter(arguments.camera)])),
         ]
     nodes += [
-        node("recorder_node", {"robot": arguments.robot}),
+        node("recorder_node", {"robot": arguments.robot, **patience}),
         node("policy_node", {"policy": arguments.policy, "device": arguments.device}),
         node(
             "reward_node",

@@ -23,7 +23,7 @@ from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.episodes.verify import verify_episode, verify_run
 from roboreward_ros.episodes.views import Label, LabelStatus, RewardView, ViewConfig
 from roboreward_ros.errors import FormatError, PicturesGoneError
-from roboreward_ros.types import StepFlag
+from roboreward_ros.types import StepFlag, without_closing
 
 RUN_HELP = "folder of a run, such as runs/demo"
 
@@ -154,7 +154,7 @@ def _show(args: argparse.Namespace) -> int:
         row["pictures"], frames = str(error), []
     row["frames"] = len(frames)
     row["frame_bytes"] = sum(len(frame) for frame in frames)
-    chunks = episode.chunks()
+    chunks = without_closing(episode.chunks(), episode.summary.n_steps)
     row["decisions"] = len(chunks)
     row["cut_decisions"] = sum(c.executed < episode.summary.meta.chunk_size for c in chunks)
     row["damages"] = [f"{d.where}: {d.what}" for d in verify_episode(episode.folder)]

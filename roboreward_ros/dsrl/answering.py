@@ -15,13 +15,22 @@ import numpy as np
 
 from roboreward_ros.clock import Clock
 from roboreward_ros.dsrl.actor import SteeringActor
-from roboreward_ros.dsrl.steering import decide
-from roboreward_ros.errors import CameraError, LinkError, RefusedError, RobotError
+from roboreward_ros.dsrl.steering import close, decide
+from roboreward_ros.errors import (
+    CameraError,
+    LinkError,
+    RefusedError,
+    RoboRewardError,
+    RobotError,
+)
 from roboreward_ros.policies.chunking import ChunkPlayer
 from roboreward_ros.policies.history import ObservationHistory
 from roboreward_ros.policies.observations import ObservationQueue
 from roboreward_ros.protocols import Policy
 from roboreward_ros.types import Beat, Chunk, EndCause, Frame, StepAction
+
+CLOSING_IMAGE_S = 0.2
+"""The last state's picture is on its way with it, or the camera is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,9 @@ class AnswerSink(Protocol):
 
     def act(self, action: StepAction) -> None:
         """The action of one step."""
+
+    def closed(self, episode_id: str, chunk: Chunk, frame: Frame) -> None:
+        """What the policy sees of the episode's last state, from ``frame``."""
 
     def late(self, step: int, what: str) -> None:
         """A chunk or an action was dropped, or could not be made, at ``step``."""
@@ -84,6 +96,8 @@ class EpisodeAnswerer:
         self._stall_s = stall_s
         self._player = ChunkPlayer(policy.spec)
         self._history = ObservationHistory(policy.spec)
+        self._decided_step = -1
+        self._end: Beat | None = None
         self._away_ns = -1  # since when the policy's host does not answer
 
     @property
@@ -103,6 +117,7 @@ class EpisodeAnswerer:
         while (taken := self._queue.next_beat(self._stall_s)) is not None:
             beat, heard_ns = taken
             if beat.end_cause is not None:
+                self._end = beat
                 return beat.end_cause
             if self._player.needs_decision(beat.step) and not self._decide(order, beat, heard_ns):
                 continue
@@ -110,6 +125,37 @@ class EpisodeAnswerer:
             if self._history.wants(beat.step):
                 self._remember(beat)
         return None
+
+    def close(self, order: AnswerOrder) -> None:
+        """Tell the sink of the closing decision, where there is one to make.
+
+        Behind ``run`` and apart from it, since the arm is not to wait: the episode is over, and as
+        good without. A fault's end teaches nothing; a decision that the end overtook closes too.
+        """
+        beat = self._end
+        if beat is None or beat.end_cause is EndCause.FAULT:
+            return
+        if beat.step in (0, self._decided_step) or not np.isfinite(beat.state.proprio).all():
+            return
+        frame = self._queue.image_for(beat, CLOSING_IMAGE_S)
+        if frame is None:
+            self._sink.late(beat.step, "no closing decision: no image of the last state")
+            return
+        image, proprio = self._history.seen(beat.step, frame.image, beat.state.proprio)
+        try:
+            chunk = close(
+                self._policy,
+                self._actor,
+                image=image,
+                proprio=proprio,
+                task=order.task,
+                step=beat.step,
+                index=self.decisions,
+            )
+        except RoboRewardError as error:
+            self._sink.late(beat.step, f"no closing decision: {error}")
+            return
+        self._sink.closed(order.episode_id, chunk, frame)
 
     def _remember(self, beat: Beat) -> None:
         """Keep what a later decision sees; after the answer, so that it costs no latency."""
@@ -149,7 +195,7 @@ class EpisodeAnswerer:
         except LinkError as error:
             self._unreachable(beat.step, error)
             return False
-        self._away_ns = -1
+        self._away_ns, self._decided_step = -1, beat.step
         if self._queue.newest_step(beat.step) >= beat.step + self._policy.spec.chunk_size:
             self._sink.late(beat.step, "the whole chunk came too late and was dropped")
             return False

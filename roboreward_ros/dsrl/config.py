@@ -260,6 +260,11 @@ class DsrlConfig:
             self._require("critic", self.critic is not CriticForm.EDITED, "latent or aliased here")
 
     @property
+    def goes_on(self) -> bool:
+        """Whether targets bootstrap through an end that is no fact about the task."""
+        return self.reward in (RewardForm.STEP_COST, RewardForm.PROGRESS)
+
+    @property
     def chunk_gamma(self) -> float:
         """Discount from a decision to the next."""
         return float(self.gamma**self.gamma_steps)

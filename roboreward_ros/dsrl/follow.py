@@ -33,6 +33,7 @@ from roboreward_ros.dsrl.resume import resume_learner, spec_of
 from roboreward_ros.dsrl.stores import RunStores, Stores
 from roboreward_ros.errors import FormatError, LearnerError
 from roboreward_ros.protocols import Policy
+from roboreward_ros.types import without_closing
 
 __all__ = ["FollowStatus", "PublishedActor", "RunFollower", "actor_path"]
 
@@ -295,7 +296,8 @@ class RunFollower:
                 taken += learner.observe_prior(episode, episode.score)
             except LearnerError as error:
                 _LOG.error("the learner goes on without a demonstration: %s", error)
-            known += sum(bool(np.isfinite(chunk.noise).all()) for chunk in episode.chunks())
+            chunks = without_closing(episode.chunks(), episode.summary.n_steps)
+            known += sum(bool(np.isfinite(chunk.noise).all()) for chunk in chunks)
         if self._prior is not None:
             _LOG.info("%d demonstrations taken, the noise of %d decisions is known", taken, known)
 

@@ -25,7 +25,7 @@ from roboreward_ros.dsrl.noise_record import untrained_actor
 from roboreward_ros.dsrl.replay import EpisodeData, ReplayView
 from roboreward_ros.dsrl.sac import Sac
 from roboreward_ros.errors import LearnerError
-from roboreward_ros.types import ACTION_DIM, EpisodeMeta, PolicySpec, Score
+from roboreward_ros.types import ACTION_DIM, EpisodeMeta, PolicySpec, Score, without_closing
 
 _PLAIN = Compute()
 
@@ -148,7 +148,8 @@ class Learner:
         stored = self.replay.add(episode, reward, corrected=corrected)
         self.seen[meta.episode_id] = stored
         self.prints[meta.episode_id] = fingerprint(meta)
-        self._charge(len(episode.chunks()) if fresh else 0)
+        made = without_closing(episode.chunks(), episode.summary.n_steps) if fresh else ()
+        self._charge(len(made))
         return stored
 
     def _check(self, meta: EpisodeMeta) -> None:

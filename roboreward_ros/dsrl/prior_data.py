@@ -26,7 +26,7 @@ from roboreward_ros.errors import ConfigError, FormatError, LearnerError
 from roboreward_ros.policies.dataset import chunks_of
 from roboreward_ros.policies.inversion import Inversion, Invertible, invert
 from roboreward_ros.protocols import EpisodeReader
-from roboreward_ros.types import Chunk, EpisodeSummary, ImageU8, Score, StepFlag
+from roboreward_ros.types import Chunk, EpisodeSummary, ImageU8, Score, StepFlag, closing_chunk
 
 _LOG = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class PriorEpisode:
 
     Attributes:
         summary: the episode's own, under the policy that it was encoded with.
-        decisions: a chunk per decision; noise is NaN where it is unknown.
+        decisions: a chunk per decision, noise is NaN where it is unknown; and the closing one.
         step_flags: StepFlag values ``[T]``; TAKEOVER where the actions were not the policy's.
         score: its label; None while unlabelled.
         inversion: of every decision, for the record.
@@ -101,8 +101,10 @@ def prior_episode(
     if not starts:
         raise LearnerError(f"demonstration {meta.episode_id} holds no step")
     frames, proprio = episode.frames(), episode.proprio()
-    images = [_decode(frames[step], meta.episode_id) for step in starts]
-    features = policy.encode(images, proprio[starts], [meta.task] * len(starts))
+    seen = [*starts, len(actions)]  # the last state closes the episode
+    images = [_decode(frames[step], meta.episode_id) for step in seen]
+    encoded = policy.encode(images, proprio[seen], [meta.task] * len(seen))
+    features, end = encoded[:-1], encoded[-1]
     chunks = chunks_of(actions, spec.prediction_horizon)[starts]
     found = invert(policy, features, chunks)
     usable = found.usable(limits.residual, limits.norm)
@@ -120,12 +122,13 @@ def prior_episode(
         )
         for k, step in enumerate(starts)
     )
+    closing = closing_chunk(len(starts), len(actions), end, spec.prediction_horizon, 0)
     own = meta.policy_id == spec.policy_id
     flags = tuple(int(f) | (0 if own else int(StepFlag.TAKEOVER)) for f in episode.flags())
     renamed = replace(meta, episode_id=name or meta.episode_id, policy_id=spec.policy_id,
                       chunk_size=spec.chunk_size)  # fmt: skip
     summary = replace(episode.summary, meta=renamed)
-    return PriorEpisode(summary, decisions, flags, score, found)
+    return PriorEpisode(summary, (*decisions, closing), flags, score, found)
 
 
 def find_demonstrations(run_dir: Path | str) -> EpisodeStore:

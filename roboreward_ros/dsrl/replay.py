@@ -190,10 +190,10 @@ class ReplayView:
         if episode_id in self.episodes:
             self.relabel(episode_id, score)
             return True
-        chunks = episode.chunks()
         decisions = decisions_of(episode, prior or corrected)
         if not decisions.steps:
             return False
+        chunks = self._kept_chunks(episode, decisions)
         self._check(episode_id, chunks, prior or corrected)
         shaped = self._shape(episode_id, decisions, score)
         rows = self._rows(self._reserve(len(chunks)), len(chunks))
@@ -212,6 +212,18 @@ class ReplayView:
             self._kept[episode_id] = (int(rows[0]), len(chunks))
         self._apply(episode_id, shaped, score)
         return True
+
+    def _kept_chunks(self, episode: EpisodeData, decisions: Decisions) -> list[Chunk]:
+        """One a row; where targets go on, the final state's is behind the last whole decision's.
+
+        What lies there otherwise was cut by the end and never trains: its steps belong to the last
+        whole decision, which leads to the final state.
+        """
+        chunks = list(episode.chunks())
+        kept = chunks[: len(decisions.steps)]
+        if self._config.goes_on and decisions.has_final_state and decisions.last >= 0:
+            kept[decisions.last + 1 : decisions.last + 2] = chunks[-1:]
+        return kept
 
     def relabel(self, episode_id: str, score: Score | None) -> None:
         """Recompute rewards of a stored episode from its new label; None takes the label back.

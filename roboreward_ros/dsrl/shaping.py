@@ -64,6 +64,11 @@ class Decisions:
     end_cause: EndCause
     has_final_state: bool = False
 
+    @property
+    def last(self) -> int:
+        """The last whole decision, the one that the end is paid to; -1 for none."""
+        return max((k for k, whole in enumerate(self.whole) if whole), default=-1)
+
 
 @dataclass(frozen=True, slots=True)
 class Shaped:
@@ -103,10 +108,10 @@ def shape(config: DsrlConfig, decisions: Decisions, score: Score | None) -> Shap
     rewards = np.zeros(n, dtype=np.float64)
     masks = np.ones(n, dtype=np.float32)
     trainable = whole.copy()
-    if not whole.any():
+    last = decisions.last
+    if last < 0:
         empty = np.full(n, np.nan, dtype=np.float32)
         return Shaped(rewards.astype(np.float32), masks, empty, trainable)
-    last = int(np.flatnonzero(whole)[-1])
     faulty = decisions.end_cause is EndCause.FAULT
     r01 = None if score is None or faulty else unit_score(score.value, score.scale)
     success = r01 is not None and r01 >= config.success_threshold - 1e-9
@@ -130,7 +135,7 @@ def shape(config: DsrlConfig, decisions: Decisions, score: Score | None) -> Shap
     masks[last:] = 0.0 if terminal else 1.0
     if r01 is None:
         trainable[last] = False
-    if not terminal and not (decisions.has_final_state and last == n - 1):
+    if not terminal and not decisions.has_final_state:
         trainable[last] = False  # the state to bootstrap from was not recorded
     returns = _returns(config.chunk_gamma, rewards, last, known=terminal and r01 is not None)
     taken = np.flatnonzero(np.asarray(decisions.takeover, dtype=bool))

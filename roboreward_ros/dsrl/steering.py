@@ -21,7 +21,14 @@ from roboreward_ros.dsrl.edit_actor import steered_chunk
 from roboreward_ros.errors import CheckpointError, RoboRewardError
 from roboreward_ros.policies.noise import prior_noise
 from roboreward_ros.protocols import Policy
-from roboreward_ros.types import PROPRIO_DIM, Chunk, FloatArray, ImageU8, PolicySpec
+from roboreward_ros.types import (
+    PROPRIO_DIM,
+    Chunk,
+    FloatArray,
+    ImageU8,
+    PolicySpec,
+    closing_chunk,
+)
 
 POLL_S = 0.05
 _ACTOR_FILE = re.compile(r"actor_(\d+)\.safetensors")
@@ -68,6 +75,32 @@ def decide(
         policy_version=0 if actor is None else actor.version,
         steered=actor is not None,
     )
+
+
+def close(
+    policy: Policy,
+    actor: SteeringActor | None,
+    *,
+    image: ImageU8,
+    proprio: FloatArray,
+    task: str,
+    step: int,
+    index: int,
+) -> Chunk:
+    """The closing decision of an episode of ``step`` steps and ``index`` decisions.
+
+    Args:
+        policy: frozen policy; encodes, nothing is decoded.
+        actor: of the episode.
+        image: of the state after the last step, as for ``decide``.
+        proprio: of that state, as for ``decide``.
+        task: the sentence.
+        step: control steps of the episode.
+        index: decisions before it.
+    """
+    features = policy.encode([image], proprio[None], [task])[0]
+    version = 0 if actor is None else actor.version
+    return closing_chunk(index, step, features, policy.spec.prediction_horizon, version)
 
 
 def warm_up(policy: Policy) -> None:

@@ -46,7 +46,7 @@ from roboreward_ros.session.monitor import (
     SteeringMonitor,
     SteeringReport,
 )
-from roboreward_ros.types import Chunk, EpisodeMeta, EpisodeSummary
+from roboreward_ros.types import Chunk, EpisodeMeta, EpisodeSummary, without_closing
 
 _LOG = logging.getLogger(__name__)
 
@@ -202,7 +202,7 @@ class SteeringWatch:
             audit = False  # a person said failure
         sound = summary.complete and not summary.taint and not summary.discarded
         acted = summary.policy_version > 0 and not summary.meta.canary
-        chunks = episode.chunks() if fresh and acted else ()
+        chunks = without_closing(episode.chunks(), summary.n_steps) if fresh and acted else ()
         if drawn_by_prior(chunks, summary.meta.seed):
             self._prior.add(episode_id)
         judged = Judged(

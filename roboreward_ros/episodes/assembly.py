@@ -80,7 +80,8 @@ class EpisodeAssembler:
         self._writer: EpisodeWriter | None = None
         self._chunk_size = 0
         self._policy_id = ""
-        self._counts = dict.fromkeys(("beats", "chunks", "truth"), 0)
+        self._counts = dict.fromkeys(("beats", "truth"), 0)
+        self._decided: list[int] = []  # steps
         self._early_truth: list[tuple[int, GroundTruth]] = []
         self._last: Beat | None = None
         self._newest: Beat | None = None
@@ -96,7 +97,7 @@ class EpisodeAssembler:
     @property
     def heard(self) -> bool:
         """Whether anything of the episode has come."""
-        return any(self._counts.values()) or bool(self._beats)
+        return any(self._counts.values()) or bool(self._beats or self._decided)
 
     @property
     def last(self) -> Beat | None:
@@ -188,7 +189,7 @@ class EpisodeAssembler:
         if (policy_id, chunk_size) != (self._policy_id, self._chunk_size):
             self._taint.add("policy changed")
             return
-        self._counts["chunks"] += 1
+        self._decided.append(chunk.step)
         self._try("chunk", lambda w: w.add_chunk(chunk))
         self._pair()
 
@@ -210,9 +211,18 @@ class EpisodeAssembler:
         """Whether everything up to the last state is with the writer."""
         if self._last is None or self._beats or self._writer is None:
             return False
-        decisions = -(-self._last.step // self._chunk_size)
-        truth = self._counts["truth"] > self._last.step or not self._expects_truth
-        return truth and self._counts["chunks"] >= decisions
+        last = self._last.step
+        truth = self._counts["truth"] > last or not self._expects_truth
+        made = sum(step < last for step in self._decided)
+        return truth and made >= -(-last // self._chunk_size)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the policy has said what it sees of the last state, or has no reason to."""
+        last = self._last
+        if last is None:
+            return False
+        return last.step in (0, *self._decided) or last.end_cause is EndCause.FAULT
 
     def commit(self) -> str:
         """Make the episode visible; returns its uri.

@@ -34,12 +34,14 @@ class Patience:
         start_s: for the first message once the sources are there.
         stall_s: for the next message of a running episode.
         settle_s: after the last state, for what is still on its way.
+        closing_s: of an episode that is whole, for the policy's closing decision.
     """
 
     match_s: float = 20.0
     start_s: float = 150.0
     stall_s: float = 25.0
     settle_s: float = 3.0
+    closing_s: float = 0.3
 
 
 @dataclass(slots=True)
@@ -75,6 +77,8 @@ class Intake:
     ) -> Ending:
         """Feed ``assembler`` until the episode is whole, dropped, or nothing comes any more.
 
+        A whole episode waits ``closing_s`` for what closes it, and is as good without.
+
         Args:
             assembler: gets the messages in the order in which they came.
             matched: whether all sources are there.
@@ -85,7 +89,7 @@ class Intake:
             StoreError: the disk.
         """
         ready = False
-        heard_ns = self.clock.steady_ns()
+        heard_ns, whole_ns = self.clock.steady_ns(), 0
         while not dropped():
             if not ready and matched():
                 ready, heard_ns = True, self.clock.steady_ns()
@@ -98,7 +102,10 @@ class Intake:
                 if (ending := self._judge(silent_s, ready, assembler)) is not None:
                     return ending
             if assembler.whole:
-                return Ending.DROPPED if dropped() else Ending.OVER
+                whole_ns = whole_ns or self.clock.steady_ns()
+                waited_s = (self.clock.steady_ns() - whole_ns) / 1e9
+                if assembler.closed or waited_s >= self.patience.closing_s:
+                    return Ending.DROPPED if dropped() else Ending.OVER
         return Ending.DROPPED
 
     def _judge(self, silent_s: float, ready: bool, assembler: EpisodeAssembler) -> Ending | None:

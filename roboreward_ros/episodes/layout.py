@@ -12,6 +12,7 @@ Arrays (T steps, T + 1 observations, K decisions; units as in ``roboreward_ros.t
     chunks/{step,policy_version,steered,executed} [K]
     chunks/{noise,actions} [K,P,7] f4              chunks/features [K,F] f4
     chunks/latency_s [K] f8                        NaN: not measured; not in older episodes
+                                                   a last row of step T closes: nothing of it ran
     truth/{progress,success,score,stage} [T+1]     only from the twin; opened only by truth()
 
 ``fault`` is an index into its attribute ``texts``, whose first is the empty one: no fault.
@@ -179,7 +180,7 @@ def _write_faults(group: GroupWriter, faults: list[str], cut: list[str]) -> None
 
 
 def _write_chunks(group: GroupWriter, rec: Recording, n_steps: int, chunk_size: int) -> None:
-    chunks = [c for c in rec.chunks if c.step < max(n_steps, 1)]
+    chunks = [c for c in rec.chunks if c.step <= n_steps]
     flags = [s.flags for s in rec.steps[:n_steps]]
     executed = executed_counts([c.step for c in chunks], flags, chunk_size)
     group.array("chunks/step", np.array([c.step for c in chunks], dtype=np.int32))

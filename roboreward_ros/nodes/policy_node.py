@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from sensor_msgs.msg import Image
@@ -199,9 +200,10 @@ class PolicyNode(HostNode[PolicyNodeConfig]):
             self._policy, actor, self._queue, self, self.clock, self.config.stall_s
         )
         goal.feedback_until(RunPolicy.Feedback(), self._queue.await_beat, self.config.stall_s)
-        cause = answerer.run(
-            AnswerOrder(request.episode_id, request.task, int(request.max_steps), int(request.seed))
-        )
+        sizes = int(request.max_steps), int(request.seed)
+        order = AnswerOrder(request.episode_id, request.task, *sizes)
+        cause = answerer.run(order)
+        goal.afterwards = partial(answerer.close, order)
         result.policy_version, result.decisions = answerer.version, answerer.decisions
         if cause is not None:
             result.termination_reason = str(cause)
@@ -217,17 +219,18 @@ class PolicyNode(HostNode[PolicyNodeConfig]):
 
     def decided(self, chunk: Chunk, frame: Frame, latency_ns: int) -> None:
         """Publish a decision."""
-        spec = self._policy.spec
         self._latency.add_ns(latency_ns)
         self._frame_age.add_ns(max(self.clock.now_ns() - frame.stamp_ns, 0))
-        decision = convert.Decision(
-            episode_id=self._queue.episode_id,
-            chunk=replace(chunk, latency_s=latency_ns * 1e-9),
-            policy_id=spec.policy_id,
-            chunk_size=spec.chunk_size,
-            stamp_ns=frame.stamp_ns,
-        )
-        self._chunks.publish(convert.decision_to_msg(decision))
+        self._publish(self._queue.episode_id, replace(chunk, latency_s=latency_ns * 1e-9), frame)
+
+    def closed(self, episode_id: str, chunk: Chunk, frame: Frame) -> None:
+        """Publish what was seen of the last state."""
+        self._publish(episode_id, chunk, frame)
+
+    def _publish(self, episode_id: str, chunk: Chunk, frame: Frame) -> None:
+        spec = self._policy.spec
+        known = (spec.policy_id, spec.chunk_size, frame.stamp_ns)
+        self._chunks.publish(convert.decision_to_msg(convert.Decision(episode_id, chunk, *known)))
 
     def act(self, action: StepAction) -> None:
         """Publish an action."""

@@ -41,6 +41,7 @@ from roboreward_ros.types import EndCause, EpisodeMeta, ImageU8
 
 FEEDBACK_S = 0.5
 SLOW = 100  # messages, three seconds of a camera
+WAITS = ("match_s", "start_s", "stall_s", "settle_s", "closing_s")
 BLIND_S = 0.3  # a camera's pictures come far more often
 Result: TypeAlias = RecordEpisode.Result
 
@@ -60,12 +61,13 @@ class RecorderConfig(DiskBudgetConfig):
     start_s: float = option(150.0, "wait for the first state after ready, s")
     stall_s: float = option(25.0, "silence in a running episode that drops it, s")
     settle_s: float = option(3.0, "wait for what is still missing after the last state, s")
+    closing_s: float = option(0.3, "wait of a whole episode for the policy's closing decision, s")
 
     def __post_init__(self) -> None:
         DiskBudgetConfig.__post_init__(self)
         if not 1 <= self.jpeg_quality <= 100:
             raise ConfigError("jpeg_quality", got=self.jpeg_quality, allowed="1..100")
-        for name in ("control_hz", "max_skew_s", "match_s", "start_s", "stall_s", "settle_s"):
+        for name in ("control_hz", "max_skew_s", *WAITS):
             if getattr(self, name) <= 0:
                 raise ConfigError(name, got=getattr(self, name), allowed="above 0")
 
@@ -107,12 +109,9 @@ class RecorderNode(HostNode[RecorderConfig]):
             self._server.end_all()
 
     def _teardown(self) -> None:
-        if self._server is not None:
-            self._server.close()
-        if self._keeper is not None:
-            self._keeper.close()
-        if self._store is not None:
-            self._store.close()
+        for part in (self._server, self._keeper, self._store):
+            if part is not None:
+                part.close()
         self._server = self._store = self._keeper = None
 
     # In the executor's thread: enqueue only.
@@ -164,8 +163,7 @@ class RecorderNode(HostNode[RecorderConfig]):
             max_skew_s=self.config.max_skew_s,
         )
         self._created_ns = 0
-        config = self.config
-        patience = Patience(config.match_s, config.start_s, config.stall_s, config.settle_s)
+        patience = Patience(**{name: getattr(self.config, name) for name in WAITS})
         self._recording = Intake(request.episode_id, patience, self.clock)
         try:
             result = self._follow(goal, assembler, self._recording)

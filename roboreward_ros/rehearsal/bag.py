@@ -233,7 +233,8 @@ class BagRecording:
             if topics[topic] == CHUNK:
                 decision = cast("_Decision", message)
                 mine = decisions.setdefault(decision.episode_id, {})
-                mine[int(decision.step)] = float(decision.latency_s)
+                if math.isfinite(decision.latency_s):  # a closing one was not waited for
+                    mine[int(decision.step)] = float(decision.latency_s)
             elif not (reward := cast("_Reward", message)).shadow:
                 rewards.setdefault(reward.episode_id, float(reward.latency_s))
         return decisions, rewards

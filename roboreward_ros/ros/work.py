@@ -52,6 +52,8 @@ class Goal(Generic[RequestT]):
 
     Attributes:
         request: the goal message.
+        afterwards: what its worker does once the result is out and before the next goal; an error
+            is logged and changes nothing.
     """
 
     def __init__(self, handle: ServerGoalHandle) -> None:
@@ -60,6 +62,7 @@ class Goal(Generic[RequestT]):
         self._reason: str | None = None
         self._closed_as_canceled = False
         self.request: RequestT = handle.request
+        self.afterwards: Callable[[], None] | None = None
         self.key = bytes(handle.goal_id.uuid)
 
     @property
@@ -301,7 +304,18 @@ class WorkServer(Generic[RequestT, ResultT]):
                 result.add_done_callback(partial(self._finish_later, job))
             else:
                 self._finish(job, result)
+                self._follow_up(job.goal)
             del job, work, result
+
+    def _follow_up(self, goal: Goal[RequestT]) -> None:
+        if goal.afterwards is None:
+            return
+        try:
+            goal.afterwards()
+        except Exception as error:
+            self._of_error(error)
+            if memory.ran_out(error):
+                memory.release()
 
     def _finish_later(self, job: _Job[RequestT], future: Future[ResultT]) -> None:
         result = self._run(future.result)

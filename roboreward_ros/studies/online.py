@@ -83,7 +83,8 @@ def train_online(
         start = clock.steady_ns()
         canary = canary_every > 0 and index % canary_every == canary_every - 1
         chooser = PriorNoise() if canary else chooser_of(learner)
-        result = rollout.run(task, training_seed(run_seed, index), chooser, max_steps, index)
+        seed, closing = training_seed(run_seed, index), learner.config.goes_on
+        result = rollout.run(task, seed, chooser, max_steps, index, closing=closing)
         middle = clock.steady_ns()
         label = labeller(result)
         learner.observe_episode(result, label)

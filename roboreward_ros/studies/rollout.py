@@ -31,6 +31,7 @@ from roboreward_ros.types import (
     EpisodeSummary,
     Float32Array,
     GroundTruth,
+    closing_chunk,
     require_shape,
 )
 
@@ -127,7 +128,7 @@ class RolloutResult:
     Attributes:
         summary: header and end, as the recorder would write it.
         truth: ground truth of the last state; success counts there only.
-        decisions: every chunk.
+        decisions: every chunk, and the closing one where it was asked for.
         step_flags: StepFlag values ``[T]``.
     """
 
@@ -184,7 +185,14 @@ class Rollout:
         return self._policy
 
     def run(
-        self, task: str, seed: int, chooser: NoiseChooser, max_steps: int, index: int = 0
+        self,
+        task: str,
+        seed: int,
+        chooser: NoiseChooser,
+        max_steps: int,
+        index: int = 0,
+        *,
+        closing: bool = False,
     ) -> RolloutResult:
         """Run one episode of ``max_steps`` control steps.
 
@@ -194,6 +202,7 @@ class Rollout:
             chooser: of the latents.
             max_steps: time limit in control steps.
             index: number in the run.
+            closing: look at the last state too, for a learner that bootstraps from it.
         """
         spec = self._policy.spec
         player, history = ChunkPlayer(spec), ObservationHistory(spec)
@@ -220,6 +229,13 @@ class Rollout:
             report = self._robot.step(player.action(step))
             flags.append(int(report.flags))
             state = report.state
+        if closing:
+            image, proprio = history.seen(
+                max_steps, self._camera.read(timeout_s=5.0).image, state.proprio
+            )
+            features = self._policy.encode([image], proprio[None], [task])[0]
+            horizon, version = spec.prediction_horizon, chooser.version
+            chunks.append(closing_chunk(len(chunks), max_steps, features, horizon, version))
         meta = EpisodeMeta(
             episode_id=f"ep_{index:06d}",
             index=index,

@@ -20,6 +20,8 @@ from roboreward_ros.types import (
     RobotState,
     StepFlag,
     StepReport,
+    closing_chunk,
+    without_closing,
 )
 
 CHUNK = 4
@@ -125,6 +127,19 @@ class EpisodeStoreConformance:
         assert episode.proprio().dtype == episode.actions().dtype == np.float64
         assert list(episode.flags()) == [0] * 10
         assert list(episode.truth()) == [make_truth(k) for k in range(11)]
+
+    def test_a_closing_decision_reads_back_and_nothing_of_it_ran(self, store: EpisodeStore) -> None:
+        writer = store.create(make_meta())
+        record(writer)
+        features = np.full(FEATURES, 0.5, dtype=np.float32)
+        writer.add_chunk(closing_chunk(3, 10, features, HORIZON, 3))
+        writer.commit(EndCause.TIME)
+        episode = store.open("ep_000000")
+        *ran, closing = episode.chunks()
+        assert (closing.index, closing.step, closing.executed) == (3, 10, 0)
+        np.testing.assert_array_equal(closing.features, features)
+        assert [c.index for c in without_closing(episode.chunks(), 10)] == [c.index for c in ran]
+        assert [c.executed for c in ran] == [4, 4, 2]
 
     def test_decisions_read_back_with_what_ran(self, store: EpisodeStore) -> None:
         writer = store.create(make_meta())

@@ -34,6 +34,8 @@ from roboreward_ros.types.episode import (
     EpisodeMeta,
     EpisodeSummary,
     PolicySpec,
+    closing_chunk,
+    without_closing,
 )
 from roboreward_ros.types.health import HealthLevel, HealthReason, HealthView
 from roboreward_ros.types.reward import (
@@ -115,5 +117,7 @@ __all__ = [
     "StepReport",
     "VerbAnswer",
     "VerbRequest",
+    "closing_chunk",
     "require_shape",
+    "without_closing",
 ]

@@ -5,8 +5,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+import numpy as np
 
 from roboreward_ros.types.arrays import ACTION_DIM, Float32Array, require_shape
 
@@ -23,6 +26,9 @@ class EndCause(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """One decision of the policy.
+
+    The last of an episode may be a closing one (``closing_chunk``): the state after the last step,
+    at ``step`` = the episode's steps, of which nothing runs; ``without_closing`` leaves it out.
 
     Attributes:
         index: number of the decision in its episode, from 0.
@@ -50,6 +56,29 @@ class Chunk:
         require_shape("Chunk.noise", self.noise, (None, ACTION_DIM))
         require_shape("Chunk.actions", self.actions, (None, ACTION_DIM))
         require_shape("Chunk.features", self.features, (None,))
+
+
+def closing_chunk(
+    index: int, step: int, features: Float32Array, horizon: int, policy_version: int
+) -> Chunk:
+    """What the policy sees of the state after an episode's last step; it decides nothing there.
+
+    A learner bootstraps from it where the time limit, not the task, ended the episode.
+
+    Args:
+        index: number of decisions before it.
+        step: control steps of the episode.
+        features: of that state ``[F]`` float32.
+        horizon: P; noise and actions ``[P, 7]`` are zeros.
+        policy_version: of the episode's steering actor.
+    """
+    nothing = np.zeros((horizon, ACTION_DIM), dtype=np.float32)
+    return Chunk(index, step, nothing, features, nothing, policy_version, steered=False)
+
+
+def without_closing(chunks: Sequence[Chunk], n_steps: int) -> list[Chunk]:
+    """The decisions of an episode of ``n_steps`` steps that could run."""
+    return [chunk for chunk in chunks if chunk.step < n_steps]
 
 
 @dataclass(frozen=True, slots=True)

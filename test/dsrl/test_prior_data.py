@@ -108,10 +108,11 @@ def test_what_the_policy_could_have_done_gets_its_noise(tmp_path: Path):
     episode = only(tmp_path / "demos")
     assert episode.summary.meta.episode_id == "prior_demos_ep_000000"
     assert episode.summary.meta.policy_id == SPEC.policy_id
-    assert [chunk.step for chunk in episode.chunks()] == [0, 4, 8]
+    assert [chunk.step for chunk in episode.chunks()] == [0, 4, 8, STEPS]
+    assert not episode.chunks()[-1].actions.any()
     assert episode.score is not None
     assert episode.score.value == 5.0
-    for chunk in episode.chunks():
+    for chunk in episode.chunks()[:-1]:
         assert np.isfinite(chunk.noise).all()
         again = POLICY.decode(chunk.features[None], chunk.noise[None])[0]
         off = POLICY.actions.normalise(again) - POLICY.actions.normalise(chunk.actions)
@@ -121,7 +122,7 @@ def test_what_the_policy_could_have_done_gets_its_noise(tmp_path: Path):
 def test_what_it_could_not_have_done_teaches_the_action_critic_only(tmp_path: Path):
     record(tmp_path, possible=False)
     episode = only(tmp_path)
-    assert all(np.isnan(chunk.noise).all() for chunk in episode.chunks())
+    assert all(np.isnan(chunk.noise).all() for chunk in episode.chunks()[:-1])
     for critic, rows in ((CriticForm.LATENT, 0), (CriticForm.ALIASED, 3)):
         learner = Learner(replace(SMALL, critic=critic), SPEC, decode=POLICY.decode)
         assert learner.observe_prior(episode, episode.score)
@@ -180,14 +181,12 @@ def test_a_form_that_is_not_the_priors_is_published_before_training(tmp_path: Pa
 def test_the_actor_imitates_known_noise_within_its_budget(tmp_path: Path):
     record(tmp_path)
     episode = only(tmp_path)
-    wanted = [chunk.noise.reshape(-1) for chunk in episode.chunks()]
+    chunks = episode.chunks()[:-1]
+    wanted = [chunk.noise.reshape(-1) for chunk in chunks]
     config = replace(SMALL, clone_updates=150, kl_budget=8.0, actor_lr=5e-3, batch_size=32)
 
     def near(actor) -> float:
-        means = [
-            actor.distribution(chunk.features, 1 - chunk.step / STEPS)[0]
-            for chunk in episode.chunks()
-        ]
+        means = [actor.distribution(chunk.features, 1 - chunk.step / STEPS)[0] for chunk in chunks]
         return float(np.mean([m @ w / (w @ w) for m, w in zip(means, wanted, strict=True)]))
 
     shares = {}

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from roboreward_ros.dsrl.config import DsrlConfig
+from roboreward_ros.dsrl.config import DsrlConfig, RewardForm
 from roboreward_ros.dsrl.replay import ReplayView, remaining_fraction
 from roboreward_ros.errors import LearnerError
 from roboreward_ros.policies.noise import prior_noise
 from roboreward_ros.testing.steering_toy import SteeringToy, ToyEpisode, rubric
-from roboreward_ros.types import StepFlag
+from roboreward_ros.types import StepFlag, closing_chunk
 
 TOY = SteeringToy(decisions=6)
 ROWS = 6
@@ -109,6 +109,35 @@ def test_a_chunk_that_ran_in_part_is_no_transition():
     replay = view()
     replay.add(ToyEpisode(episode.summary, chunks, episode.flags(), 5), rubric(5))
     assert sampled(replay) == {0, 1, 3, 4, 5}
+
+
+@pytest.mark.parametrize("form", list(RewardForm))
+@pytest.mark.parametrize("cut", [False, True])
+def test_the_final_state_follows_the_last_whole_decision_where_targets_go_on(form, cut):
+    episode = play(0)
+    ran = list(episode.chunks())
+    if cut:
+        ran[-1] = replace(ran[-1], executed=3)
+    steps = episode.summary.n_steps
+    end = closing_chunk(len(ran), steps, np.full(16, 9, np.float32), 4, 0)
+    score = replace(rubric(3), per_step=(3.0,) * (steps + 1))
+    config = DsrlConfig(capacity=100, reward=form)
+    with_end = ReplayView(config, TOY.spec.feature_dim, 28)
+    with_end.add(ToyEpisode(episode.summary, [*ran, end], episode.flags(), 3), score)
+    without = ReplayView(config, TOY.spec.feature_dim, 28)
+    without.add(ToyEpisode(episode.summary, ran, episode.flags(), 3), score)
+    last = ROWS - 1 - cut
+    if form in (RewardForm.STEP_COST, RewardForm.PROGRESS):
+        assert sampled(with_end) == sampled(without) | {last}
+        assert last not in sampled(without)
+        after = with_end.next_rows(np.array([last]))
+        np.testing.assert_array_equal(with_end.features[after], 9)
+        assert with_end.remaining[after] == 0
+        assert with_end.masks[last] == 1
+    else:
+        assert sampled(with_end) == sampled(without)
+        np.testing.assert_array_equal(with_end.features, without.features)
+        assert with_end.next_row == without.next_row
 
 
 def test_a_full_ring_forgets_whole_episodes_oldest_first():

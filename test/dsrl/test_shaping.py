@@ -112,6 +112,17 @@ def test_without_the_final_state_a_bootstrapping_end_does_not_train():
     np.testing.assert_array_equal(shaped.trainable, [True] * 4 + [False])
 
 
+@pytest.mark.parametrize("form", [RewardForm.STEP_COST, RewardForm.PROGRESS])
+def test_an_end_inside_a_chunk_leads_from_the_last_whole_one_to_the_final_state(form):
+    whole = [True, True, True, True, False]
+    score = label(0.9, ScoreScale.UNIT, np.linspace(0, 0.9, N * C + 1))
+    shaped = shape(DsrlConfig(reward=form), decisions(whole=whole, final=True), score)
+    np.testing.assert_array_equal(shaped.trainable, whole)
+    assert shaped.masks[3] == 1
+    if form is RewardForm.PROGRESS:
+        assert shaped.rewards.sum() == pytest.approx(0.9)
+
+
 @pytest.mark.parametrize("extra", [0, 1])
 def test_policies_with_different_final_progress_get_different_returns(extra):
     """Progress alone must not telescope to a constant, whatever the path."""

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from roboreward_ros.episodes.assembly import Beat, EpisodeAssembler
+from roboreward_ros.episodes.intake import Ending, Intake, Patience
 from roboreward_ros.episodes.store import EpisodeStore, open_uri
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.types import (
@@ -17,6 +18,8 @@ from roboreward_ros.types import (
     RobotState,
     StepFlag,
     StepReport,
+    closing_chunk,
+    without_closing,
 )
 
 CHUNK = 4
@@ -109,6 +112,59 @@ def test_any_interleaving_of_the_streams_gives_the_same_episode(assembler, store
     np.testing.assert_array_equal(episode.actions()[:, 0], np.arange(9))
     assert [c.executed for c in episode.chunks()] == [4, 4, 1]
     assert [t.progress for t in episode.truth()] == [k / 10 for k in range(10)]
+
+
+def closing_of(last_step):
+    index = -(-last_step // CHUNK)
+    return closing_chunk(index, last_step, np.full(5, 7, dtype=np.float32), 8, 3)
+
+
+@pytest.mark.parametrize("order", range(10))
+def test_a_closing_decision_is_stored_and_stands_for_no_other(assembler, store, order):
+    queues = streams(9)
+    queues["chunk"].append(lambda a: a.add_chunk("policy", CHUNK, closing_of(9)))
+    rng = random.Random(order)
+    while any(queues.values()):
+        assert not assembler.closed or not queues["chunk"]
+        name = rng.choice([n for n, q in queues.items() if q])
+        queues[name].pop(0)(assembler)
+    assert (assembler.whole, assembler.closed) == (True, True)
+    assembler.commit()
+    episode = store.open("ep_000000")
+    assert (episode.summary.complete, episode.summary.taint) == (True, ())
+    closing = episode.chunks()[-1]
+    assert (closing.step, closing.executed, closing.steered) == (9, 0, False)
+    np.testing.assert_array_equal(closing.features, 7)
+    assert [c.step for c in without_closing(episode.chunks(), 9)] == [0, 4, 8]
+
+
+def test_a_closing_decision_does_not_make_up_for_a_lost_one(assembler, store):
+    queues = streams(9)
+    closing = replace(closing_of(9), index=2)  # as of a policy that made two
+    queues["chunk"][-1] = lambda a: a.add_chunk("policy", CHUNK, closing)
+    feed(assembler, queues)
+    assert (assembler.whole, assembler.closed) == (False, True)
+    assembler.commit()
+    assert store.open("ep_000000").summary.taint == ("something did not arrive",)
+
+
+@pytest.mark.parametrize(("closes", "closing_s"), [(True, 60.0), (False, 0.05)])
+def test_a_whole_episode_waits_for_its_closing_decision_but_not_long(assembler, closes, closing_s):
+    intake = Intake("ep_000000", Patience(closing_s=closing_s))
+    queues = streams(9)
+    for name in ("chunk", "truth", "image", "beat"):
+        for call in queues[name]:
+            intake.put(call)
+    if closes:
+        intake.put(lambda a: a.add_chunk("policy", CHUNK, closing_of(9)))
+    ending = intake.follow(assembler, lambda: True, lambda: None, lambda ready: None)
+    assert (ending, assembler.whole, assembler.closed) == (Ending.OVER, True, closes)
+    assembler.commit()
+
+
+def test_nothing_closes_a_faulty_end(assembler):
+    feed(assembler, streams(9, end_cause=EndCause.FAULT))
+    assert assembler.closed
 
 
 def feed(assembler, queues):

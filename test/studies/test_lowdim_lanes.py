@@ -140,8 +140,11 @@ def test_the_learner_can_read_what_ran(lanes: Lanes, policy: StatePolicy):
     assert result.summary.meta.policy_id == policy.spec.policy_id
     assert result.summary.end_cause is EndCause.TIME
     assert result.summary.n_steps == DRAWER.max_steps == len(result.flags())
-    assert [chunk.step for chunk in result.chunks()] == list(range(0, DRAWER.max_steps, 4))
-    assert all(chunk.executed == 4 and not chunk.steered for chunk in result.chunks())
+    *ran, closing = result.chunks()
+    assert [chunk.step for chunk in ran] == list(range(0, DRAWER.max_steps, 4))
+    assert all(chunk.executed == 4 and not chunk.steered for chunk in ran)
+    assert (closing.step, closing.executed) == (DRAWER.max_steps, 0)
+    assert np.array_equal(closing.features, policy.features(result.last[None])[0])
     first = policy.features(result.first[None])[0]
     assert np.array_equal(result.chunks()[0].features, first)
 
@@ -151,7 +154,7 @@ def test_the_batched_arms_move_as_the_twins_own_controller(lanes: Lanes, policy:
     (batched,) = lanes.run([Episode(seed, PriorNoise(), 0)])
     twin = ViewTwin()
     twin.reset(DRAWER.sentence, seed)
-    for chunk in batched.chunks():
+    for chunk in batched.chunks()[:-1]:
         for action in chunk.actions:
             twin.step(action.astype(np.float64))
     assert np.linalg.norm(twin.look()[:3] - batched.last[:3]) < 5e-3

@@ -70,6 +70,13 @@ def test_pictures_are_taken_at_decisions_only(rollout, camera):
     assert [chunk.step for chunk in result.chunks()] == [0, 4, 8]
 
 
+def test_the_last_state_is_looked_at_where_a_learner_needs_it(rollout, camera):
+    result = rollout.run(TASK, 1, PriorNoise(), max_steps=8, closing=True)
+    assert camera.reads == len(result.chunks()) == 3
+    closing = result.chunks()[-1]
+    assert (closing.step, closing.index, closing.executed) == (8, 2, 0)
+
+
 def test_an_episode_that_ends_inside_a_chunk_marks_it_cut(rollout):
     result = rollout.run(TASK, 1, PriorNoise(), max_steps=10)
     assert [chunk.executed for chunk in result.chunks()] == [4, 4, 2]

@@ -39,6 +39,7 @@ from roboreward_ros.types import (
     Float32Array,
     FloatArray,
     GroundTruth,
+    closing_chunk,
 )
 
 STAYS = (DRAWER,)
@@ -150,6 +151,12 @@ class Lanes:
                     if self._stops and twins[lane].truth().success:
                         fate[lane] = _DONE
         _film(wave, twins, fate, films, limit)
+        ends = self.policy.features(states)
+        for lane, episode in enumerate(wave):
+            if fate[lane] != _BROKE:
+                index, version = len(chunks[lane]), episode.chooser.version
+                horizon = spec.prediction_horizon
+                chunks[lane].append(closing_chunk(index, limit, ends[lane], horizon, version))
         return [
             self._result(
                 episode, twins[lane], fate[lane] != _BROKE, first[lane], states[lane],

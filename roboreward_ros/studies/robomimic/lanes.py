@@ -18,7 +18,14 @@ from roboreward_ros.studies.lowdim.lanes import Episode, LaneResult, latent
 from roboreward_ros.studies.lowdim.policy import StatePolicy
 from roboreward_ros.studies.robomimic.suite import World
 from roboreward_ros.studies.robomimic.tasks import CONTROL_HZ, SuiteTask
-from roboreward_ros.types import Chunk, EndCause, EpisodeMeta, EpisodeSummary, GroundTruth
+from roboreward_ros.types import (
+    Chunk,
+    EndCause,
+    EpisodeMeta,
+    EpisodeSummary,
+    GroundTruth,
+    closing_chunk,
+)
 
 
 class SuiteLanes:
@@ -82,6 +89,12 @@ class SuiteLanes:
                     made = (w[row], features[row], actions[row])
                     version, steered = chooser.version, chooser.steered
                     chunks[lane].append(Chunk(k, step, *made, version, steered, executed))
+        ends = self.policy.features(states)
+        for lane, episode in enumerate(wave):
+            if truths[lane] is None:
+                index, version = len(chunks[lane]), episode.chooser.version
+                horizon = spec.prediction_horizon
+                chunks[lane].append(closing_chunk(index, limit, ends[lane], horizon, version))
         return [
             self._result(episode, truths[lane] or worlds[lane].truth(), first[lane], states[lane],
                          chunks[lane])

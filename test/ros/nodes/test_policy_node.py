@@ -74,7 +74,12 @@ def test_every_state_is_answered_and_each_fourth_decides(ros, node, arm, policy)
     assert answer.status == GoalStatus.STATUS_SUCCEEDED
     assert answer.result.termination_reason == "time"
     assert answer.result.decisions == 2
-    ros.spin_until(lambda: len(arm.chunks) == 2)
+    ros.spin_until(lambda: len(arm.chunks) == 3)
+    closing = decision_from_msg(arm.chunks.pop())
+    assert (closing.episode_id, closing.chunk.index, closing.chunk.step) == (EPISODE, 2, 8)
+    features = policy.encode([picture_at(8)], state_at(8).proprio[None], [TASK])[0]
+    np.testing.assert_array_equal(closing.chunk.features, features)
+    assert not closing.chunk.actions.any()
     assert [a.step for a in arm.actions] == list(range(8))
     assert [(a.chunk, a.chunk_step) for a in arm.actions] == [(s // 4, s % 4) for s in range(8)]
     for index, message in enumerate(arm.chunks):

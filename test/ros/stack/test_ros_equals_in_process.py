@@ -90,7 +90,7 @@ def test_an_episode_is_the_same_over_ros_and_in_process(
     arm_client.wait_last()
     assert ros.result(handle).result.error_code == 0
     decisions = -(-STEPS // frozen.spec.chunk_size)
-    ros.spin_until(lambda: len(chunks) == decisions)
+    ros.spin_until(lambda: len(chunks) == decisions + 1)
 
     twin = Twin()
     robot, camera = TwinRobot(twin), TwinCamera(twin, size, size)
@@ -100,7 +100,9 @@ def test_an_episode_is_the_same_over_ros_and_in_process(
     original = robot.step
     robot.step = lambda action: reports.append(original(action)) or reports[-1]
     chooser = SteeredNoise(actor) if steered else PriorNoise()
-    result = Rollout(robot, camera, frozen, twin.truth).run(TASK, SEED, chooser, STEPS)
+    result = Rollout(robot, camera, frozen, twin.truth).run(
+        TASK, SEED, chooser, STEPS, closing=True
+    )
 
     assert len(arm_client.states) == STEPS + 1
     for state, report in zip(arm_client.states[1:], reports, strict=True):

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from roboreward_ros.dsrl.actor import SteeringActor
+from roboreward_ros.dsrl.config import DsrlConfig, RewardForm
+from roboreward_ros.dsrl.replay import ReplayView
 from roboreward_ros.episodes.ledger import Ledger
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.nodes.learner_node import LearnerNode
@@ -16,6 +18,7 @@ from roboreward_ros.nodes.session_node import SessionNode
 from roboreward_ros.nodes.sim_node import SimNode
 from roboreward_ros.policies.noise import prior_noise
 from roboreward_ros.ros.stop import StopSignal
+from roboreward_ros.types import Provenance, Score, ScoreKind, ScoreScale
 
 pytestmark = pytest.mark.ros
 TASK = "open the drawer"
@@ -26,7 +29,7 @@ def test_two_episodes_of_the_real_stack(ros, tmp_path):
     run = {"run_dir": str(tmp_path)}
     kinds = {
         SimNode: {"speed": "max", "image_size": 128, "action_timeout_s": 120.0},
-        RecorderNode: {},
+        RecorderNode: {"closing_s": 60.0},
         PolicyNode: {"policy": "demo"},
         RewardNode: {"source": "ground_truth"},
         LearnerNode: {},
@@ -56,7 +59,9 @@ def test_two_episodes_of_the_real_stack(ros, tmp_path):
         assert len(episode.frames()) == len(episode.truth()) == 17
         steps = np.diff(np.asarray(episode.stamps_ns()))
         assert (steps == 200_000_000).all(), "simulated time between pictures"
-        for chunk in episode.chunks():
+        *ran, closing = episode.chunks()
+        assert (closing.step, closing.executed, closing.actions.any()) == (16, 0, False)
+        for chunk in ran:
             horizon = chunk.noise.shape[0]
             actor = SteeringActor.prior(summary.meta.policy_id, horizon)
             expected = (
@@ -65,3 +70,21 @@ def test_two_episodes_of_the_real_stack(ros, tmp_path):
                 else prior_noise(summary.meta.seed, chunk.index, horizon)
             )
             np.testing.assert_array_equal(chunk.noise, expected)
+
+    for form in ("step_cost", "progress"):  # the time limit ended both: the last chunk trains
+        replay = ReplayView(
+            DsrlConfig(reward=RewardForm(form)), ran[0].features.size, ran[0].noise.size
+        )
+        for episode in store:
+            progress = tuple(truth.progress for truth in episode.truth())
+            score = Score(
+                progress[-1], ScoreScale.UNIT, ScoreKind.NONE, Provenance("t"), per_step=progress
+            )
+            assert replay.add(episode, score)
+        stored = replay.episodes["ep_000000"]
+        last = stored.start + stored.rows - 2
+        assert last in replay.trainable_rows()
+        assert replay.masks[last] == 1
+        np.testing.assert_array_equal(
+            replay.features[last + 1], store.open("ep_000000").chunks()[-1].features
+        )

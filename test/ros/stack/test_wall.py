@@ -49,7 +49,7 @@ def run_stack(ros, run_dir):
     run = {"run_dir": str(run_dir)}
     kinds = {
         SimNode: {"speed": "max", "image_size": 128, "action_timeout_s": 120.0},
-        RecorderNode: {},
+        RecorderNode: {"closing_s": 60.0},
         PolicyNode: {"policy": "demo"},
         RewardNode: {"source": f"{__name__}:PictureSource"},
         LearnerNode: {},
