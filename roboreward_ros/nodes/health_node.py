@@ -8,8 +8,9 @@ Usage::
 
 Subscribes ``/diagnostics`` and ``session``; publishes the latched ``health`` (the state first, then
 each reason with when it began and what to do), appends what came and went to
-``run_dir/logs/health.jsonl``, and runs the hooks. A process of its own: it must be there to say
-that another one is not.
+``run_dir/logs/health.jsonl``, and runs the hooks; a hook that fails is a reason, too. A process of
+its own: it must be there to say that another one is not. It leaves with its launcher: where that
+died unasked, its last act is a page about it.
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ PERIOD_S = 1.0
 PAGE_LEVELS = {"warn": HealthLevel.WARN, "error": HealthLevel.STALE}
 """From which level on a person is called; an error and a part that fell silent rank above."""
 SESSION = "session_node"
+LAST_WORDS = (
+    "ERROR launch: {reason}, and nobody asked for that. The nodes hold the arm and leave by "
+    "themselves. Look at the arm and the machine; the same command goes on with the run."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,10 @@ class HealthNode(HostNode[HealthNodeConfig]):
         self.create_subscription(msg.SessionState, "session", self._on_session, LATCHED)
         self.create_timer(PERIOD_S, self._look)
 
+    def _stop(self, reason: str) -> None:
+        if self.stop.orphaned and self._pager is not None:
+            self._pager.say_last(LAST_WORDS.format(reason=reason))
+
     def _teardown(self) -> None:
         if self._pager is not None:
             self._pager.close()
@@ -113,10 +122,14 @@ class HealthNode(HostNode[HealthNodeConfig]):
         self._board.heard(SESSION, "alarm", said.level, said.what, said.do)
 
     def _look(self) -> None:
+        if self._pager is None:
+            return
+        for way, problem in self._pager.problems.items():
+            level = HealthLevel.ERROR if problem else HealthLevel.OK
+            self._board.heard(self.get_name(), f"pager {way}", level, problem or "works again")
         view = self._board.view()
         self._health.publish(health_to_msg(view, self.clock.now_ns()))
-        if self._pager is not None:
-            self._pager.look(self._page(view))
+        self._pager.look(self._page(view))
 
     def _page(self, view: HealthView) -> str:
         """Why a person is to be called; the same words as long as it is the same trouble."""

@@ -115,7 +115,7 @@ def _drain(executor: SingleThreadedExecutor) -> None:
 def _watch_launcher(stop: StopSignal, launcher: int) -> None:
     while not stop.wait(LAUNCHER_POLL_S):
         if os.getppid() != launcher:
-            stop.set(f"the launcher (process {launcher}) is gone")
+            stop.set(f"the launcher (process {launcher}) is gone", orphaned=True)
 
 
 @contextlib.contextmanager

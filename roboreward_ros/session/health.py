@@ -31,6 +31,7 @@ REMEDIES: Mapping[str, str] = {
     "learner": "See its log; episodes are kept and learned from later.",
     "policy": "Look whether pictures and states arrive; see its log.",
     "session": "Look at the console.",
+    "pager": "Look at page_command, page_url and the network; it is tried again by itself.",
 }
 """What to do about a part, by the first word of its name."""
 SILENT = "A node that ended is started again; one that hangs must be killed: logs/{node}.log."

@@ -3,8 +3,9 @@
 """Calls a person who is not looking: runs a command or posts to a web hook, and not too often.
 
 What is said again is sent once, line by line. Within ``every_s`` after a page the newest word
-waits, and goes out then if it still holds. A page that cannot be delivered is logged and stops
-nothing.
+waits, and goes out then if it still holds. A page that cannot be delivered is logged, stops nothing
+and is sent again for as long as there is something to say; each way of calling keeps its own
+account, so that one that works is not used twice because another one fails.
 """
 
 from __future__ import annotations
@@ -16,9 +17,8 @@ import shlex
 import subprocess
 import threading
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,6 +27,8 @@ from roboreward_ros.errors import ConfigError
 
 TEXT_VARIABLE = "ROBOREWARD_PAGE"
 COMMAND_S, HOOK_S = 30.0, 10.0
+RETRY_S = 10.0
+"""Until a page that did not get out is sent again, s; doubled each time, up to ``every_s``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +60,13 @@ class PagerConfig:
         if self.every_s < 0:
             raise ConfigError("page_every_s", got=self.every_s, allowed="0 or more")
 
-    @property
-    def wanted(self) -> bool:
-        """Whether anybody is to be called."""
-        return bool(self.command or self.url)
-
 
 class Pages:
     """When to say what; knows no way to say it. One thread.
 
     Args:
-        every_s: shortest time between two pages.
+        every_s: shortest time between two pages that were delivered, longest until one that was
+            not is sent again.
         clock: its steady time.
     """
 
@@ -76,34 +74,51 @@ class Pages:
         self._every_ns = round(every_s * 1e9)
         self._clock = clock
         self._said: set[str] = set()
-        self._sent_ns: int | None = None
+        self._under_way: set[str] = set()
+        self._next_ns = clock.steady_ns()
+        self._retry_ns = self._first_retry_ns = min(round(RETRY_S * 1e9), self._every_ns)
 
     def due(self, text: str) -> str:
         """What to send now, given what holds now; "" for nothing.
+
+        What was handed out counts as said only once it is ``delivered``; until that or ``failed``
+        is called, nothing else is due.
 
         Args:
             text: why a person is needed, a line a trouble; "" while none is.
         """
         lines = set(text.splitlines())
         self._said &= lines  # trouble that comes back is news, one that is left over is none
-        if lines <= self._said:
+        if self._under_way or lines <= self._said or self._clock.steady_ns() < self._next_ns:
             return ""
-        now_ns = self._clock.steady_ns()
-        recent = self._sent_ns is not None and now_ns - self._sent_ns < self._every_ns
-        if recent:
-            return ""
-        self._said, self._sent_ns = lines, now_ns
+        self._under_way = lines
         return text
+
+    def delivered(self) -> None:
+        """What was due reached its way's end."""
+        self._said, self._under_way = self._under_way, set()
+        self._next_ns = self._clock.steady_ns() + self._every_ns
+        self._retry_ns = self._first_retry_ns
+
+    def failed(self) -> None:
+        """What was due did not get out."""
+        self._under_way = set()
+        self._next_ns = self._clock.steady_ns() + self._retry_ns
+        self._retry_ns = min(2 * self._retry_ns, self._every_ns)
+
+
+Deliver = Callable[[PagerConfig, str], None]
 
 
 class Pager:
-    """See the module's text; ``look`` returns at once.
+    """See the module's text; ``look`` returns at once. One thread uses it.
 
     Args:
         config: whom to call.
         clock: for the rate.
-        log: takes lines about pages that were not delivered; called on the pager's thread.
-        deliver: sends one page; for tests.
+        log: takes lines about pages that were not delivered; called on the pager's threads.
+        ways: name of each way and what sends one page by it, raising any exception where that
+            does not work; for tests. None: those of the configuration.
     """
 
     def __init__(
@@ -111,55 +126,94 @@ class Pager:
         config: PagerConfig,
         clock: Clock,
         log: Callable[[str], None],
-        deliver: Callable[[PagerConfig, str], None] | None = None,
+        ways: Mapping[str, Deliver] | None = None,
     ) -> None:
-        self._config = config
-        self._pages = Pages(config.every_s, clock)
-        self._log = log
-        self._deliver = deliver or send
-        self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-        if config.wanted:
-            self._thread = threading.Thread(target=self._serve, name="pager worker", daemon=True)
-            self._thread.start()
+        if ways is None:
+            known = (("command", run_command, config.command), ("web hook", post, config.url))
+            ways = {name: deliver for name, deliver, wanted in known if wanted}
+        self._ways = {name: _Way(config, clock, log, deliver) for name, deliver in ways.items()}
 
     def look(self, text: str) -> None:
         """Why a person is needed now; "" while none is. Called often."""
-        if self._thread is not None and (page := self._pages.due(text)):
-            self._queue.put(page)
+        for way in self._ways.values():
+            way.look(text)
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """By name of each way that has failed: what did not get out and why; "" once one did."""
+        return {name: it.problem for name, it in self._ways.items() if it.problem is not None}
+
+    def say_last(self, text: str) -> None:
+        """Send this whatever was said before and when: nobody will be here to say it later."""
+        for way in self._ways.values():
+            way.send(text)
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Send what waits, for so long at most; idempotent."""
-        if self._thread is not None:
-            self._queue.put(None)
-            self._thread.join(timeout_s)
+        for way in self._ways.values():
+            way.send(None)
+        for way in self._ways.values():
+            way.join(timeout_s / len(self._ways))
+
+
+class _Way:
+    """One way to call a person, with a thread that waits for it."""
+
+    def __init__(
+        self, config: PagerConfig, clock: Clock, log: Callable[[str], None], deliver: Deliver
+    ) -> None:
+        self._config, self._log, self._deliver = config, log, deliver
+        self._pages = Pages(config.every_s, clock)
+        self._texts: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._outcomes: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.problem: str | None = None
+        self._thread = threading.Thread(target=self._serve, name="pager worker", daemon=True)
+        self._thread.start()
+
+    def look(self, text: str) -> None:
+        while not self._outcomes.empty():
+            if problem := self._outcomes.get():
+                self._pages.failed()
+            else:
+                self._pages.delivered()
+            if problem or self.problem is not None:
+                self.problem = problem
+        if page := self._pages.due(text):
+            self.send(page)
+
+    def send(self, text: str | None) -> None:
+        self._texts.put(text)
+
+    def join(self, timeout_s: float) -> None:
+        self._thread.join(timeout_s)
 
     def _serve(self) -> None:
-        while (text := self._queue.get()) is not None:
+        while (text := self._texts.get()) is not None:
+            problem = ""
             try:
                 self._deliver(self._config, text)
-            except (OSError, ValueError, HTTPException, subprocess.SubprocessError) as error:
-                self._log(f"nobody could be called: {error}; it was about: {text}")
+            except Exception as error:  # whatever it is, the next page must be tried
+                problem = f"a page did not get out: {_why(error)}; it was about: {text}"
+                problem = " ".join(problem.split())
+                self._log(problem)
+            self._outcomes.put(problem)
 
 
-def send(config: PagerConfig, text: str) -> None:
-    """Deliver one page by every way of the configuration.
+def _why(error: Exception) -> str:
+    """Without the command's arguments, which may hold a secret."""
+    if isinstance(error, subprocess.CalledProcessError):
+        return f"the command ended with code {error.returncode}"
+    if isinstance(error, subprocess.TimeoutExpired):
+        return f"the command did not end in {error.timeout:g} s"
+    return str(error) or type(error).__name__
+
+
+def run_command(config: PagerConfig, text: str) -> None:
+    """Run the command of the configuration for one page.
 
     Raises:
-        OSError, ValueError, HTTPException, SubprocessError: it did not work.
+        OSError, SubprocessError: it did not work.
     """
-    problems: list[Exception] = []
-    ways = [way for way, wanted in ((_run, config.command), (_post, config.url)) if wanted]
-    for way in ways:
-        try:
-            way(config, text)
-        except (OSError, ValueError, HTTPException, subprocess.SubprocessError) as error:
-            problems.append(error)
-    if problems:
-        raise problems[0]
-
-
-def _run(config: PagerConfig, text: str) -> None:
     subprocess.run(
         shlex.split(config.command),
         input=f"{Path(config.run).name}: {text}\n",
@@ -172,7 +226,12 @@ def _run(config: PagerConfig, text: str) -> None:
     )
 
 
-def _post(config: PagerConfig, text: str) -> None:
+def post(config: PagerConfig, text: str) -> None:
+    """Post one page to the web hook of the configuration.
+
+    Raises:
+        OSError, HTTPException: it did not work.
+    """
     body = json.dumps(
         {"text": f"{Path(config.run).name}: {text}", "run": Path(config.run).name}
     ).encode()
