@@ -371,7 +371,7 @@ def describe(arguments: StackArguments, demo_task: str = "") -> Stack:
             stop_stage=0,
         ),
     ]
-    if not lock_step:  # a run in lock-step is somebody's foreground: its front end ends with it
+    if arguments.console or not lock_step:  # in lock-step without a page nobody is there to be told
         nodes.append(node("health_node", {}))
     if arguments.console:
         place: dict[str, ParameterValue] = {"address": arguments.console_address}

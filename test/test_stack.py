@@ -86,6 +86,15 @@ def test_the_twin_is_one_process_and_the_arm_two() -> None:
     assert {node.name for node in arm.nodes} == rest | {"robot_node", "camera_node"}
 
 
+def test_a_run_in_lock_step_is_watched_where_there_is_a_page_to_show_it() -> None:
+    def watched(console: str) -> bool:
+        nodes = describe(twin(speed="max", console=console), TASK).nodes
+        return "health_node" in {node.name for node in nodes}
+
+    assert watched("true")
+    assert not watched("false")
+
+
 def test_arguments_reach_the_nodes_they_are_for() -> None:
     stack = describe(
         twin(speed="max", episodes="7", seed="3", run_dir="/r", namespace="arm1"), TASK

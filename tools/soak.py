@@ -3,9 +3,11 @@
 """The long form of the kill suite: kills parts of a stack on the twin until it is told to stop.
 
 Stop it when you like; run again, it goes on with the same run, or with a new one where that is
-gone, and the counts in bench/results/kills.json add up; the table is kills.md beside it.
+gone, and the counts in bench/results/kills.json add up; the table is kills.md beside it. Series of
+another speed or reward source are counted in files of their own (--results).
 
-Usage: python tools/soak.py [--kills N] [--minutes M] [--run-dir DIR] [--seed S], or
+Usage: python tools/soak.py [--kills N] [--minutes M] [--run-dir DIR] [--seed S]
+       [--speed realtime] [--reward roboreward] [--results FILE], or
 python tools/soak.py --hours H: hours of simulated operation without kills, see soak_hours.py
 """
 
@@ -22,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from roboreward_ros.cli.domain import free_domain
@@ -31,14 +33,20 @@ from roboreward_ros.errors import StackError
 from roboreward_ros.files import write_atomic
 from roboreward_ros.session.plan import PlanConfig
 from roboreward_ros.sim.tasks import TASKS
-from roboreward_ros.testing.kills import TARGETS, Kill, StackProcess, kills
+from roboreward_ros.stack import SPEEDS
+from roboreward_ros.testing.kills import Kill, StackProcess, console_words, kills, targets_of
 from roboreward_ros.testing.witness import Shadow, Witness
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
 TASK = TASKS[0].sentence
 P90 = 0.9
-FIXED = ("sim:=true", "speed:=max", "console:=false", f"task:={TASK}")
+FIXED = ("sim:=true", f"task:={TASK}")
+LOCK_STEP = "max"
+COMPARED = """. After {count} of the kills, too:
+the arm's last command before each reset, and of each process that left it alive, was a hold; and
+weights, targets, moments, generators and replay of the newest checkpoint equal to the bit those of
+a learner that read the same stores undisturbed (the others: when their sitting ended)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +71,7 @@ class Terms:
     seed: int
     reward: str
     max_steps: int
+    speed: str = LOCK_STEP
 
 
 @dataclass
@@ -97,6 +106,7 @@ def main() -> int:
     parser.add_argument("--run-dir", type=Path, default=ROOT / "runs" / "soak", help="runs/soak")
     parser.add_argument("--seed", type=int, default=0, help="of victims and moments (0)")
     parser.add_argument("--reward", default="ground_truth", help="reward source (ground_truth)")
+    parser.add_argument("--speed", default=LOCK_STEP, choices=SPEEDS, help="of the twin (max)")
     parser.add_argument("--max-steps", type=int, default=12, help="of an episode (12)")
     parser.add_argument("--patience", type=float, default=300.0, help="for a recovery, s (300)")
     parser.add_argument("--results", type=Path, default=RESULTS / "kills.json", help="the counts")
@@ -104,16 +114,18 @@ def main() -> int:
 
     folder: Path = args.run_dir.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    book = read(args.results, Terms(args.seed, args.reward, args.max_steps))
+    book = read(args.results, Terms(args.seed, args.reward, args.max_steps, args.speed))
     sitting = Sitting(len(book.kills), git_commit())
     end = time.monotonic() + 60 * args.minutes
     wrong: list[str] = []
     with free_domain() as domain:
         words = [*FIXED, f"reward:={args.reward}", f"max_steps:={args.max_steps}"]
+        words += [f"speed:={args.speed}", *console_words(folder)]
         stack = StackProcess(folder / "run", words, {**os.environ, **domain})
         witness = Witness(stack.run_dir, PlanConfig(TASK))
         scratch = Path(tempfile.mkdtemp())
-        shadow = Shadow(stack.run_dir, scratch)
+        lock_step = args.speed == LOCK_STEP  # else what is learned depends on time
+        shadow = Shadow(stack.run_dir, scratch) if lock_step else None
         if witness.episodes:
             wrong += witness.look()
         numbers = itertools.takewhile(
@@ -122,7 +134,7 @@ def main() -> int:
         try:
             for row in kills(
                 stack, witness, numbers,
-                seed=args.seed, patience_s=args.patience, shadow=shadow,
+                seed=args.seed, targets=targets_of(words), patience_s=args.patience, shadow=shadow,
             ):  # fmt: skip
                 if row.number == sitting.first:
                     book.sittings.append(sitting)
@@ -144,18 +156,23 @@ def main() -> int:
     return 1 if wrong or book.wrong else 0
 
 
-def finish(stack: StackProcess, witness: Witness, shadow: Shadow, patience_s: float) -> list[str]:
-    """Let the run come to rest and compare what was learned with an undisturbed learner."""
+def finish(
+    stack: StackProcess, witness: Witness, shadow: Shadow | None, patience_s: float
+) -> list[str]:
+    """Let the run come to rest and compare what was learned with an undisturbed learner.
+
+    The last episode runs in lock-step, which ends when every episode has its reward.
+    """
     wrong = []
     if stack.alive and stack.stop(patience_s):
         wrong.append("the stack did not stop with code 0")
-    stack.launch(f"episodes:={witness.episodes + 1}")
+    stack.launch(f"episodes:={witness.episodes + 1}", f"speed:={LOCK_STEP}")
     if code := stack.wait(patience_s):
         wrong.append(f"the last launch ended with code {code}")
     wrong += witness.look(stack.killed)
     wrong += [f"{name} has no reward" for name in witness.unanswered()]
-    wrong += [f"{name} differs from an undisturbed learner's" for name in shadow.compare()]
-    return wrong
+    differing = shadow.compare() if shadow is not None else []
+    return wrong + [f"{name} differs from an undisturbed learner's" for name in differing]
 
 
 def read(path: Path, terms: Terms) -> Book:
@@ -167,7 +184,8 @@ def read(path: Path, terms: Terms) -> Book:
     if not path.exists():
         return Book(terms, [], [])
     content = json.loads(path.read_text())
-    before = Terms(content["seed"], content["reward"], content["max_steps"])
+    known = {field.name for field in fields(Terms)}
+    before = Terms(**{name: value for name, value in content.items() if name in known})
     if before != terms:
         raise StackError(
             f"{path} counts kills on other terms",
@@ -183,7 +201,7 @@ def read(path: Path, terms: Terms) -> Book:
 def line_of(row: Kill) -> str:
     what = "; ".join(row.wrong) or "nothing lost"
     return (
-        f"kill {row.number:3} {row.victim:14} in {row.phase:10} back after {row.recovery_s:5.1f} "
+        f"kill {row.number:3} {row.victim:18} in {row.phase:10} back after {row.recovery_s:5.1f} "
         f"s, {row.episodes} episodes: {what}"
     )
 
@@ -199,7 +217,7 @@ def table(rows: Sequence[Kill]) -> str:
         "| victim | kills | wrong | back after, median | 9 of 10 | longest |",
         "|---|---|---|---|---|---|",
     ]
-    for victim in (*TARGETS, "any"):
+    for victim in (*dict.fromkeys(row.victim for row in rows), "any"):
         mine = [row for row in rows if victim in (row.victim, "any")]
         times = [row.recovery_s for row in mine if not math.isnan(row.recovery_s)]
         if mine:
@@ -227,11 +245,15 @@ def write(book: Book, path: Path) -> None:
     phases = sorted({row.phase for row in rows})
     hit = ", ".join(f"{phase} {sum(row.phase == phase for row in rows)}" for phase in phases)
     gone = [row.gone_s for row in rows if row.gone_s]
+    speed, looked = "at real time", ""
+    if terms.speed == LOCK_STEP:
+        speed = "in lock-step"
+        looked = COMPARED.format(count=sum(row.updates >= 0 for row in rows))
     about = f"""\
 # Killing parts of a running stack
 
 `make soak`: {len(rows)} times `kill -9` at seeded random moments (seed {terms.seed}), the whole
-stack on the twin in lock-step, reward `{terms.reward}`, {book.episodes} episodes of
+stack on the twin {speed}, reward `{terms.reward}`, {book.episodes} episodes of
 {terms.max_steps} steps, on a machine that was busy with other work. {len(bad)} losses.
 
 {table(rows)}
@@ -242,10 +264,7 @@ again and another episode was committed. What the session did when it was hit:
 
 After each kill: every episode that was visible before is there and unchanged, new ones are whole
 (all checksums), each has the seed and the place that the plan gives it, no line of the ledgers is
-gone, no episode was scored twice. After {sum(row.updates >= 0 for row in rows)} of the kills, too:
-the arm's last command before each reset, and of each process that left it alive, was a hold; and
-weights, targets, moments, generators and replay of the newest checkpoint equal to the bit those of
-a learner that read the same stores undisturbed (the others were compared when their sitting ended).
+gone, no episode was scored twice{looked}.
 At the end of each sitting every episode has its one reward.
 
 Sittings; each goes on where the one before stopped, in the same run or in a new one:

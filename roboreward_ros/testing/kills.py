@@ -12,7 +12,9 @@ import math
 import os
 import random
 import re
+import secrets
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -24,22 +26,19 @@ from typing import IO
 
 from roboreward_ros.clock import SystemClock
 from roboreward_ros.errors import StackError
+from roboreward_ros.rewards.config import options_from_json
+from roboreward_ros.rewards.registry import build
+from roboreward_ros.stack import StackArguments, describe, parse_assignments
+from roboreward_ros.testing.vitals import stack_vitals
 from roboreward_ros.testing.witness import Shadow, Witness
 
 ARM = "sim_node"
-NODES = (
-    ARM,
-    "recorder_node",
-    "policy_node",
-    "reward_node",
-    "learner_node",
-    "session_node",
-)
+WORKER = "reward_node worker"
 SUPERVISOR = "supervisor"
 ALL = "all"
-TARGETS = (*NODES, SUPERVISOR, ALL)
 COMMAND = (sys.executable, "-m", "roboreward_ros.cli.main", "launch", "dsrl_widowx")
 _PHASE = re.compile(r"^\[session_node\] .* ([A-Z_]{4,}): ")
+_STARTED = re.compile(r"^\[launch\] \w+ started, pid (\d+)")
 _CLOCK = SystemClock()
 
 
@@ -49,7 +48,7 @@ class Kill:
 
     Attributes:
         number: counts from 0, over all sittings.
-        victim: of ``TARGETS``; ``all`` is the supervisor and every node at once.
+        victim: see ``targets_of``; ``all`` is every process of the stack at once.
         phase: what the session was doing.
         wait_s: from the last recovery to the kill, drawn at random.
         gone_s: from the supervisor's death until the last node had left; 0 for other victims.
@@ -71,7 +70,32 @@ class Kill:
     updates: int = -1
 
 
-def schedule(seed: int, number: int, targets: Sequence[str] = TARGETS) -> tuple[str, float]:
+def targets_of(words: Sequence[str]) -> tuple[str, ...]:
+    """What can be killed of the stack that these launch arguments describe.
+
+    Its nodes, the process of its reward source where that has one, the supervisor, everything.
+    """
+    stack = describe(StackArguments.from_strings(parse_assignments(words)))
+    reward = stack.node("reward_node").parameters
+    options = options_from_json(str(reward["source_options"]))
+    source = build(str(reward["source"]), options)
+    worker = (WORKER,) if source.spec.needs_child_process else ()
+    source.close()
+    return (*(node.name for node in stack.nodes), *worker, SUPERVISOR, ALL)
+
+
+def console_words(folder: Path) -> tuple[str, str, str]:
+    """Launch arguments for a console of this machine alone: a free port, a token in ``folder``."""
+    token = folder / "console_token"
+    token.touch(mode=0o600)
+    token.write_text(secrets.token_urlsafe())
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    return ("console:=true", f"console_port:={port}", f"console_token:={token}")
+
+
+def schedule(seed: int, number: int, targets: Sequence[str]) -> tuple[str, float]:
     """Victim of kill ``number`` and where in a stretch of time it falls, 0..1.
 
     All have their turn before one comes again, so that no node uses up its restarts.
@@ -91,6 +115,18 @@ def processes_of(run_dir: Path) -> list[int]:
             continue
         if str(run_dir) in words and int(path.parent.name) != os.getpid():
             found.append(int(path.parent.name))
+    return found
+
+
+def _in_groups(groups: set[int]) -> list[int]:
+    """Process ids of process groups, without those that ended and wait to be buried."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, ValueError):
+            text = path.read_text()  # the name in brackets may hold anything
+            state, _, group, *_ = text[text.rindex(")") + 1 :].split()
+            if int(group) in groups and state != "Z":
+                found.append(int(path.parent.name))
     return found
 
 
@@ -163,18 +199,28 @@ class StackProcess:
                 return match.group(1)
         return "STARTING"
 
+    def processes(self) -> list[int]:
+        """The run's processes and what its nodes started; each node leads a group of its own."""
+        nodes = {int(match.group(1)) for it in self.lines if (match := _STARTED.match(it))}
+        return sorted({*processes_of(self.run_dir), *_in_groups(nodes)})
+
     def pid_of(self, victim: str) -> int:
-        """Newest process id of a node, or the supervisor's; 0 where it never ran."""
+        """Newest process id of a node, the supervisor's or the worker's; 0 where it never ran."""
         assert self._process is not None
         if victim in (SUPERVISOR, ALL):
             return self._process.pid
+        if victim == WORKER:
+            there = stack_vitals(self._process.pid)
+            return max((it.pid for it in there if it.name == WORKER), default=0)
         for line in reversed(self.lines):
             if match := re.match(rf"\[launch\] {victim} started, pid (\d+)", line):
                 return int(match.group(1))
         return 0
 
     def ready(self, victim: str) -> bool:
-        """Whether the newest process of a node has said that it takes work."""
+        """Whether the newest process of a node has said that it takes work; a worker is there."""
+        if victim == WORKER:
+            return self.pid_of(WORKER) > 0
         for line in reversed(self.lines):
             if line.startswith(f"[launch] {victim} started"):
                 return False
@@ -188,7 +234,7 @@ class StackProcess:
             self.killed.add(self.pid_of(ARM))
         pids = [self.pid_of(victim)] if victim != ALL else []
         if victim == ALL:
-            pids = [self.pid_of(SUPERVISOR), *processes_of(self.run_dir)]
+            pids = [self.pid_of(SUPERVISOR), *self.processes()]
         for pid in filter(None, pids):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -219,7 +265,7 @@ class StackProcess:
         if self._process is not None and self.alive:
             self._process.kill()
             self._process.wait()
-        for pid in processes_of(self.run_dir):
+        for pid in self.processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
@@ -230,7 +276,7 @@ def kills(
     numbers: Iterator[int],
     *,
     seed: int,
-    targets: Sequence[str] = TARGETS,
+    targets: Sequence[str],
     spread_s: float = 8.0,
     patience_s: float = 120.0,
     shadow: Shadow | None = None,
@@ -242,7 +288,7 @@ def kills(
         witness: of its run.
         numbers: of the kills, see ``schedule``.
         seed: of victims and moments.
-        targets: who may be killed.
+        targets: who may be killed, see ``targets_of``.
         spread_s: the moment falls into so many seconds after the last recovery.
         patience_s: limit of each recovery.
         shadow: of its learner; compared after each kill where it is given.
@@ -262,16 +308,20 @@ def kills(
         victim, where = schedule(seed, number, targets)
         wait_s = where * spread_s
         _CLOCK.sleep(wait_s)
+        wait_until(lambda it=victim: stack.pid_of(it) > 0, patience_s)  # type: ignore[misc]
         phase, gone_s, recovery_s, wrong = stack.phase, 0.0, math.nan, []
-        pid = stack.pid_of(victim)
+        pid, answers = stack.pid_of(victim), witness.answers().total()
         stack.kill(victim)
         try:
             if victim in (SUPERVISOR, ALL):
-                gone_s = wait_until(lambda: not processes_of(stack.run_dir), patience_s)
+                gone_s = wait_until(lambda: not stack.processes(), patience_s)
                 wrong += witness.look(stack.killed)
                 recovery_s = another_episode()
             else:
                 again_s = wait_until(partial(_is_back, stack, victim, pid), patience_s)
+                if victim == WORKER:  # its process is there before it has loaded anything
+                    answered = partial(_is_answering, stack, witness, answers)
+                    again_s += wait_until(answered, patience_s)
                 recovery_s = again_s + another_episode()
         except StackError as error:
             wrong.append(str(error))
@@ -290,3 +340,7 @@ def kills(
 def _is_back(stack: StackProcess, victim: str, old_pid: int) -> bool:
     again = stack.pid_of(victim) != old_pid and stack.ready(victim)
     return again or not stack.alive
+
+
+def _is_answering(stack: StackProcess, witness: Witness, answers: int) -> bool:
+    return witness.answers().total() > answers or not stack.alive

@@ -17,6 +17,11 @@ import pytest
 from roboreward_ros.cli.domain import free_domain
 from roboreward_ros.clock import SystemClock
 from roboreward_ros.episodes.store import EpisodeStore
+from roboreward_ros.session.plan import PlanConfig
+from roboreward_ros.sim.tasks import TASKS
+from roboreward_ros.testing.kills import WORKER, console_words
+from roboreward_ros.testing.vitals import stack_vitals
+from roboreward_ros.testing.witness import Witness
 
 pytestmark = [pytest.mark.launch, pytest.mark.slow, pytest.mark.ros, pytest.mark.timeout(900)]
 LIMIT_S = 400.0
@@ -100,8 +105,8 @@ def wait_until(fits: Callable[[], bool]) -> None:
 
 def launch(environment: dict[str, str], run_dir: Path, *more: str) -> Launched:
     fixed = ("sim:=true", "speed:=max", "console:=false", f"run_dir:={run_dir}")
-    words = ("launch", "dsrl_widowx", *fixed, *more)
-    return Launched(environment, *words)
+    given = {word.partition(":=")[0]: word for word in (*fixed, *more)}
+    return Launched(environment, "launch", "dsrl_widowx", *given.values())
 
 
 def test_a_launch_ends_by_itself_with_its_episodes_on_disk(
@@ -109,6 +114,9 @@ def test_a_launch_ends_by_itself_with_its_episodes_on_disk(
 ) -> None:
     run_dir = tmp_path / "run"
     launched = launch(environment, run_dir, "episodes:=2", "max_steps:=12")
+    wait_until(lambda: (run_dir / "episodes" / "ep_000000").is_dir())
+    (worker,) = [it.pid for it in stack_vitals(launched.process.pid) if it.name == WORKER]
+    os.kill(worker, signal.SIGKILL)
     assert launched.wait() == 0, launched.lines[-40:]
     store = EpisodeStore(run_dir)
     assert list(store.ids()) == ["ep_000000", "ep_000001"]
@@ -119,13 +127,16 @@ def test_a_launch_ends_by_itself_with_its_episodes_on_disk(
     again = launch(environment, run_dir, "episodes:=3", "max_steps:=12")
     assert again.wait() == 0, again.lines[-40:]
     assert list(EpisodeStore(run_dir).ids())[-1] == "ep_000002"
+    witness = Witness(run_dir, PlanConfig(TASKS[0].sentence))
+    assert witness.look() == []
+    assert witness.unanswered() == [], "the reward's process was killed; each has one score"
 
 
 def test_a_killed_node_comes_back_and_ctrl_c_leaves_nothing(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     run_dir = tmp_path / "run"
-    launched = launch(environment, run_dir, *LIGHT)
+    launched = launch(environment, run_dir, *LIGHT, *console_words(tmp_path))
     wait_until(lambda: (run_dir / "episodes" / "ep_000000").is_dir())
 
     other = launch(environment, tmp_path / "other")
@@ -134,9 +145,14 @@ def test_a_killed_node_comes_back_and_ctrl_c_leaves_nothing(
     assert not (tmp_path / "other" / "episodes").exists()
 
     store = EpisodeStore(run_dir)
-    for node in ("learner_node", "recorder_node", "sim_node"):
-        os.kill(launched.pid_of(node), signal.SIGKILL)
-        launched.wait_for(rf"{node} started", 2)
+    victims = (("learner_node",), ("recorder_node", "console_node"), ("sim_node", "health_node"))
+    for nodes in victims:  # the others: faults/test_kills
+        for node in nodes:
+            os.kill(launched.pid_of(node), signal.SIGKILL)
+        for node in nodes:
+            launched.wait_for(rf"{node} started", 2)
+        for node in {"console_node", "health_node"} & set(nodes):
+            launched.wait_for(rf"\[{node}\] .* ready$", 2)
         committed = len(store)
         wait_until(lambda n=committed: len(store) > n + 1)
     os.killpg(launched.process.pid, signal.SIGINT)
