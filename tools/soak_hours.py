@@ -5,7 +5,11 @@
 Stop it when you like; run again, it goes on with the same run and the hours add up. Figures, plot
 and verdicts go to bench/results/soak.{json,png,md}.
 
+Between looks the time of a small fixed piece of work is taken, to tell a machine that is busy with
+other work from a stack that slows down. The run has a disk budget from its first episode on.
+
 Usage: python tools/soak.py --hours 8 [--run-dir DIR] [--max-steps N] [--minutes M]
+       [--disk-budget GB]
 """
 
 from __future__ import annotations
@@ -17,24 +21,25 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from soak_report import write_report
 
 from roboreward_ros.cli.domain import free_domain
+from roboreward_ros.clock import SystemClock
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.robot.command_log import COMMANDS, Verb, read_commands
 from roboreward_ros.sim.tasks import TASKS
 from roboreward_ros.testing.kills import StackProcess
-from roboreward_ros.testing.vitals import DiskUse, shared_memory_mb, stack_vitals
+from roboreward_ros.testing.vitals import DiskUse, reference_ms, shared_memory_mb, stack_vitals
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTROL_HZ = 5.0
 FIXED = ("sim:=true", "speed:=max", "console:=false", f"task:={TASKS[0].sentence}")
 STALL_S = 600.0
-WAIT_S = 5.0
+REFERENCE_EVERY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,9 @@ class Look:
         step_ms: median and 99th percentile of the time from step to step since the last look.
         load: of the machine, over the last minute; NaN where it was not noted.
         restarts: of nodes, since the sitting's begin.
+        reference_ms: median time of ``vitals.reference_ms`` since the last look; NaN where it was
+            not taken.
+        budget_mb: disk budget of the run; 0: none.
     """
 
     sitting: int
@@ -66,6 +74,8 @@ class Look:
     step_ms: tuple[float, float]
     load: float = float("nan")
     restarts: int = 0
+    reference_ms: float = float("nan")
+    budget_mb: float = 0.0
 
 
 class Steps:
@@ -113,15 +123,17 @@ def run_hours(args: argparse.Namespace) -> int:
     begun, problem = time.monotonic(), ""
     with free_domain() as domain:
         environment = {**os.environ, **domain, "ROS_LOG_DIR": str(folder / "ros_log")}
-        stack = StackProcess(folder / "run", words, environment)
+        command = (sys.executable, str(ROOT / "tools" / "soak_launch.py"), f"{args.disk_budget:g}")
+        stack = StackProcess(folder / "run", words, environment, command)
         disk, steps = DiskUse(stack.run_dir), Steps(stack.run_dir)
         ros_log = DiskUse(folder / "ros_log")
         moved, episodes = begun, -1
         stack.launch()
         try:
             while time.monotonic() - begun < 60 * args.minutes and not problem:
-                time.sleep(args.every)
+                reference = reference_for(args.every)
                 look = take_look(stack, sitting, time.monotonic() - begun, disk, steps, ros_log)
+                look = replace(look, reference_ms=reference, budget_mb=1e3 * args.disk_budget)
                 looks.append(look)
                 with book.open("a") as file:
                     file.write(json.dumps(asdict(look)) + "\n")
@@ -143,6 +155,15 @@ def run_hours(args: argparse.Namespace) -> int:
             stack.end()
     write_report(looks, [problem] if problem else [], restarts_of(stack), args)
     return 1 if problem else 0
+
+
+def reference_for(seconds: float) -> float:
+    """Median of the reference work, done now and then for so long, ms."""
+    end, times = time.monotonic() + seconds, []
+    while not times or time.monotonic() < end:
+        times.append(reference_ms(SystemClock()))
+        time.sleep(REFERENCE_EVERY_S)
+    return float(np.median(times))
 
 
 def restarts_of(stack: StackProcess) -> list[str]:
@@ -205,6 +226,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--reward", default="roboreward", help="reward source (roboreward)")
     parser.add_argument("--max-steps", type=int, default=240, help="of an episode (240)")
     parser.add_argument("--every", type=float, default=15.0, help="seconds between looks (15)")
+    parser.add_argument("--disk-budget", type=float, default=1.0, help="of the run, GB (1)")
     parser.add_argument("--note", default="", help="a sentence for the report")
     return parser.parse_args(words)
 

@@ -31,6 +31,8 @@ THREADS = 2.0
 SHM_MB = 1.0
 NEIGHBOURS = 12  # looks on each side of a restart
 STEP_MS = 5.0
+STEP_SHARE = 0.15  # of its own length that a step may gain, the machine's load taken out
+BUDGET_SHARE = 1.05  # the recorder looks after each episode, so the one on its way comes on top
 LOG_MB = 64.0
 
 Figure = Callable[["Look"], float]
@@ -71,8 +73,10 @@ hours.
 
 {chr(10).join(lines)}
 
-The time from step to step follows what else the machine does. The same stack, aged and fresh, one
-after the other: {aged_and_fresh(looks) or "one sitting so far, no comparison"}.
+{step_words(looks)} {disk_words(looks)}
+
+The same stack, aged and fresh, one after the other:
+{aged_and_fresh(looks) or "one sitting so far, no comparison"}.
 """
     for title, texts in (("What was wrong", wrong), ("Restarts", restarts)):
         if texts:
@@ -94,6 +98,36 @@ after the other: {aged_and_fresh(looks) or "one sitting so far, no comparison"}.
     write_atomic(RESULTS / f"{name}.md", about)
     draw(looks, RESULTS / f"{name}.png")
     print("\n" + about)
+
+
+def step_words(looks: Sequence[Look]) -> str:
+    """What the time from step to step was judged by."""
+    if not any(np.isfinite(look.reference_ms) for look in looks):
+        return (
+            "The time from step to step follows what else the machine does, and no reference was "
+            "timed beside it: its growth may be the machine's or the stack's."
+        )
+    median = np.nanmedian([look.reference_ms for look in looks])
+    return (
+        "The time from step to step follows what else the machine does: it is judged as a multiple "
+        f"of a small fixed piece of work that was timed in the same seconds (median {median:.1f} "
+        "ms)."
+    )
+
+
+def disk_words(looks: Sequence[Look]) -> str:
+    """Whether the run kept within its disk budget; `episodes/` grows up to it by design."""
+    held = [look for look in looks if look.budget_mb]
+    top = max(sum(look.disk_mb.values()) for look in looks)
+    if not held:
+        return f"No disk budget was noted: `episodes/` is not judged; the run took {top:.0f} MB."
+    worst = max(sum(look.disk_mb.values()) / look.budget_mb for look in held)
+    verdict = "kept" if worst <= BUDGET_SHARE else "NOT kept"
+    since = "from the start" if len(held) == len(looks) else f"in {len(held)} of the looks"
+    return (
+        f"Disk: a budget of {held[-1].budget_mb / 1e3:g} GB {since}, {verdict}: at most "
+        f"{100 * worst:.0f} % of it (allowed {100 * BUDGET_SHARE:.0f} %)."
+    )
 
 
 def aged_and_fresh(looks: Sequence[Look]) -> str:
@@ -124,7 +158,7 @@ def judge(looks: Sequence[Look], hours: float) -> dict[str, Trend]:
         wanted |= {f"{name}: threads": (_part(name, 2), THREADS)}
     wanted |= {
         "/dev/shm, MB": (lambda look: look.shm_mb, SHM_MB),
-        "step to step, median, ms": (lambda look: look.step_ms[0], STEP_MS),
+        **_step_figure(looks),
         "logs of the run, MB": (lambda look: look.disk_mb.get("logs", 0.0), LOG_MB),
         "logs of ROS, MB": (lambda look: look.ros_log_mb, LOG_MB),
         "policies, MB": (lambda look: look.disk_mb.get("policies", 0.0), LOG_MB),
@@ -143,6 +177,16 @@ def judge(looks: Sequence[Look], hours: float) -> dict[str, Trend]:
         except ConfigError:
             continue
     return found
+
+
+def _step_figure(looks: Sequence[Look]) -> dict[str, tuple[Figure, float]]:
+    """As a multiple of the reference work wherever that was timed."""
+    ratios = np.array([look.step_ms[0] / look.reference_ms for look in looks])
+    if not np.isfinite(ratios).any():
+        return {"step to step, median, ms": (lambda look: look.step_ms[0], STEP_MS)}
+    allowed = STEP_SHARE * float(np.nanmedian(ratios))
+    label = "step to step, multiple of the reference work"
+    return {label: (lambda look: look.step_ms[0] / look.reference_ms, allowed)}
 
 
 def _part(name: str, k: int) -> Figure:

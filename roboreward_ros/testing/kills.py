@@ -148,11 +148,17 @@ class StackProcess:
         run_dir: of the run; absolute.
         arguments: launch arguments besides; without ``episodes`` it runs until it is stopped.
         environment: of the process.
+        command: what takes the arguments.
     """
 
     def __init__(
-        self, run_dir: Path, arguments: Sequence[str], environment: Mapping[str, str]
+        self,
+        run_dir: Path,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        command: Sequence[str] = COMMAND,
     ) -> None:
+        self._command = tuple(command)
         self.run_dir = run_dir
         self._arguments = (f"run_dir:={run_dir}", "episodes:=0", *arguments)
         self._environment = dict(environment)
@@ -167,7 +173,7 @@ class StackProcess:
         self.lines = []
         given = {word.partition(":=")[0]: word for word in (*self._arguments, *more)}
         self._process = subprocess.Popen(
-            [*COMMAND, *given.values()],
+            [*self._command, *given.values()],
             env=self._environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -10,12 +10,15 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from roboreward_ros.clock import Clock
 from roboreward_ros.episodes.pictures import PICTURES
 
 _NODE = re.compile(r"roboreward_ros\.nodes\.(\w+)")
 _SHM = Path("/dev/shm")
 _MB = 1e6
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_NAP_S = 0.002
+_ROUNDS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,20 @@ class ProcessVitals:
     memory_mb: float
     handles: int
     threads: int
+
+
+def reference_ms(clock: Clock) -> float:
+    """How long a fixed piece of work takes just now, ms: a short sleep, then some arithmetic.
+
+    Like a step of the stack it waits to be woken and then computes, and it knows nothing of the
+    stack: what slows both is the machine. A few ms where nothing else runs.
+    """
+    start_ns = clock.steady_ns()
+    clock.sleep(_NAP_S)
+    total = 0
+    for k in range(_ROUNDS):
+        total ^= k
+    return (clock.steady_ns() - start_ns) / 1e6
 
 
 def stack_vitals(supervisor: int) -> list[ProcessVitals]:
