@@ -1,12 +1,18 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.policies.diffusion import DiffusionPolicy, load_policy
-from roboreward_ros.policies.inversion import invert, solve
+from roboreward_ros.policies.inversion import EXACT, FAR, invert, solve
+from roboreward_ros.policies.sampler import DdimSampler
+from roboreward_ros.sim.demonstrators import demonstrate
+from roboreward_ros.sim.seeds import demo_seed
+from roboreward_ros.sim.twin import Twin
 
 
 @pytest.fixture(scope="module")
@@ -34,18 +40,67 @@ def test_decoding_is_deterministic_and_does_not_depend_on_the_batch(policy, feat
     np.testing.assert_allclose(single, whole, atol=1e-5)
 
 
-def test_samples_of_the_policy_give_their_noise_back(policy, features):
-    w = draws(24, policy.spec.prediction_horizon)
+@pytest.fixture(scope="module")
+def seen(policy: DiffusionPolicy):
+    """Features of what the twin's camera shows in an episode of each task, ``[B, F]``."""
+    found, size = [], policy.spec.chunk_size
+    twin = Twin()
+    try:
+        for k, task in enumerate(policy.spec.tasks):
+            episode = demonstrate(
+                twin, task, demo_seed(900 + k), np.random.default_rng(k),
+                pictures="all", image_size=256,
+            )  # fmt: skip
+            steps = range(0, len(episode.actions), size)
+            images = [episode.images[step] for step in steps]
+            found.append(policy.encode(images, episode.proprio[:-1:size], [task] * len(images)))
+    finally:
+        twin.close()
+    return np.concatenate(found)
+
+
+def test_every_sample_of_the_policy_gives_a_noise_that_says_the_same(policy, seen):
+    """Its clamp is off, so that every sample is an unsaturated one."""
+    assert policy.sampler.config.clip_x0 == 0
+    features = np.repeat(seen, 2, axis=0)
+    w = draws(len(features), policy.spec.prediction_horizon)
     found = invert(policy, features, policy.decode(features, w))
-    # Pictures of one grey are nothing the policy knows: at a few of them its map folds, and the
-    # solve ends at the fold.
-    assert np.mean(found.residual < 1e-4) > 0.7
-    assert found.residual.max() < 0.02
-    assert found.usable().mean() > 0.8
+    assert found.residual.max() <= EXACT == 1e-4
+    assert found.norm.max() <= FAR
+    assert found.usable().all()
     same = np.abs(found.noise - w).max(axis=(1, 2)) < 1e-3
     assert same.mean() > 0.3  # the others found a nearby noise that says the same chunk
     own = np.sqrt(np.square(w).mean(axis=(1, 2)))
     np.testing.assert_allclose(found.norm[same], own[same], atol=1e-3)
+
+
+def test_pictures_that_the_policy_never_saw_make_no_difference(policy, features):
+    found = invert(
+        policy, features, policy.decode(features, draws(24, policy.spec.prediction_horizon))
+    )
+    assert found.residual.max() <= EXACT
+    assert found.usable().all()
+
+
+def test_samples_that_a_clamp_did_not_touch_are_inverted_as_exactly(seen):
+    policy = load_policy("demo")
+    w = draws(len(seen), policy.spec.prediction_horizon)
+    free = policy.decode(seen, w)
+    policy.sampler = DdimSampler(replace(policy.sampler.config, clip_x0=2.0))
+    off = policy.actions.normalise(policy.decode(seen, w)) - policy.actions.normalise(free)
+    unsaturated = np.abs(off).max(axis=(1, 2)) < 1e-5
+    assert 0.2 < unsaturated.mean() < 1
+    found = invert(policy, seen[unsaturated], free[unsaturated])
+    assert found.residual.max() <= EXACT
+
+
+def test_what_is_found_for_a_chunk_does_not_depend_on_the_others(policy, seen):
+    w = draws(len(seen), policy.spec.prediction_horizon)
+    chunks = policy.decode(seen, w)
+    whole = invert(policy, seen, chunks)
+    for k in (0, len(seen) // 2):
+        single = invert(policy, seen[k : k + 1], chunks[k : k + 1])
+        np.testing.assert_allclose(single.noise[0], whole.noise[k], atol=2e-3)
 
 
 def test_chunks_that_the_policy_would_not_make_are_told_apart(policy, features):
