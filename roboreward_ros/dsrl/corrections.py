@@ -18,28 +18,14 @@ from dataclasses import replace
 import numpy as np
 
 from roboreward_ros.dsrl.prior_data import InversionLimits
+from roboreward_ros.dsrl.takeovers import is_pause, taken_over
 from roboreward_ros.errors import CheckpointError, LearnerError
 from roboreward_ros.policies.dataset import chunks_of
 from roboreward_ros.policies.inversion import Invertible, invert
 from roboreward_ros.protocols import EpisodeReader
-from roboreward_ros.types import Chunk, EpisodeSummary, FloatArray, StepFlag
+from roboreward_ros.types import Chunk, EpisodeSummary, StepFlag
 
 _LOG = logging.getLogger(__name__)
-TAINT = ("takeover",)
-STILL = np.array([5e-4] * 3 + [5e-3] * 3)
-"""Deltas below which a control period is a pause, m and rad."""
-STILL_GRIPPER = 0.02
-
-
-def taken_over(episode: EpisodeReader) -> bool:
-    """Whether a person moved the arm in it and nothing else was wrong.
-
-    A person who stopped the arm in the middle of a motion has held it, not moved it.
-    """
-    if episode.summary.taint != TAINT:
-        return False
-    held = int(StepFlag.TAKEOVER | StepFlag.HOLD)
-    return any(int(flag) & held == StepFlag.TAKEOVER for flag in episode.flags())
 
 
 class CorrectedEpisode:
@@ -107,7 +93,7 @@ class CorrectedEpisode:
                 noise=found.noise[row] if usable[row] else np.full_like(found.noise[row], np.nan),
                 actions=done[row],
                 steered=False,
-                executed=0 if _pause(actions, step, ran) else ran,
+                executed=0 if is_pause(actions, step, ran) else ran,
             )
         name = self._episode.summary.meta.episode_id
         _LOG.info(
@@ -115,14 +101,6 @@ class CorrectedEpisode:
             *(name, len(hands), int(usable.sum())),
         )
         return tuple(chunks)
-
-
-def _pause(actions: FloatArray, step: int, ran: int) -> bool:
-    """Whether nothing moved in ``ran`` control periods from ``step`` on."""
-    own = actions[step : step + ran]
-    widths = actions[max(step - 1, 0) : step + ran, 6]
-    still = bool(np.all(np.abs(own[:, :6]) <= STILL))
-    return still and float(np.ptp(widths)) <= STILL_GRIPPER
 
 
 class Corrector:

@@ -5,8 +5,10 @@
 What a person did has no noise. Here every decision's state is encoded again by the frozen policy
 and the sampler is inverted for the actions that followed (``policies.inversion``): where the policy
 could have done the same, the row has a latent and teaches every critic; where it could not, the
-latent stays unknown and the row teaches an action critic only. A person's return is not the
-policy's, so their chunks bootstrap and are never mixed with the return of the episode.
+latent stays unknown and the row teaches an action critic only. Episodes that a person took over
+in mid-course are taken whole: every decision by what was executed in it, whoever did it. A
+person's return is not the policy's, so their chunks bootstrap and are never mixed with the return
+of the episode.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from roboreward_ros.dsrl.takeovers import is_pause, taken_over
 from roboreward_ros.episodes.promoted import read_promoted
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.episodes.views import RewardView, ViewConfig
@@ -26,7 +29,15 @@ from roboreward_ros.errors import ConfigError, FormatError, LearnerError
 from roboreward_ros.policies.dataset import chunks_of
 from roboreward_ros.policies.inversion import Inversion, Invertible, invert
 from roboreward_ros.protocols import EpisodeReader
-from roboreward_ros.types import Chunk, EpisodeSummary, ImageU8, Score, StepFlag, closing_chunk
+from roboreward_ros.types import (
+    Chunk,
+    EpisodeSummary,
+    FloatArray,
+    ImageU8,
+    Score,
+    StepFlag,
+    closing_chunk,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -79,7 +90,8 @@ def prior_episode(
     """Encode and invert one episode.
 
     Args:
-        episode: of any policy or person, at the policy's control rate.
+        episode: of any policy or person, at the policy's control rate; also one that a person took
+            over, whatever its actions were decided by.
         policy: frozen policy of the run that learns.
         score: the episode's label.
         limits: when a latent counts as unknown.
@@ -118,7 +130,7 @@ def prior_episode(
             actions=chunks[k],
             policy_version=0,
             steered=False,
-            executed=min(spec.chunk_size, len(actions) - step),
+            executed=_ran(episode, actions, step, spec.chunk_size),
         )
         for k, step in enumerate(starts)
     )
@@ -127,7 +139,7 @@ def prior_episode(
     flags = tuple(int(f) | (0 if own else int(StepFlag.TAKEOVER)) for f in episode.flags())
     renamed = replace(meta, episode_id=name or meta.episode_id, policy_id=spec.policy_id,
                       chunk_size=spec.chunk_size)  # fmt: skip
-    summary = replace(episode.summary, meta=renamed)
+    summary = replace(episode.summary, meta=renamed, taint=())  # taken over: dealt with here
     return PriorEpisode(summary, (*decisions, closing), flags, score, found)
 
 
@@ -174,8 +186,8 @@ def prior_episodes(
     for episode_id in store.ids():
         try:
             episode = store.open(episode_id)
-            summary = episode.summary
-            if summary.discarded or summary.taint or not summary.complete:
+            if why := _unusable(episode):
+                _LOG.warning("demonstration %s is left out: %s", episode_id, why)
                 continue
             score = view.label(episode_id)
             made = prior_episode(episode, policy, score, limits, f"prior_{stem}_{episode_id}")
@@ -183,6 +195,26 @@ def prior_episodes(
             _LOG.error("demonstration %s is left out: %s", episode_id, error)
             continue
         yield made
+
+
+def _unusable(episode: EpisodeReader) -> str:
+    """Why an episode cannot teach; "" where it can. One that a person took over is a correction."""
+    summary = episode.summary
+    if summary.discarded:
+        return "discarded"
+    if not summary.complete:
+        return "incomplete"
+    if summary.taint and not taken_over(episode):
+        return ", ".join(summary.taint)
+    return ""
+
+
+def _ran(episode: EpisodeReader, actions: FloatArray, step: int, size: int) -> int:
+    """Control periods of a decision that teach; none where a person only looked on."""
+    ran = min(size, len(actions) - step)
+    flags = np.asarray(episode.flags()[step : step + ran], dtype=np.int64)
+    by_hand = bool(np.any(flags & int(StepFlag.TAKEOVER)))
+    return 0 if by_hand and is_pause(actions, step, ran) else ran
 
 
 def _decode(jpeg: bytes, episode_id: str) -> ImageU8:

@@ -5,15 +5,17 @@
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from test_prior_data import POLICY, SMALL, SPEC, own_episode, proprio
 
 from roboreward_ros.dsrl.config import CriticForm
-from roboreward_ros.dsrl.corrections import CorrectedEpisode, Corrector, taken_over
+from roboreward_ros.dsrl.corrections import CorrectedEpisode, Corrector
 from roboreward_ros.dsrl.follow import RunFollower
 from roboreward_ros.dsrl.learner import Learner
-from roboreward_ros.dsrl.prior_data import InversionLimits
+from roboreward_ros.dsrl.prior_data import InversionLimits, prior_episodes
+from roboreward_ros.dsrl.takeovers import taken_over
 from roboreward_ros.episodes.ledger import Ledger
 from roboreward_ros.episodes.promoted import promote
 from roboreward_ros.episodes.store import EpisodeStore
@@ -38,6 +40,7 @@ HAND = StepFlag.TAKEOVER
 FULL = Score(5.0, ScoreScale.RUBRIC, ScoreKind.NONE, Provenance("human"))
 rng = np.random.default_rng(3)
 IMAGE = np.full((64, 64, 3), 120, dtype=np.uint8)
+JPEG = cv2.imencode(".jpg", IMAGE)[1].tobytes()
 FEATURES = POLICY.encode(
     [IMAGE] * DECISIONS,
     np.stack([proprio(k) for k in range(DECISIONS)]),
@@ -71,7 +74,7 @@ def record(run: Path, *, flags=(), by_hand=(), index: int = 0, hold: bool = Fals
             state = RobotState(step, arm, arm, arm, 1.0, np.eye(4), proprio(step))
             report = StepReport(action, action, np.eye(4), arm, flag, state)
             writer.add_step(step - 1, report)
-        writer.add_observation(step, step, b"\xff\xd8", proprio(step), arm)
+        writer.add_observation(step, step, JPEG, proprio(step), arm)
         if step % SIZE == 0 and step < STEPS:
             k = step // SIZE
             chunk = Chunk(k, step, NOISE[k], FEATURES[k], PLANNED[k], 0, False, SIZE)
@@ -191,3 +194,28 @@ def test_a_follower_learns_from_a_takeover_and_resumes_with_it(tmp_path: Path, c
     assert (again.status.episodes_done, again.status.trainable) == (2, 2)
     assert again.grad_steps > first.grad_steps
     assert again.status.metrics.transitions == 2 * DECISIONS
+
+
+def test_a_session_of_corrections_is_prior_data_of_another_run(tmp_path: Path):
+    record(tmp_path / "session", by_hand=(2,), still=(3,))
+    promote(tmp_path / "session", "human", ScoreScale.RUBRIC)
+    (episode,) = prior_episodes(tmp_path / "session", POLICY)
+    assert episode.summary.meta.episode_id == "prior_session_ep_000000"
+    assert episode.summary.taint == ()
+    assert [chunk.executed for chunk in episode.chunks()] == [SIZE, SIZE, SIZE, 0]
+    chunk = episode.chunks()[2]
+    np.testing.assert_allclose(chunk.actions[:SIZE], OTHERS[2, :SIZE], atol=1e-6)
+    learner = Learner(SMALL, SPEC)
+    assert learner.observe_prior(episode, FULL)
+    known = learner.replay.known_noise[:DECISIONS]
+    assert rows_of(learner, prior=True) == [row for row in range(3) if known[row]]
+    assert np.isnan(learner.replay.returns[:DECISIONS]).all()
+
+
+def test_what_is_left_out_of_prior_data_is_named_with_its_reason(tmp_path: Path, caplog):
+    record(tmp_path, flags=("fault",))
+    record(tmp_path, hold=True, index=1)
+    promote(tmp_path, "human", ScoreScale.RUBRIC)
+    assert list(prior_episodes(tmp_path, POLICY)) == []
+    assert "ep_000000 is left out: fault" in caplog.text
+    assert "ep_000001 is left out: takeover" in caplog.text
