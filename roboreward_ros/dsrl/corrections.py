@@ -5,8 +5,9 @@
 The policy decided all the time, so every decision has its features; but where a person moved the
 arm, another chunk ran than the one that its noise decodes to. Such a decision gets what was
 executed and the noise that the sampler would have needed for it, or none where the policy could not
-have done the same (``dsrl.prior_data``). A chunk in which the person only looked on is a pause and
-no demonstration. What the policy did before and after stays what it was.
+have done the same (``dsrl.prior_data``) or its sampler cannot be inverted. A chunk in which the
+person only looked on is a pause and no demonstration. What the policy did before and after stays
+what it was.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from roboreward_ros.dsrl.takeovers import is_pause, taken_over
 from roboreward_ros.errors import CheckpointError, LearnerError
 from roboreward_ros.policies.dataset import chunks_of
 from roboreward_ros.policies.inversion import Invertible, invert
-from roboreward_ros.protocols import EpisodeReader
+from roboreward_ros.protocols import EpisodeReader, Policy
 from roboreward_ros.types import Chunk, EpisodeSummary, StepFlag
 
 _LOG = logging.getLogger(__name__)
@@ -33,7 +34,8 @@ class CorrectedEpisode:
 
     Args:
         episode: of the run, ``taken_over``.
-        policy: frozen policy of the run.
+        policy: frozen policy of the run; of one that cannot be inverted no noise of a person's
+            chunks is known, so that they teach an action critic only.
         limits: when a latent counts as unknown.
 
     Raises:
@@ -43,7 +45,7 @@ class CorrectedEpisode:
     def __init__(
         self,
         episode: EpisodeReader,
-        policy: Invertible,
+        policy: Policy,
         limits: InversionLimits | None = None,
     ) -> None:
         meta = episode.summary.meta
@@ -83,14 +85,17 @@ class CorrectedEpisode:
         actions = self._episode.actions()
         starts = [chunks[k].step for k in hands]
         done = chunks_of(actions, policy.spec.prediction_horizon)[starts]
-        found = invert(policy, np.stack([chunks[k].features for k in hands]), done)
-        usable = found.usable(self._limits.residual, self._limits.norm)
+        noise = np.full_like(done, np.nan)
+        if isinstance(policy, Invertible):
+            found = invert(policy, np.stack([chunks[k].features for k in hands]), done)
+            usable = found.usable(self._limits.residual, self._limits.norm)
+            noise[usable] = found.noise[usable]
         for row, k in enumerate(hands):
             step = chunks[k].step
             ran = min(size, len(actions) - step)
             chunks[k] = replace(
                 chunks[k],
-                noise=found.noise[row] if usable[row] else np.full_like(found.noise[row], np.nan),
+                noise=noise[row],
                 actions=done[row],
                 steered=False,
                 executed=0 if is_pause(actions, step, ran) else ran,
@@ -98,7 +103,7 @@ class CorrectedEpisode:
         name = self._episode.summary.meta.episode_id
         _LOG.info(
             "%s: a person moved the arm in %d decisions, the noise of %d is known",
-            *(name, len(hands), int(usable.sum())),
+            *(name, len(hands), int(np.isfinite(noise).all(axis=(1, 2)).sum())),
         )
         return tuple(chunks)
 
@@ -110,9 +115,9 @@ class Corrector:
         load: gives the run's frozen policy.
     """
 
-    def __init__(self, load: Callable[[], Invertible]) -> None:
+    def __init__(self, load: Callable[[], Policy]) -> None:
         self._load = load
-        self._policy: Invertible | None = None
+        self._policy: Policy | None = None
 
     def __call__(self, episode: EpisodeReader) -> CorrectedEpisode | None:
         """The episode as the learner can use it; None where no person moved the arm.
@@ -123,7 +128,13 @@ class Corrector:
         if not taken_over(episode):
             return None
         try:
-            self._policy = self._policy or self._load()
+            if self._policy is None:
+                self._policy = self._load()
+                if not isinstance(self._policy, Invertible):
+                    _LOG.warning(
+                        "the sampler of this policy cannot be inverted: what a person does in an "
+                        "episode teaches an action critic only, what the policy does as ever"
+                    )
         except CheckpointError as error:
             raise LearnerError("a takeover cannot be learnt from", got=str(error)) from error
         return CorrectedEpisode(episode, self._policy)

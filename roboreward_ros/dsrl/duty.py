@@ -30,7 +30,7 @@ from roboreward_ros.dsrl.prior_data import find_demonstrations, prior_episodes
 from roboreward_ros.dsrl.saving import SLICE_S
 from roboreward_ros.dsrl.stores import Stores
 from roboreward_ros.dsrl.watch import SteeringWatch, WatchState
-from roboreward_ros.policies.loading import find_layout, load_any_policy, load_invertible
+from roboreward_ros.policies.loading import invertible, load_any_policy
 from roboreward_ros.protocols import Policy
 from roboreward_ros.session.brakes import AbstainBrakeConfig
 from roboreward_ros.session.monitor import MonitorConfig
@@ -96,13 +96,14 @@ class LearnerDuty:
         config.run_dir.mkdir(parents=True, exist_ok=True)
         policy: Policy | None = None
         prior: PriorData | None = None
-        load = functools.cache(lambda: load_invertible(config.policy))
+        load = functools.cache(lambda: load_any_policy(config.policy))
         if learner.critic is not CriticForm.LATENT:
-            foreign = find_layout(Path(config.policy)) is not None
-            policy = load_any_policy(config.policy) if foreign else load()
+            policy = load()
         if config.demonstrations:
             find_demonstrations(config.demonstrations)
-            prior = functools.partial(prior_episodes, config.demonstrations, load())
+            prior = functools.partial(
+                prior_episodes, config.demonstrations, invertible(load(), config.policy)
+            )
         self.follower = RunFollower(
             config.run_dir,
             learner,

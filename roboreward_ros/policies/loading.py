@@ -141,18 +141,17 @@ def load_any_policy(source: str | Path, device: str = "cpu") -> Policy:
     return layout.load(folder, device)
 
 
-def load_invertible(source: str | Path, device: str = "cpu") -> Invertible:
-    """A policy that demonstrations and corrections can be taken through backwards; or ``demo``.
+def invertible(policy: Policy, source: str | Path) -> Invertible:
+    """``policy``, loaded from ``source``, if demonstrations can be taken through it backwards.
 
     Raises:
-        CheckpointError: a policy of another framework; otherwise as of ``load_any_policy``.
+        CheckpointError: it is of another framework.
     """
-    policy = load_any_policy(source, device)
     if not isinstance(policy, Invertible):
         raise CheckpointError(
             "the sampler of this policy cannot be inverted",
             got=str(source),
             allowed="a policy that this package trained",
-            next_step="Learn without demonstrations and corrections.",
+            next_step="Learn without demonstrations.",
         )
     return policy

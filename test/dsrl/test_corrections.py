@@ -86,6 +86,13 @@ def record(run: Path, *, flags=(), by_hand=(), index: int = 0, hold: bool = Fals
     return episode
 
 
+class OneWay:
+    """The policy without what inverting its sampler takes."""
+
+    spec = SPEC
+    encode, decode = POLICY.encode, POLICY.decode
+
+
 def rows_of(learner: Learner, *, prior: bool) -> list[int]:
     return sorted(learner.replay.trainable_rows(prior=prior).tolist())
 
@@ -219,3 +226,14 @@ def test_what_is_left_out_of_prior_data_is_named_with_its_reason(tmp_path: Path,
     assert list(prior_episodes(tmp_path, POLICY)) == []
     assert "ep_000000 is left out: fault" in caplog.text
     assert "ep_000001 is left out: takeover" in caplog.text
+
+
+def test_without_a_way_back_the_policys_own_chunks_teach_as_ever(tmp_path: Path, caplog):
+    episode = Corrector(OneWay)(record(tmp_path, by_hand=(2,)))
+    assert episode is not None
+    assert "cannot be inverted" in caplog.text
+    for critic, by_hand in ((CriticForm.LATENT, []), (CriticForm.ALIASED, [2])):
+        learner = Learner(replace(SMALL, critic=critic), SPEC, decode=POLICY.decode)
+        assert learner.observe_episode(episode, FULL, corrected=True)
+        assert rows_of(learner, prior=False) == [0, 1, 3]
+        assert rows_of(learner, prior=True) == by_hand

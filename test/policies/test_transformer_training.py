@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from roboreward_ros.errors import CheckpointError, ConfigError
 from roboreward_ros.policies.config import SamplerConfig
 from roboreward_ros.policies.inversion import invert
-from roboreward_ros.policies.loading import load_any_policy, load_invertible
+from roboreward_ros.policies.loading import invertible, load_any_policy
 from roboreward_ros.policies.transformer.config import (
     CloneConfig,
     Padding,
@@ -123,7 +123,7 @@ def test_the_picture_decides_what_it_must_and_the_noise_the_rest(folder: Path):
 
 
 def test_its_sampler_can_be_inverted(folder: Path):
-    policy = load_invertible(folder)
+    policy = invertible(load_any_policy(folder), folder)
     noise = 0.7 * np.random.default_rng(2).standard_normal((6, 4, 7)).astype(np.float32)
     features = policy.encode([picture(True)] * 6, np.zeros((6, 7)), [TASKS[1]] * 6)
     found = invert(policy, features, policy.decode(features, noise))
