@@ -143,8 +143,9 @@ class DsrlConfig:
         updates_per_decision: quota by the episode's decisions instead, if above 0.
         warmup_episodes: labelled episodes of the prior before the first update.
         warmup_updates: updates owed when the warm-up ends.
-        clone_updates: steps of imitation when the warm-up ends, if there are prior data with known
-            latents (``residual`` actors only).
+        clone_updates: steps of imitation when the warm-up ends, and a tenth of them at every
+            later correction, where demonstrations or corrections with known latents are there
+            (``residual`` actors only; ``dsrl.cloning``).
         critic_only_updates: first updates that leave the actor alone.
         actor_period: critic updates per actor update.
         capacity: decisions kept.

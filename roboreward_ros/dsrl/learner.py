@@ -15,7 +15,7 @@ import torch
 from roboreward_ros.dsrl.actor import SteeringActor
 from roboreward_ros.dsrl.agent import Agent, UpdateMetrics
 from roboreward_ros.dsrl.chunk_decoder import ChunkDecoder
-from roboreward_ros.dsrl.cloning import clone_prior
+from roboreward_ros.dsrl.cloning import LATER, clone_prior
 from roboreward_ros.dsrl.compute import Compute, equip
 from roboreward_ros.dsrl.config import CriticForm, DsrlConfig
 from roboreward_ros.dsrl.edit import Edit
@@ -148,6 +148,8 @@ class Learner:
         stored = self.replay.add(episode, reward, corrected=corrected)
         self.seen[meta.episode_id] = stored
         self.prints[meta.episode_id] = fingerprint(meta)
+        if fresh and stored and corrected and self.warm:
+            self._imitate(self.config.clone_updates // LATER)
         made = without_closing(episode.chunks(), episode.summary.n_steps) if fresh else ()
         self._charge(len(made))
         return stored
@@ -214,9 +216,14 @@ class Learner:
         elif self.replay.labelled >= config.warmup_episodes:
             self.warm = True
             self.sac.fit(self.replay)
-            clone_prior(self.sac, self.replay, self.rng)
+            self._imitate(config.clone_updates)
             self.owed += config.warmup_updates + quota
             self.called_for += quota
+
+    def _imitate(self, updates: int) -> None:
+        clone_prior(self.sac, self.replay, self.rng, updates)
+        for copies in self.copies:
+            copies.refresh()
 
     def update(self, n: int | None = None, enough: Callable[[], bool] = lambda: False) -> int:
         """Do up to ``n`` of the owed updates (all by default); returns how many were done.

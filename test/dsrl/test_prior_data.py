@@ -6,7 +6,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
 
 from roboreward_ros.dsrl.actor import load_actor
 from roboreward_ros.dsrl.checkpoint import load_learner, save_learner
@@ -176,32 +175,6 @@ def test_a_form_that_is_not_the_priors_is_published_before_training(tmp_path: Pa
     assert (published.version, published.grad_steps) == (1, 0)
     w = load_actor(published.path, published.sha256).steer(np.zeros(SPEC.feature_dim), 1.0, 3, 0)
     np.testing.assert_array_equal(w, np.repeat(w[:1], 4, axis=0))
-
-
-def test_the_actor_imitates_known_noise_within_its_budget(tmp_path: Path):
-    record(tmp_path)
-    episode = only(tmp_path)
-    chunks = episode.chunks()[:-1]
-    wanted = [chunk.noise.reshape(-1) for chunk in chunks]
-    config = replace(SMALL, clone_updates=150, kl_budget=8.0, actor_lr=5e-3, batch_size=32)
-
-    def near(actor) -> float:
-        means = [actor.distribution(chunk.features, 1 - chunk.step / STEPS)[0] for chunk in chunks]
-        return float(np.mean([m @ w / (w @ w) for m, w in zip(means, wanted, strict=True)]))
-
-    shares = {}
-    for updates in (0, 150):
-        learner = Learner(replace(config, clone_updates=updates), SPEC)
-        learner.observe_prior(episode, episode.score)
-        own = own_episode(0)
-        learner.observe_episode(own, own.label)
-        shares[updates] = near(learner.sac.snapshot(1, SPEC.policy_id))
-        draw = learner.sac.actor.draw(
-            learner.sac.states(learner.replay)[torch.arange(3)], learner.sac.rng
-        )
-        assert float(draw.price.detach().mean()) < 1.3 * config.kl_budget
-    assert shares[0] == 0.0
-    assert shares[150] > 0.2
 
 
 def test_demonstrations_at_another_rate_are_left_out_by_name(tmp_path: Path, caplog):
