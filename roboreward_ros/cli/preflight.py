@@ -223,9 +223,28 @@ def _reward_problems(arguments: StackArguments) -> list[str]:
     if problems := _problems_of("reward", source):
         return problems
     found = source()
+    problems = _dense_problems(arguments, found)
     if isinstance(found, RemoteSource):
-        return _problems_of("reward host", found.require_host)
-    return _problems_of("weights", found.require_weights) if isinstance(found, ModelSource) else []
+        return problems + _problems_of("reward host", found.require_host)
+    if isinstance(found, ModelSource):
+        problems += _problems_of("weights", found.require_weights)
+    return problems
+
+
+def _dense_problems(arguments: StackArguments, source: RewardSource) -> list[str]:
+    """A learner of progress cannot learn from a source that says one thing about an episode."""
+    try:
+        profile = load_learner(arguments.profile)
+    except ConfigError:
+        return []  # named with the profile
+    if source.spec.dense or not profile.needs_dense:
+        return []
+    remedy = """reward_options:='{"dense": true}' where the source has it, or another source"""
+    problem = (
+        f"reward: source '{source.spec.name}' gives no value for every step, which profile "
+        f"'{arguments.profile}' learns from (reward: {profile.reward}); give {remedy}"
+    )
+    return [problem]
 
 
 def _profile_problems(stack: Stack) -> list[str]:

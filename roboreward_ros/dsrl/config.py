@@ -266,6 +266,11 @@ class DsrlConfig:
         return self.reward in (RewardForm.STEP_COST, RewardForm.PROGRESS)
 
     @property
+    def needs_dense(self) -> bool:
+        """Whether rewards are made of values per step, which an episodic source does not give."""
+        return self.reward in (RewardForm.PROGRESS, RewardForm.POTENTIAL)
+
+    @property
     def chunk_gamma(self) -> float:
         """Discount from a decision to the next."""
         return float(self.gamma**self.gamma_steps)

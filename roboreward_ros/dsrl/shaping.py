@@ -126,7 +126,7 @@ def shape(config: DsrlConfig, decisions: Decisions, score: Score | None) -> Shap
         terminal = decisions.end_cause is EndCause.SOURCE
     if config.reward in (RewardForm.TERMINAL_SCORE, RewardForm.POTENTIAL) and r01 is not None:
         rewards[last] = float(success) if config.binary else r01
-    if config.reward in (RewardForm.PROGRESS, RewardForm.POTENTIAL):
+    if config.needs_dense:
         if score is None:
             trainable[:] = False
         else:

@@ -26,6 +26,7 @@ from roboreward_ros.types import (
     Score,
     ScoreKind,
     ScoreScale,
+    closing_chunk,
 )
 
 Choose = Callable[[Float32Array, float, int, int], Float32Array]
@@ -38,12 +39,18 @@ class ToyEpisode:
     """One finished episode; has what ``dsrl.replay.EpisodeData`` asks for."""
 
     def __init__(
-        self, summary: EpisodeSummary, chunks: Sequence[Chunk], flags: Sequence[int], score: float
+        self,
+        summary: EpisodeSummary,
+        chunks: Sequence[Chunk],
+        flags: Sequence[int],
+        score: float,
+        progress: Sequence[float] = (),
     ) -> None:
         self._summary = summary
         self._chunks = tuple(chunks)
         self._flags = tuple(flags)
         self.score = score
+        self.progress = tuple(progress)  # of every state [T + 1], 0..1
 
     @property
     def summary(self) -> EpisodeSummary:
@@ -59,6 +66,12 @@ class ToyEpisode:
     def label(self) -> Score:
         """The true score as a reward source would give it."""
         return rubric(self.score)
+
+    @property
+    def dense_label(self) -> Score:
+        """The true progress of every state as a dense reward source would give it."""
+        final, name = self.progress[-1], Provenance("toy")
+        return Score(final, ScoreScale.UNIT, ScoreKind.NONE, name, per_step=self.progress)
 
 
 def rubric(value: float) -> Score:
@@ -77,6 +90,7 @@ class SteeringToy:
         reach: largest action that any noise decodes to, softly; infinite decodes noise to itself.
         graded: a decision counts by how far along it points, not only past the threshold, and the
             score takes every value from 1 to 5.
+        closing: episodes end with a closing decision, as a policy node records them.
     """
 
     def __init__(
@@ -87,6 +101,7 @@ class SteeringToy:
         threshold: float = 0.8,
         reach: float = math.inf,
         graded: bool = False,
+        closing: bool = False,
     ) -> None:
         rng = np.random.default_rng(7)
         directions = rng.standard_normal((2, horizon * ACTION_DIM))
@@ -96,6 +111,7 @@ class SteeringToy:
         self._threshold = threshold
         self._reach = reach
         self._graded = graded
+        self._closing = closing
         self.spec = PolicySpec("toy", horizon, min(horizon, 4), 16, 32, 5.0)
 
     def best_noise(self, side: int) -> Float32Array:
@@ -131,21 +147,31 @@ class SteeringToy:
         side = self.side(seed)
         limit = self._decisions * self.spec.chunk_size
         chunks: list[Chunk] = []
-        done = 0.0
-        for k in range(self._decisions):
-            step = k * self.spec.chunk_size
+        done, progress = 0.0, [0.0]
+
+        def look() -> Float32Array:
             features = rng.normal(0.0, 0.3, self.spec.feature_dim).astype(np.float32)
             features[0] += 1.0 if side else -1.0
             features[1] += done / self._needed
+            return features
+
+        for k in range(self._decisions):
+            step = k * self.spec.chunk_size
+            features = look()
             w, actions = decide(features, (limit - step) / limit, seed, k)
             share = float(actions.reshape(-1) @ self._directions[side]) / self._threshold
             done += min(max(share, 0.0), 1.0) if self._graded else float(share > 1.0)
             size = self.spec.chunk_size
             chunks.append(Chunk(k, step, w, features, actions, version, True, size))
+            after = min(done / self._needed, 1.0)
+            progress += np.linspace(progress[-1], after, size + 1)[1:].tolist()
+        if self._closing:
+            horizon = self.spec.prediction_horizon
+            chunks.append(closing_chunk(len(chunks), limit, look(), horizon, version))
         steps = 4 * done / self._needed
         score = 1.0 + min(4.0, steps if self._graded else float(int(steps)))
         meta = EpisodeMeta(
             f"ep_{seed:06d}", seed, "toy", seed, limit, 5.0, "toy", "toy", self.spec.chunk_size, 0
         )
         summary = EpisodeSummary(meta, limit, EndCause.TIME, complete=True)
-        return ToyEpisode(summary, chunks, [0] * limit, score)
+        return ToyEpisode(summary, chunks, [0] * limit, score, progress)

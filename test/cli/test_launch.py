@@ -95,6 +95,13 @@ def test_a_resume_keeps_what_is_not_given_anew(given: dict[str, str]) -> None:
     assert again.arguments.episodes == 9
 
 
+def test_a_profile_of_progress_needs_a_value_for_every_step(given: dict[str, str]) -> None:
+    asked = {**given, "reward": "ground_truth", "profile": "progress"}
+    with pytest.raises(StackError, match="source 'ground_truth' gives no value for every step"):
+        preflight(asked, probe_domain=False)
+    preflight({**asked, "reward_options": '{"form": "progress"}'}, probe_domain=False)
+
+
 def test_another_reward_on_a_resume_drops_the_first_ones_options(given: dict[str, str]) -> None:
     own = {k: v for k, v in given.items() if k != "reward"}
     first = preflight(own, probe_domain=False).arguments

@@ -33,7 +33,9 @@ def warm(config: DsrlConfig) -> Learner:
     for k in range(3):
         actor = learner.actor_snapshot()
         episode = TOY.play(k, lambda *at, a=actor: steered_chunk(TOY.decode, a, *at))
-        learner.observe_episode(episode, episode.label)
+        learner.observe_episode(
+            episode, episode.dense_label if config.needs_dense else episode.label
+        )
     return learner
 
 

@@ -39,17 +39,22 @@ TOY = SteeringToy()
 class ToyRun:
     """A run on disk whose episodes come from the toy."""
 
-    def __init__(self, path):
+    def __init__(self, path, scale=ScoreScale.RUBRIC):
         self.path = path
         self.store = EpisodeStore(path, "w")
         self.ledger = Ledger(path, "w")
-        promote(path, "toy", ScoreScale.RUBRIC)
+        promote(path, "toy", scale)
 
     def commit(self, index, taint=(), policy_id="toy", task="toy", spoil=""):
         toy = TOY.run(
             index,
             lambda f, r, s, k: np.random.default_rng((s, k)).normal(size=(4, 7)).astype(np.float32),
         )
+        self.write(toy, taint, policy_id, task, spoil)
+        return toy
+
+    def write(self, toy, taint=(), policy_id="toy", task="toy", spoil=""):
+        """Commit an episode of any toy."""
         meta = dataclasses.replace(toy.summary.meta, policy_id=policy_id, task=task)
         if spoil == "chunk_size":
             meta = dataclasses.replace(meta, chunk_size=3)
@@ -68,11 +73,13 @@ class ToyRun:
                 chunk = dataclasses.replace(chunk, **{spoil: bad})
             writer.add_chunk(chunk)
         writer.commit(toy.summary.end_cause, taint)
-        return toy
 
-    def score(self, toy, dense=False):
-        per_step = tuple(np.linspace(1.0, toy.label.value, toy.summary.n_steps)) if dense else ()
-        outcome = dataclasses.replace(toy.label, provenance=Provenance("toy"), per_step=per_step)
+    def score(self, toy, label=None, dense=False):
+        label = label or toy.label
+        outcome = dataclasses.replace(label, provenance=Provenance("toy"))
+        if dense:
+            steps = tuple(np.linspace(1.0, label.value, toy.summary.n_steps))
+            outcome = dataclasses.replace(outcome, per_step=steps)
         self.ledger.append(LabelRecord(-1, toy.summary.meta.episode_id, outcome, 0))
 
     def score_by_another_writer(self, toy, **fields):
