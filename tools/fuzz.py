@@ -55,18 +55,6 @@ class HangError(BaseException):
     """Not for the code under test to catch."""
 
 
-def all_targets() -> dict[str, Target]:
-    import fuzz_bags
-    import fuzz_data
-    import fuzz_messages
-    import fuzz_models
-    import fuzz_network
-    import fuzz_stores
-
-    modules = (fuzz_bags, fuzz_models, fuzz_network, fuzz_messages, fuzz_data, fuzz_stores)
-    return {target.name: target for module in modules for target in module.targets()}
-
-
 def on_alarm(*_: object) -> None:
     raise HangError
 
@@ -121,8 +109,10 @@ def child(names: list[str], seconds: float, seed: int, pipe: Connection) -> None
     """One process: its targets one after the other, memory bounded."""
     import logging
 
+    import fuzz_all
+
     logging.disable(logging.CRITICAL)
-    targets = all_targets()
+    targets = fuzz_all.targets()
     for number in (signal.SIGALRM, signal.SIGPROF):
         signal.signal(number, on_alarm)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -170,22 +160,12 @@ def main() -> int:
     parser.add_argument("--only", default="", help="targets whose name contains this")
     parser.add_argument("--fresh", action="store_true", help="forget earlier sittings")
     options = parser.parse_args()
-    import fuzz_bags
-    import fuzz_data
-    import fuzz_messages
-    import fuzz_models
-    import fuzz_network
-    import fuzz_stores
+    import fuzz_all
 
-    names = [
-        n
-        for m in (fuzz_bags, fuzz_models, fuzz_network, fuzz_messages, fuzz_data, fuzz_stores)
-        for n in m.NAMES
-    ]
-    chosen = [name for name in names if options.only in name]
-    if not chosen:
-        parser.error(f"no target's name contains {options.only!r}: {', '.join(sorted(names))}")
-    names = chosen
+    names = [name for name in fuzz_all.NAMES if options.only in name]
+    if not names:
+        known_names = ", ".join(sorted(fuzz_all.NAMES))
+        parser.error(f"no target's name contains {options.only!r}: {known_names}")
     known = json.loads(OUT.read_text()) if OUT.is_file() and not options.fresh else {}
     total: dict[str, dict[str, object]] = known.get("targets", {})
     sittings = int(known.get("sittings", 0))

@@ -115,7 +115,12 @@ async def send_pictures(socket: WebSocket, hub: Hub, camera: str, period_s: floa
     """One picture for each word of the viewer, so that a slow one never builds up a queue."""
     sent = 0
     while True:
-        if len(await socket.receive_text()) > 16:
+        try:
+            word = await socket.receive_text()
+        except KeyError:  # a frame of bytes
+            await socket.close(1003)
+            return
+        if len(word) > 16:
             await socket.close(1009)
             return
         began_ns = hub.clock.steady_ns()

@@ -236,14 +236,14 @@ def load_actor(
         CheckpointError: missing or damaged file, weights that are not finite, newer format, or
             another policy's actor.
     """
-    if not path.is_file():
-        raise CheckpointError("no such actor file", got=str(path))
-    if sha256 is not None:
+    try:
         have = hashlib.sha256(path.read_bytes()).hexdigest()
-        if have != sha256:
-            raise CheckpointError(
-                f"actor file {path} was changed after it was announced", got=have, allowed=sha256
-            )
+    except (OSError, ValueError) as error:  # an announced name may be none of this machine
+        raise CheckpointError("no such actor file", got=f"{path}: {error}") from None
+    if sha256 is not None and have != sha256:
+        raise CheckpointError(
+            f"actor file {path} was changed after it was announced", got=have, allowed=sha256
+        )
     try:
         with safe_open(path, framework="numpy") as file:
             header = dict(json.loads((file.metadata() or {})["actor"]))

@@ -20,6 +20,7 @@ from roboreward_ros.episodes.header import NAME, read_header
 from roboreward_ros.errors import FormatError, StoreError
 from roboreward_ros.types.codec import Fields, JsonObject, to_text
 
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 MOST_FILES = 1000
 MOST_BYTES = 4 << 30
@@ -36,7 +37,8 @@ class Offer:
         files: path below the episode -> bytes, in the order in which they are sent.
 
     Raises:
-        FormatError: a path that leads out of the episode, or more than an episode can be.
+        FormatError: a path that leads out of the episode, no sha256, or more than an episode can
+            be.
     """
 
     episode_id: str
@@ -51,6 +53,12 @@ class Offer:
                 f"the offer of an episode names files that it cannot have, or lacks {NAME}",
                 got=(bad or [self.episode_id])[0],
                 allowed="plain names below the episode",
+            )
+        if not _SHA256.fullmatch(self.header_sha256):
+            raise FormatError(
+                f"the offer of {self.episode_id} does not name its header",
+                got=repr(self.header_sha256),
+                allowed="a sha256 of 64 hexadecimal digits",
             )
         if len(self.files) > MOST_FILES or not 0 <= self.total <= MOST_BYTES or self.negative:
             raise FormatError(

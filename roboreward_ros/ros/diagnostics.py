@@ -92,6 +92,8 @@ class Diagnostics:
 
 
 SINCE, DO = "since_ns", "do"
+MOST_DIGITS = 19
+"""Of nanoseconds in 63 bits; Python refuses to read numbers of thousands."""
 
 
 def health_to_msg(view: HealthView, stamp_ns: int, name: str = "health") -> DiagnosticArray:
@@ -130,6 +132,6 @@ def _reason_from_status(status: DiagnosticStatus) -> HealthReason:
     node, _, part = status.name.partition(": ")
     values = {value.key: value.value for value in status.values}
     since = values.get(SINCE, "0")
-    since_ns = int(since) if since.isdecimal() else 0
+    since_ns = int(since) if since.isdecimal() and len(since) <= MOST_DIGITS else 0
     what, do = str(status.message), str(values.get(DO, ""))
     return HealthReason(node, part, _level(status), what, since_ns, do)

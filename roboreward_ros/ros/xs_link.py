@@ -275,23 +275,29 @@ class XsLink:
 
     def _on_joints(self, message: JointState) -> None:
         """On the link's thread."""
-        names = tuple(message.name)
-        count = len(names)
-        if len(message.position) != count:
+        sample = sample_from_msg(message, self._clock)
+        if sample is None:
             return
-        stamp_ns = stamp_from_msg(message.header.stamp)
-        sample = JointSample(
-            stamp_ns=stamp_ns or self._clock.now_ns(),
-            steady_ns=self._clock.steady_ns(),
-            names=names,
-            position=np.array(message.position, dtype=np.float64),
-            velocity=_told(message.velocity, count),
-            effort=_told(message.effort, count),
-        )
         with self._arrived:
             self._sample = sample
             self._arrived.notify_all()
         self._callback(sample)
+
+
+def sample_from_msg(message: JointState, clock: Clock) -> JointSample | None:
+    """What the driver says of the joints; None where names and positions do not match."""
+    names = tuple(message.name)
+    count = len(names)
+    if len(message.position) != count:
+        return None
+    return JointSample(
+        stamp_ns=stamp_from_msg(message.header.stamp) or clock.now_ns(),
+        steady_ns=clock.steady_ns(),
+        names=names,
+        position=np.array(message.position, dtype=np.float64),
+        velocity=_told(message.velocity, count),
+        effort=_told(message.effort, count),
+    )
 
 
 class _Asked:

@@ -175,14 +175,18 @@ def test_oversized_requests_are_turned_away_before_they_are_read(headers):
     assert asyncio.run(ask()).status_code == 413
 
 
-def test_a_viewer_that_talks_nonsense_is_dropped_and_others_go_on():
+@pytest.mark.parametrize(
+    ("frame", "code"), [({"text": "x" * 100_000}, 1009), ({"bytes": b"n"}, 1003)]
+)
+def test_a_viewer_that_talks_nonsense_is_dropped_and_others_go_on(frame, code):
     with (
         client().websocket_connect("ws://localhost:8642/live/main") as good,
         client().websocket_connect("ws://localhost:8642/live/main") as bad,
     ):
-        bad.send_text("x" * 100_000)
-        with pytest.raises(WebSocketDisconnect):
+        bad.send({"type": "websocket.receive", **frame})
+        with pytest.raises(WebSocketDisconnect) as closed:
             bad.receive_bytes()
+        assert closed.value.code == code
         good.send_text("n")
         assert good.receive_bytes() == JPEG
 

@@ -124,8 +124,9 @@ def test_wrong_actor_files_are_refused(tmp_path: Path):
         load_actor(path, policy_id="other")
     with pytest.raises(CheckpointError, match="changed"):
         load_actor(path, sha256="0" * 64)
-    with pytest.raises(CheckpointError, match="no such"):
-        load_actor(tmp_path / "none.safetensors")
+    for name in ("none.safetensors", "x" * 300, "\0"):
+        with pytest.raises(CheckpointError, match="no such"):
+            load_actor(tmp_path / name)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(CheckpointError, match="not an actor"):
         load_actor(path)

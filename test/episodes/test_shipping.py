@@ -280,6 +280,9 @@ def test_an_offer_is_limited():
         Offer("ep_1", "0" * 64, {"meta.json": 1, **{f"f{k}": 1 for k in range(1000)}})
     with pytest.raises(FormatError, match="no episode"):
         Offer("ep_1", "0" * 64, {"meta.json": 9, "x": -1})
+    for sha256 in ("\ud800", "0" * 63, "../x"):
+        with pytest.raises(FormatError, match="sha256"):
+            Offer("ep_1", sha256, {"meta.json": 1})
 
 
 KILLED = """

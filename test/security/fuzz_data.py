@@ -187,8 +187,13 @@ def yaml_target(name: str, sound: str, load: Callable[[Path], object]) -> Target
 
 SCRIPT = b"cues:\n- {episode: 0, step: 3, verb: hold}\n- {episode: 0, verb: start, text: a}\n"
 FAULTS = (
-    b"faults:\n- {fault: freeze, episode: 1, step: 3, steps: 4}\n- {fault: drop, amount: 0.5}\n"
+    b"faults:\n- {fault: camera_freezes, episode: 1, step: 3, steps: 4}\n"
+    b"- {fault: disk_slow, node: recorder_node, amount: 0.5}\n"
+    b"- {fault: parameter, node: reward_node, parameter: source=human}\n"
 )
+
+
+DEGRADED = {"probability": 0.1, "seed": 1}
 
 
 def options_for_source(value: tuple[str, bytes], folder: Path) -> object:
@@ -252,7 +257,7 @@ def targets() -> list[Target]:
         Target(NAMES[19], hostile_yaml(SCRIPT), yaml_file(load_script), cost=6),
         Target(
             NAMES[20],
-            st.tuples(st.sampled_from(sorted(SOURCES)), hostile_json({"error": 0.1, "seed": 1})),
+            st.tuples(st.sampled_from(("degraded", *SOURCES)), hostile_json(DEGRADED)),
             options_for_source,
         ),
         Target(NAMES[21], assignments(), arguments),

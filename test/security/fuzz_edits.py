@@ -40,7 +40,7 @@ class Target:
 
     Attributes:
         name: shown and counted by.
-        inputs: hostile inputs.
+        inputs: hostile inputs; the simplest one is sound.
         read: what is called with one, and an empty folder; must not write outside of it.
         cost: how many times dearer than most; the short form tries fewer.
     """

@@ -60,7 +60,8 @@ def remote_folder() -> bytes:
 def flax_file() -> bytes:
     array = np.arange(6, dtype=np.float32)
     packed = msgpack.ExtType(1, msgpack.packb(((2, 3), "float32", array.tobytes())))
-    chunked = {"__msgpack_chunked_array__": True, "shape": {"0": 2}, "chunks": {"0": packed}}
+    shape = {"0": 2, "1": 3}
+    chunked = {"__msgpack_chunked_array__": True, "shape": shape, "chunks": {"0": packed}}
     return bytes(msgpack.packb({"params": {"a": {"kernel": packed}, "b": chunked}}))
 
 

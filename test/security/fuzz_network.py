@@ -1,19 +1,30 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What peers and models send, in hostile forms: packets, outcomes, chat replies, HTTP requests."""
+"""What peers and models send, in hostile forms: packets, outcomes, chat replies."""
 
-import asyncio
 import json
+import math
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 from fuzz_edits import Target, edited, hostile_json, odd_json
 from hypothesis import strategies as st
 
-from roboreward_ros.console.gate import Gate
-from roboreward_ros.dsrl.fleet_wire import held_from_json, news_from_json
+from roboreward_ros.dsrl.figures import Bulletin
+from roboreward_ros.dsrl.fleet_wire import (
+    PROTOCOL,
+    ActorNews,
+    Arm,
+    News,
+    held_from_json,
+    news_from_json,
+    news_to_json,
+)
 from roboreward_ros.episodes.mirror import Mirror
-from roboreward_ros.remote.packet import unpack
+from roboreward_ros.episodes.parcel import Offer
+from roboreward_ros.errors import RoboRewardError
+from roboreward_ros.remote.packet import Packet, unpack
 from roboreward_ros.reward_training.relabel.prompted import PromptedProvider
 from roboreward_ros.rewards.chat.reply import distribution, read_reply
 from roboreward_ros.rewards.live import LiveFrame
@@ -41,7 +52,13 @@ from roboreward_ros.types import (
     ScoreKind,
     ScoreScale,
 )
-from roboreward_ros.types.codec import from_text, outcome_from_json, outcome_to_json
+from roboreward_ros.types.codec import (
+    Fields,
+    JsonObject,
+    from_text,
+    outcome_from_json,
+    outcome_to_json,
+)
 
 REQUEST = RewardRequest(
     "ep_000000", "open the drawer", [b"\xff\xd8a", b"\xff\xd8b"], [0, 1], 5.0,
@@ -76,7 +93,6 @@ REPLY = {
     "usage": {"prompt_tokens": 9, "completion_tokens": 2},
 }
 ANSWERS = {str(level): float(level) for level in range(1, 6)}
-TOKEN = "0123456789abcdef0123"
 
 
 def messages() -> list[Message]:
@@ -128,61 +144,18 @@ def read_printed(text: str, folder: Path) -> object:
     return [read(text) for read in (read_rubric, read_progress, read_completion, read_contrast)]
 
 
-def ask_provider(text: str, folder: Path) -> object:
-    provider = PromptedProvider(lambda prompt: text, lambda *given: text, "id")
-    return provider.rewrite("open the drawer")
-
-
-HEADERS = (b"host", b"origin", b"cookie", b"content-length", b"transfer-encoding", b"x", b"")
-VALUES = (
-    b"localhost:8642", b"evil.example", b"http://localhost:8642", b"roboreward_console=", b"[::1",
-    b"", b"roboreward_console=" + TOKEN.encode(), b"chunked", b"0", b"-1", b"9" * 40, b"\xff\xfe",
-    b'a;b="', b"\xb2",
-)  # fmt: skip
-
-
-def requests() -> st.SearchStrategy[dict[str, object]]:
-    header = st.tuples(st.sampled_from(HEADERS), st.sampled_from(VALUES))
-    return st.fixed_dictionaries(
-        {
-            "type": st.sampled_from(("http", "websocket")),
-            "headers": st.lists(header, max_size=6),
-            "path": st.sampled_from(("/", "/frames/../1", "/live/x", "//", "/%00")),
-            "query_string": st.one_of(
-                st.sampled_from(
-                    (b"", b"token=", b"token=\xff", b"&" * 40, b"token=" + TOKEN.encode())
-                ),
-                st.binary(max_size=30),
-            ),
-            "known": st.booleans(),
-        }
+def rewritten() -> st.SearchStrategy[str]:
+    return st.one_of(
+        hostile_json({"instruction": "Open the drawer"}).map(
+            lambda data: data.decode("utf-8", "surrogateescape")
+        ),
+        printed(),
     )
 
 
-def read_http(scope: dict[str, object], folder: Path) -> object:
-    """The gate answers everything, and nobody gets past it without the token."""
-    passed: list[str] = []
-    answers: list[int] = []
-
-    async def app(scope: object, receive: object, send: object) -> None:
-        passed.append("in")
-
-    async def receive() -> dict[str, object]:
-        return {"type": "websocket.connect"}
-
-    async def send(message: object) -> None:
-        assert isinstance(message, dict)
-        answers.append(int(message.get("status", message.get("code", 200))))
-
-    token = TOKEN if scope["known"] else ""
-    asyncio.run(Gate(app, token)(dict(scope), receive, send))
-    headers = dict(scope["headers"])  # type: ignore[call-overload]
-    if passed and token:
-        assert TOKEN.encode() in headers.get(b"cookie", b"")
-    if passed and not token:
-        assert headers.get(b"host", b"").startswith(b"localhost")
-    assert passed or answers, "no answer"
-    return None
+def ask_provider(text: str, folder: Path) -> object:
+    provider = PromptedProvider(lambda prompt: text, lambda *given: text, "id")
+    return provider.rewrite("open the drawer")
 
 
 HELD = {
@@ -192,12 +165,31 @@ HELD = {
 }
 
 
-def read_held(data: bytes, folder: Path) -> object:
-    values = from_text(data, "held")
-    try:
-        return held_from_json(values)
-    finally:
-        news_from_json(values)
+OFFER = {"episode_id": "ep_000000", "header_sha256": "a" * 64, "files": {"meta.json": 3}}
+HELLO = {"name": "left", "run": "a" * 32, "seed": 1, "protocol": PROTOCOL}
+NEWS = news_to_json(
+    News(
+        3,
+        Bulletin(
+            {"grad_steps": 9, "q_mean": math.nan, "message": "m", "audits_wanted": ["ep_000000"]},
+            {"updates_per_s": 0.5},
+            None,
+            "trouble",
+            "warning",
+        ),
+        ActorNews(2, "a" * 64, "f" * 64, 9, 1000),
+        1,
+    )
+)
+
+
+def read_offer(values: JsonObject) -> object:
+    offer = Offer.from_json(Fields(values, "offer"))
+    return offer.negative, offer.total, offer.digest
+
+
+def read_json(read: Callable[[JsonObject], object]) -> Callable[[bytes, Path], object]:
+    return lambda data, folder: read(from_text(data, "packet"))
 
 
 @st.composite
@@ -220,8 +212,6 @@ def mirror_calls(draw: st.DrawFn) -> tuple[str, int, bytes]:
 
 def send_to_mirror(call: tuple[str, int, bytes], folder: Path) -> object:
     """Nothing that is sent lands outside of the mirror."""
-    from roboreward_ros.errors import RoboRewardError
-
     before = sorted(folder.parent.glob("x"))
     mirror = Mirror(folder / "mirror", "a" * 32)
     try:
@@ -240,7 +230,7 @@ def send_to_mirror(call: tuple[str, int, bytes], folder: Path) -> object:
 NAMES = (
     "reward messages", "packets", "outcomes", "chat replies", "printed answers",
     "relabelling answers",
-    "console requests", "fleet news", "mirror",
+    "fleet news", "fleet: held", "fleet: offer", "fleet: hello", "mirror",
 )  # fmt: skip
 
 
@@ -251,8 +241,10 @@ def targets() -> list[Target]:
         Target(NAMES[2], hostile_json(outcome_to_json(SCORE)), read_outcome),
         Target(NAMES[3], hostile_json(REPLY), read_chat),
         Target(NAMES[4], printed(), read_printed),
-        Target(NAMES[5], printed(), ask_provider),
-        Target(NAMES[6], requests(), read_http),
-        Target(NAMES[7], hostile_json(HELD), read_held),
-        Target(NAMES[8], mirror_calls(), send_to_mirror, cost=2),
+        Target(NAMES[5], rewritten(), ask_provider),
+        Target(NAMES[6], hostile_json(NEWS), read_json(news_from_json)),
+        Target(NAMES[7], hostile_json(HELD), read_json(held_from_json)),
+        Target(NAMES[8], hostile_json(OFFER), read_json(read_offer)),
+        Target(NAMES[9], hostile_json(HELLO), read_json(lambda v: Arm.of_hello(Packet("arm", v)))),
+        Target(NAMES[10], mirror_calls(), send_to_mirror, cost=2),
     ]

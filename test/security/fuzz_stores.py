@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A run's own files in hostile forms: journal, episode, ledgers, run.json, actors, checkpoints."""
+"""A run's own files in hostile forms: episode, ledgers, run.json, actors, checkpoints."""
 
 import functools
 import json
@@ -11,6 +11,7 @@ import zlib
 from pathlib import Path
 
 import google_crc32c
+import numpy as np
 from fuzz_edits import Target, edited, hostile_json, json_bytes, odd_json
 from hypothesis import strategies as st
 from toy_run import CONFIG, ToyRun, work
@@ -22,8 +23,6 @@ from roboreward_ros.dsrl.resume import spec_of
 from roboreward_ros.dsrl.watch import SteeringWatch
 from roboreward_ros.episodes.arrays import read_array
 from roboreward_ros.episodes.header import encode_header, file_digests, read_header
-from roboreward_ros.episodes.journal import Kind, read_journal
-from roboreward_ros.episodes.layout import Recording
 from roboreward_ros.episodes.ledger import Ledger
 from roboreward_ros.episodes.promoted import promote, read_changes, read_promoted
 from roboreward_ros.episodes.run import open_run, read_run
@@ -31,13 +30,12 @@ from roboreward_ros.episodes.store import EpisodeStore, open_uri
 from roboreward_ros.episodes.verify import verify_episode, verify_run
 from roboreward_ros.policies.checkpoint import load_checkpoint
 from roboreward_ros.rewards.small import store as classifiers
+from roboreward_ros.rewards.small.model import Classifier, Quality
 from roboreward_ros.session.memory import SessionMemory, load_memory, save_memory
 from roboreward_ros.testing.conformance_episode_store import make_meta, record
 from roboreward_ros.types import EndCause, LabelRecord, Provenance, Score, ScoreKind, ScoreScale
 
 NAMES = (
-    "journal: bytes",
-    "journal: records",
     "episode: arrays and headers",
     "episode: meta.json",
     "zarr header",
@@ -105,33 +103,6 @@ def file_in_run(name: str, data: bytes, folder: Path) -> Path:
 
 def of_run(name: str) -> bytes:
     return (sound_run() / name).read_bytes()
-
-
-# --- journals -----------------------------------------------------------------------------------
-
-
-def read_recording(data: bytes, folder: Path) -> object:
-    path = folder / "journal"
-    path.write_bytes(data)
-    return Recording.of(read_journal(path)).summary()
-
-
-def journal() -> bytes:
-    return of_run("episodes/.journal/ep_000001/journal")
-
-
-@st.composite
-def forged_journals(draw: st.DrawFn) -> bytes:
-    """Records that say anything, with checksums that fit."""
-    sound = list(read_journal(sound_run() / "episodes/.journal/ep_000001/journal"))
-    out = [struct.pack("<6sH", b"RRJRNL", 1)]
-    for _ in range(draw(st.integers(1, 12))):
-        base = draw(st.sampled_from(sound))
-        kind = int(draw(st.sampled_from(list(Kind)))) if draw(st.booleans()) else int(base.kind)
-        payload = draw(edited(bytes(base.payload[:400])))
-        crc = zlib.crc32(payload, zlib.crc32(bytes([kind])))
-        out.append(struct.pack("<IIB", len(payload), crc, kind) + payload)
-    return b"".join(out)
 
 
 # --- a committed episode ------------------------------------------------------------------------
@@ -312,10 +283,12 @@ def read_classifier(data: bytes, folder: Path) -> object:
 
 
 def classifier() -> bytes:
-    import numpy as np
-    from safetensors.numpy import save
-
-    return bytes(save({"0.x": np.zeros(3)}, {"format": "1", "tasks": '["t"]'}))
+    axes = np.eye(2, 3)
+    quality = Quality(20, 10, 0.9, 0.3, 0.7)
+    model = Classifier(np.zeros(3), axes, axes, np.ones(2), 0.0, 1.0, 0.0, 2.0, quality)
+    path = Path(tempfile.mkdtemp(prefix="fuzz-classifier-")) / classifiers.FILE
+    classifiers.save(path, {"t": model}, {"run": "r"})
+    return path.read_bytes()
 
 
 def read_uri(uri: str, folder: Path) -> object:
@@ -337,7 +310,9 @@ def uris() -> st.SearchStrategy[str]:
         "[",
     )
     return st.one_of(
-        st.lists(st.sampled_from((*parts, sound)), max_size=5).map("".join), st.text(max_size=30)
+        st.just(sound),
+        st.lists(st.sampled_from((*parts, sound)), max_size=5).map("".join),
+        st.text(max_size=30),
     )
 
 
@@ -346,8 +321,6 @@ def targets() -> list[Target]:
     zarr = json.loads(of_run("episodes/ep_000000/stamps_ns/zarr.json"))
     learner = sound_learner()[1].read_bytes()
     return [
-        Target("journal: bytes", edited(journal()), read_recording),
-        Target("journal: records", forged_journals(), read_recording),
         Target("episode: arrays and headers", episode_edits(), read_episode, cost=8),
         Target(
             "episode: meta.json",

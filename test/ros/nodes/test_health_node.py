@@ -32,6 +32,9 @@ def test_a_view_crosses_the_wire_unchanged():
     assert health_from_msg(DiagnosticArray()) == HealthView()
     strange = DiagnosticArray(status=[part("health", 7, "?")])
     assert health_from_msg(strange).level is HealthLevel.STALE
+    endless = health_to_msg(view, 5)
+    endless.status[1].values[0].value = "9" * 5000
+    assert health_from_msg(endless).reasons[0].since_ns == 0
 
 
 def test_trouble_is_shown_logged_and_told_once_and_goes(ros, tmp_path):
