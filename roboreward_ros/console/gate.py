@@ -9,10 +9,8 @@ nor send a form.
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 import os
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
@@ -21,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from roboreward_ros.clock import Clock, SystemClock
 from roboreward_ros.errors import ConfigError
+from roboreward_ros.remote.throttle import Throttle
 
 Message = MutableMapping[str, object]
 Scope = MutableMapping[str, object]
@@ -33,9 +32,7 @@ TOKEN_VARIABLE = "ROBOREWARD_CONSOLE_TOKEN"
 MIN_TOKEN = 16
 MAX_BODY = 64 * 1024
 WRONG_TOKENS = 10
-"""Wrong tokens an address may show in ``FORGET_S`` before it is not listened to."""
-FORGET_S = 60.0
-_REMEMBERED = 1024
+"""Different wrong ones an address may show in a minute, in queries and cookies together."""
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 LOGIN = b"""<!doctype html><meta name=viewport content="width=device-width">
 <title>roboreward</title><style>:root{color-scheme:light dark}
@@ -98,28 +95,6 @@ def require_token(address: str, token: str) -> None:
         )
 
 
-class Throttle:
-    """Counts wrong tokens by address; one thread (the server's event loop)."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._wrong: OrderedDict[str, list[int]] = OrderedDict()
-
-    def closed(self, scope: Scope) -> bool:
-        """Whether an address has shown too many; it is heard again after ``FORGET_S``."""
-        now_ns = self._clock.steady_ns()
-        recent = [t for t in self._wrong.get(_address(scope), []) if now_ns - t < FORGET_S * 1e9]
-        return len(recent) >= WRONG_TOKENS
-
-    def wrong(self, scope: Scope) -> None:
-        """An address has shown a wrong one."""
-        address = _address(scope)
-        past = self._wrong.pop(address, [])
-        self._wrong[address] = [*past, self._clock.steady_ns()][-WRONG_TOKENS:]
-        while len(self._wrong) > _REMEMBERED:
-            self._wrong.popitem(last=False)
-
-
 class Gate:
     """ASGI middleware; see the module's text.
 
@@ -131,8 +106,8 @@ class Gate:
 
     def __init__(self, app: App, token: str = "", clock: Clock | None = None) -> None:
         self.app = app
-        self._token = token.encode()
-        self._throttle = Throttle(clock or SystemClock())
+        self._token = token
+        self._throttle = Throttle(token.encode(), WRONG_TOKENS, clock or SystemClock())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -168,27 +143,32 @@ class Gate:
             return 403, [], b"Requests of other pages are refused."
         if scope["type"] == "http" and not _small(headers):
             return 413, [], b"Too large."
-        if not self._token or self._known(headers):
+        if not self._token:
             return 0, [], b""
-        if self._throttle.closed(scope):
+        address, heard = _address(scope), True
+        if kept := _kept(headers):
+            right = self._throttle.check(address, kept)
+            if right:
+                return 0, [], b""
+            heard = right is not None
+        if given := _shown(cast("bytes", scope.get("query_string", b""))):
+            right = self._throttle.check(address, given)
+            if right and scope["type"] == "http":
+                cookie = f"{COOKIE}={self._token}; Path=/; HttpOnly; SameSite=Strict"
+                return 303, [(b"location", b"/"), (b"set-cookie", cookie.encode())], b""
+            heard = right is not None
+        if not heard:
             return 429, [], b"Too many wrong tokens. Wait a minute."
-        given = _shown(cast("bytes", scope.get("query_string", b"")))
-        if given and not self._right(given):
-            self._throttle.wrong(scope)
-        elif given and scope["type"] == "http":
-            cookie = f"{COOKIE}={self._token.decode()}; Path=/; HttpOnly; SameSite=Strict"
-            return 303, [(b"location", b"/"), (b"set-cookie", cookie.encode())], b""
         return 401, [], LOGIN
 
-    def _right(self, given: bytes) -> bool:
-        return hmac.compare_digest(given, self._token)
 
-    def _known(self, headers: dict[str, str]) -> bool:
-        try:
-            cookies = SimpleCookie(headers.get("cookie", ""))
-        except CookieError:
-            return False
-        return COOKIE in cookies and self._right(cookies[COOKIE].value.encode())
+def _kept(headers: dict[str, str]) -> bytes:
+    """The token of a cookie; b"" for none."""
+    try:
+        cookies = SimpleCookie(headers.get("cookie", ""))
+    except CookieError:
+        return b""
+    return cookies[COOKIE].value.encode() if COOKIE in cookies else b""
 
 
 def _shown(query: bytes) -> bytes:

@@ -4,23 +4,20 @@
 
 from __future__ import annotations
 
-import hmac
 import logging
 import threading
-from collections import OrderedDict
 
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection
 
 from roboreward_ros.clock import Clock
+from roboreward_ros.remote.throttle import Throttle
 
 _LOG = logging.getLogger(__name__)
 
 WRONG_TOKENS = 5
-"""Wrong tokens an address may show in ``FORGET_S`` before it hears nothing else but 429."""
-FORGET_S = 60.0
-_REMEMBERED = 1024
+"""Different wrong tokens an address may show in a minute before it is not listened to: 429."""
 
 
 class Gate:
@@ -34,13 +31,12 @@ class Gate:
     """
 
     def __init__(self, token: str, service: str, limit: int, clock: Clock) -> None:
-        self._token = token.encode()
+        self._token = token
+        self._throttle = Throttle(f"Bearer {token}".encode(), WRONG_TOKENS, clock)
         self._path = f"/{service}"
         self._service = service
         self._limit = limit
-        self._clock = clock
         self._lock = threading.Lock()
-        self._wrong: OrderedDict[str, list[int]] = OrderedDict()
         self.inside = 0
 
     def enter(self) -> bool:
@@ -60,33 +56,17 @@ class Gate:
         """The refusal of a handshake; None lets it go on."""
         address = str(connection.remote_address[0])
         shown = request.headers.get_all("Authorization")
-        if self._token and not self._fits(shown):
-            return self._wrong_token(address)
+        given = shown[0].encode() if len(shown) == 1 else b""
+        if self._token and not (right := self._throttle.check(address, given)):
+            if right is None:
+                return _refusal(429, "Too Many Requests", "too many wrong tokens")
+            _LOG.warning("%s showed no valid token", address)
+            return _refusal(401, "Unauthorized", "no valid token")
         if request.path != self._path:
             return _refusal(404, "Not Found", f"this host serves {self._service}, nothing else")
         if self.inside >= self._limit:
             return _refusal(503, "Service Unavailable", f"{self._limit} askers are here already")
         return None
-
-    def _fits(self, shown: list[str]) -> bool:
-        given = shown[0].encode() if len(shown) == 1 else b""
-        return hmac.compare_digest(given, b"Bearer " + self._token)
-
-    def _wrong_token(self, address: str) -> Response:
-        now_ns = self._clock.steady_ns()
-        with self._lock:
-            past = self._wrong.pop(address, [])
-            past = [then for then in past if now_ns - then < FORGET_S * 1e9]
-            if len(past) < WRONG_TOKENS:
-                past.append(now_ns)
-                _LOG.warning("%s showed no valid token", address)
-                answer = _refusal(401, "Unauthorized", "no valid token")
-            else:
-                answer = _refusal(429, "Too Many Requests", "too many wrong tokens")
-            self._wrong[address] = past
-            while len(self._wrong) > _REMEMBERED:
-                self._wrong.popitem(last=False)
-        return answer
 
 
 def _refusal(status: int, reason: str, text: str) -> Response:

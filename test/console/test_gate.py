@@ -102,17 +102,37 @@ def test_a_query_that_is_none_is_answered(query):
     assert get(f"/?{query}", TOKEN).status_code == 401
 
 
-def test_an_address_that_guesses_is_not_listened_to_for_a_minute():
+def by_query(page, k):
+    return page.get(f"/?token=guess{k}")
+
+
+def by_cookie(page, k):
+    return page.get("/", headers={"cookie": f"{COOKIE}=guess{k}"})
+
+
+@pytest.mark.parametrize("guess", [by_query, by_cookie])
+def test_an_address_that_guesses_is_not_listened_to_for_a_minute(guess):
     clock = FakeClock()
     hub = Hub(Client(), Watch(), None, clock)
     gate = Gate(build_app(hub, 60.0), TOKEN, clock)
     page = TestClient(gate, base_url="http://localhost:8642", follow_redirects=False)
     inside = TestClient(gate, base_url="http://localhost:8642", cookies={COOKIE: TOKEN})
-    assert [page.get(f"/?token=guess{k}").status_code for k in range(11)] == [401] * 10 + [429]
+    guesses = [guess(page, k).status_code for k in range(11)]
+    assert guesses == [401] * 10 + [429]
     assert page.get(f"/?token={TOKEN}").status_code == 429
-    assert inside.get("/frames/ep_000001/2").status_code == 200, "who is in stays in"
+    assert inside.get("/frames/ep_000001/2").status_code == 429, "a cookie is a guess, too"
     clock.advance(61.0)
     assert page.get(f"/?token={TOKEN}").status_code == 303
+    page.cookies.clear()
+    assert [guess(page, k).status_code for k in range(11)] == guesses
+    assert inside.get("/frames/ep_000001/2").status_code == 200, "who is in stays in"
+
+
+def test_a_browser_with_a_stale_cookie_makes_one_guess():
+    page = client(TOKEN)
+    stale = {"cookie": f"{COOKIE}=of-the-time-before"}
+    assert {page.get("/", headers=stale).status_code for _ in range(30)} == {401}
+    assert page.get(f"/?token={TOKEN}", headers=stale).status_code == 303
 
 
 @pytest.mark.parametrize("value", ["", "wrong", TOKEN + "x", TOKEN[:-1], '"', "\xff"])

@@ -70,9 +70,11 @@ class EchoSession:
 
 
 @contextmanager
-def door(config: DoorConfig | None = None) -> Iterator[tuple[Door, Echo]]:
+def door(
+    config: DoorConfig | None = None, clock: Clock | None = None
+) -> Iterator[tuple[Door, Echo]]:
     service = Echo()
-    with Door(config or DoorConfig(port=0), service) as opened:
+    with Door(config or DoorConfig(port=0), service, clock) as opened:
         yield opened, service
 
 
@@ -187,22 +189,28 @@ def test_a_wrong_token_is_refused_and_shown_nowhere(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    monkeypatch.setenv("TOKEN", "wrong-token-0123456789")
     right = Path(papers.token).read_text().strip()
-    with door(secure(papers)) as (opened, service):
+    clock = FakeClock()
+    with door(secure(papers), clock) as (opened, service):
         endpoint = Endpoint(
             f"wss://127.0.0.1:{opened.port}", ca_file=papers.certificate, token_env="TOKEN"
         )
         said = []
-        for _ in range(6):
+        for guess in (*["of-the-time-before"] * 6, "1", "2", "3", "4", "5"):
+            monkeypatch.setenv("TOKEN", f"wrong-token-0123456789-{guess}")
             asking = Link(endpoint, "echo", HELLO, clock=FakeClock())
             with pytest.raises(LinkError) as caught:
                 asking.ask(Packet("echo"), 20.0)
             said.append(str(caught.value))
-        assert "refuses the token" in said[0]
+        assert ["refuses the token" in each for each in said] == [True] * 10 + [False]
         assert "too many wrong tokens" in said[-1]
+        monkeypatch.setenv("TOKEN", right)
+        early = Link(endpoint, "echo", HELLO, clock=FakeClock())
+        with pytest.raises(LinkError, match="too many wrong tokens"):
+            early.ask(Packet("echo"), 20.0)
+        clock.advance(61.0)
         good = asker(opened, papers)
-        assert good.ask(Packet("echo"), 20.0).kind == "echoed"  # whoever has it is never locked out
+        assert good.ask(Packet("echo"), 20.0).kind == "echoed"
         good.close()
         assert all(packet.kind == "echo" for packet in service.taken)
     assert right not in caplog.text
