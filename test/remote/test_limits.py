@@ -52,13 +52,15 @@ def test_a_door_reads_an_asker_no_faster_than_it_allows(
     limits: dict[str, float], size: int, waited_s: float
 ) -> None:
     clock = FakeClock()
-    with Door(DoorConfig(port=0, **limits), Silent(), clock) as door:
-        with connect(f"ws://127.0.0.1:{door.port}/silent", compression=None) as asker:
-            asker.send(pack(Packet("hello")))
-            assert unpack(asker.recv(timeout=20)).kind == "welcome"
-            for ticket in range(1, 21):
-                asker.send(pack(Packet("x", body=bytes(size), ticket=ticket)))
-                assert unpack(asker.recv(timeout=20)).kind == "taken"
+    with (
+        Door(DoorConfig(port=0, **limits), Silent(), clock) as door,
+        connect(f"ws://127.0.0.1:{door.port}/silent", compression=None) as asker,
+    ):
+        asker.send(pack(Packet("hello")))
+        assert unpack(asker.recv(timeout=20)).kind == "welcome"
+        for ticket in range(1, 21):
+            asker.send(pack(Packet("x", body=bytes(size), ticket=ticket)))
+            assert unpack(asker.recv(timeout=20)).kind == "taken"
     assert clock.steady / 1e9 == pytest.approx(waited_s, abs=1.1), "but for a second's worth"
 
 
