@@ -91,6 +91,7 @@ class EpisodeStore:
             oldest_first = sorted(aside.iterdir(), key=lambda path: path.stat().st_mtime_ns)
             for path in oldest_first[:-_KEPT_JOURNALS]:
                 path.unlink()
+                _LOG.warning("journal %s is removed: %d newer ones are kept", path, _KEPT_JOURNALS)
 
     def create(self, meta: EpisodeMeta) -> StoredEpisodeWriter:
         if self._lock is None:

@@ -228,13 +228,18 @@ def test_a_full_disk_while_recording_drops_only_this_episode(run_dir, monkeypatc
     again.commit(EndCause.TIME)
 
 
-def test_interrupted_journals_do_not_pile_up(run_dir):
+def test_interrupted_journals_do_not_pile_up_and_what_goes_is_named(run_dir, caplog):
     for _ in range(12):
         store = EpisodeStore(run_dir, "w")
         store.create(make_meta())
         store.close()
     EpisodeStore(run_dir, "w").close()
-    assert len(list((run_dir / "episodes/.interrupted").iterdir())) == 8
+    kept = {str(path) for path in (run_dir / "episodes/.interrupted").iterdir()}
+    put_aside = {str(record.args[2]) for record in caplog.records if len(record.args) == 3}
+    removed = {str(record.args[0]) for record in caplog.records if len(record.args) == 2}
+    assert len(kept) == 8
+    assert len(put_aside) == 12
+    assert removed == put_aside - kept
 
 
 def test_a_torn_journal_reads_up_to_the_tear(run_dir):

@@ -14,6 +14,7 @@ from roboreward_ros.dsrl.learned import CHECKPOINT
 from roboreward_ros.episodes.ledger import Ledger
 from roboreward_ros.episodes.promoted import promote
 from roboreward_ros.episodes.store import EpisodeStore
+from roboreward_ros.errors import ConfigError
 from roboreward_ros.nodes.recorder_node import RecorderNode
 from roboreward_ros.ros.diagnostics import Level
 from roboreward_ros.ros.qos import EVENT
@@ -82,11 +83,16 @@ def test_without_a_budget_nothing_goes(ros, run, disk):
 
 
 @pytest.mark.parametrize(
-    "bad", [{"disk_budget_gb": -1.0}, {"keep_pictures": -1}, {"pictures_need": "luck"}]
+    "bad", [{"disk_budget_gb": -1.5}, {"keep_pictures": -1}, {"pictures_need": "luck"}]
 )
 def test_a_budget_that_makes_no_sense_is_refused(ros, run, bad):
-    node = recorder(ros, run)
-    (name, value), *_ = bad.items()
-    (answer,) = node.set_parameters([Parameter(name, value=value)])
+    ((name, value),) = bad.items()
+    with pytest.raises(ConfigError, match=rf"{name}.*got.*{value}"):
+        recorder(ros, run, **bad)
+
+
+def test_a_budget_is_not_changed_while_the_recorder_runs(ros, run):
+    (answer,) = recorder(ros, run).set_parameters([Parameter("disk_budget_gb", value=1.0)])
     assert not answer.successful
-    assert name in answer.reason
+    assert "disk_budget_gb" in answer.reason
+    assert "read-only" in answer.reason
