@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from toy_run import CONFIG, TOY, ToyRun, weights, work
 
+from roboreward_ros.dsrl.checkpoint import LEARNER_FORMAT
 from roboreward_ros.dsrl.compute import Compute, Precision
 from roboreward_ros.dsrl.config import CriticForm, RewardForm
 from roboreward_ros.dsrl.follow import RunFollower
@@ -86,6 +87,16 @@ def test_a_checkpoint_of_an_older_format_is_kept_and_the_stores_are_learnt_anew(
     assert (run.path / "checkpoints" / "learner_format3.safetensors").is_file()
     assert not follower.checkpoint.exists()
     assert work(follower).metrics == before.metrics
+
+
+def test_a_checkpoint_of_a_newer_version_is_refused_by_number_and_left_alone(run, monkeypatch):
+    with monkeypatch.context() as newer:
+        newer.setattr("roboreward_ros.dsrl.checkpoint.LEARNER_FORMAT", 99)
+        path = saved_run(run).checkpoint
+    data = path.read_bytes()
+    with pytest.raises(CheckpointError, match=f"got 99; allowed: {LEARNER_FORMAT}"):
+        RunFollower(run.path, CONFIG).resume()
+    assert path.read_bytes() == data
 
 
 @pytest.mark.parametrize("spoil", ["chunk_size", "features", "noise", "actions"])
