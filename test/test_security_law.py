@@ -7,6 +7,7 @@ as it likes. Ruff's ``S`` rules hold the rest.
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -191,3 +192,12 @@ def test_a_breach_is_found(line: str) -> None:
 )
 def test_what_is_allowed_is_not_found(line: str) -> None:
     assert breaches(line, "somewhere.py") == []
+
+
+def test_every_node_of_the_stack_has_an_enclave_on_the_page() -> None:
+    stack = (ROOT / "roboreward_ros" / "stack.py").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "how-to" / "sros2.md").read_text(encoding="utf-8")
+    nodes = set(re.findall(r'\bnode\(\s*"(\w+_node)"', stack))
+    (listed,) = re.findall(r"for node in (.*?); do", page, re.DOTALL)
+    assert len(nodes) >= 10
+    assert set(listed.replace("\\", " ").split()) == nodes
