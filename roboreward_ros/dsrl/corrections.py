@@ -18,11 +18,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from roboreward_ros.dsrl.inversion_record import InvertedDecision
 from roboreward_ros.dsrl.prior_data import InversionLimits
 from roboreward_ros.dsrl.takeovers import is_pause, taken_over
 from roboreward_ros.errors import CheckpointError, LearnerError
 from roboreward_ros.policies.dataset import chunks_of
-from roboreward_ros.policies.inversion import Invertible, invert
+from roboreward_ros.policies.inversion import Inversion, Invertible, invert
 from roboreward_ros.protocols import EpisodeReader, Policy
 from roboreward_ros.types import Chunk, EpisodeSummary, StepFlag
 
@@ -59,6 +60,7 @@ class CorrectedEpisode:
         self._policy = policy
         self._limits = limits or InversionLimits()
         self._chunks: tuple[Chunk, ...] | None = None
+        self._inverted: tuple[InvertedDecision, ...] = ()
 
     @property
     def summary(self) -> EpisodeSummary:
@@ -74,6 +76,11 @@ class CorrectedEpisode:
             self._chunks = self._correct()
         return self._chunks
 
+    def inverted(self) -> tuple[InvertedDecision, ...]:
+        """A person's decisions, for the record; none where the sampler cannot be inverted."""
+        self.chunks()
+        return self._inverted
+
     def _correct(self) -> tuple[Chunk, ...]:
         policy, size = self._policy, self._policy.spec.chunk_size
         chunks, flags = list(self._episode.chunks()), np.asarray(self.flags(), dtype=np.int64)
@@ -86,6 +93,7 @@ class CorrectedEpisode:
         starts = [chunks[k].step for k in hands]
         done = chunks_of(actions, policy.spec.prediction_horizon)[starts]
         noise = np.full_like(done, np.nan)
+        found: Inversion | None = None
         if isinstance(policy, Invertible):
             found = invert(policy, np.stack([chunks[k].features for k in hands]), done)
             usable = found.usable(self._limits.residual, self._limits.norm)
@@ -100,6 +108,14 @@ class CorrectedEpisode:
                 steered=False,
                 executed=0 if is_pause(actions, step, ran) else ran,
             )
+        if found is not None:
+            self._inverted = tuple(
+                InvertedDecision(
+                    chunks[k].index, chunks[k].step, float(found.residual[row]),
+                    float(found.norm[row]), bool(usable[row]), chunks[k].executed == size,
+                )
+                for row, k in enumerate(hands)
+            )  # fmt: skip
         name = self._episode.summary.meta.episode_id
         _LOG.info(
             "%s: a person moved the arm in %d decisions, the noise of %d is known",

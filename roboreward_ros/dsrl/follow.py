@@ -27,6 +27,7 @@ from roboreward_ros.dsrl.chunk_decoder import decode_of
 from roboreward_ros.dsrl.compute import Compute
 from roboreward_ros.dsrl.config import DsrlConfig
 from roboreward_ros.dsrl.corrections import Corrector
+from roboreward_ros.dsrl.inversion_record import note_inversion
 from roboreward_ros.dsrl.learner import Learner, LearnerMetrics
 from roboreward_ros.dsrl.prior_data import PriorEpisode
 from roboreward_ros.dsrl.resume import resume_learner, spec_of
@@ -282,7 +283,10 @@ class RunFollower:
                 self._take_prior(self._learner)
             mended = self._correct(episode) if self._correct else None
             label = self._stores.label(episode_id)
+            fresh = episode_id not in self._learner.seen
             self._learner.observe_episode(mended or episode, label, corrected=mended is not None)
+            if mended is not None and fresh:
+                note_inversion(self.run_dir, mended, self.config.critic)
             self.refused.pop(episode_id, None)
         except (LearnerError, FormatError) as error:
             _LOG.error("the learner goes on without %s: %s", episode_id, error)
@@ -294,6 +298,7 @@ class RunFollower:
         for episode in self._prior() if self._prior is not None else ():
             try:
                 taken += learner.observe_prior(episode, episode.score)
+                note_inversion(self.run_dir, episode, self.config.critic)
             except LearnerError as error:
                 _LOG.error("the learner goes on without a demonstration: %s", error)
             chunks = without_closing(episode.chunks(), episode.summary.n_steps)

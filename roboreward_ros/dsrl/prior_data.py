@@ -21,6 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from roboreward_ros.dsrl.inversion_record import InvertedDecision
 from roboreward_ros.dsrl.takeovers import is_pause, taken_over
 from roboreward_ros.episodes.promoted import read_promoted
 from roboreward_ros.episodes.store import EpisodeStore
@@ -78,6 +79,19 @@ class PriorEpisode:
 
     def flags(self) -> Sequence[int]:
         return self.step_flags
+
+    def inverted(self) -> tuple[InvertedDecision, ...]:
+        """Every decision, for the record."""
+        size, found = self.summary.meta.chunk_size, self.inversion
+        return tuple(
+            InvertedDecision(
+                chunk.index, chunk.step, float(residual), float(norm),
+                known=bool(np.isfinite(chunk.noise).all()), whole=chunk.executed == size,
+            )
+            for chunk, residual, norm in zip(
+                self.decisions, found.residual, found.norm, strict=True
+            )
+        )  # fmt: skip
 
 
 def prior_episode(

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A person takes the arm in the middle of an episode: what the learner makes of it."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -201,6 +202,14 @@ def test_a_follower_learns_from_a_takeover_and_resumes_with_it(tmp_path: Path, c
     assert (again.status.episodes_done, again.status.trainable) == (2, 2)
     assert again.grad_steps > first.grad_steps
     assert again.status.metrics.transitions == 2 * DECISIONS
+    noted = json.loads((tmp_path / "inversions" / "ep_000000.json").read_text())
+    assert (noted["format"], noted["policy_id"]) == (1, SPEC.policy_id)
+    assert [row["index"] for row in noted["decisions"]] == [2, 3]
+    for row in noted["decisions"]:
+        assert row["use"] == "every critic"
+        assert row["residual"] <= InversionLimits().residual
+        assert 0 < row["norm"] <= InversionLimits().norm
+    assert (tmp_path / "inversions" / "ep_000001.json").is_file()
 
 
 def test_a_session_of_corrections_is_prior_data_of_another_run(tmp_path: Path):

@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from roboreward_ros.dsrl.actor import load_actor
 from roboreward_ros.dsrl.checkpoint import load_learner, save_learner
 from roboreward_ros.dsrl.config import CriticForm, DsrlConfig, NoiseForm
 from roboreward_ros.dsrl.follow import RunFollower
+from roboreward_ros.dsrl.inversion_record import write_record
 from roboreward_ros.dsrl.learner import Learner
 from roboreward_ros.dsrl.prior_data import InversionLimits, PriorEpisode, prior_episodes
 from roboreward_ros.episodes.ledger import Ledger
@@ -204,6 +206,9 @@ def test_a_run_that_follows_takes_demonstrations_first(tmp_path: Path):
     assert learner is not None
     assert next(iter(learner.replay.episodes)) == "prior_demos_ep_000000"
     assert len(learner.replay.trainable_rows(prior=True)) == 3
+    (record_file,) = (tmp_path / "run" / "inversions").iterdir()
+    assert record_file.name == "prior_demos_ep_000000.json"
+    assert [row["step"] for row in json.loads(record_file.read_text())["decisions"]] == [0, 4, 8]
 
 
 def test_prior_data_of_another_policy_are_refused(tmp_path: Path):
@@ -212,3 +217,22 @@ def test_prior_data_of_another_policy_are_refused(tmp_path: Path):
     learner = Learner(SMALL, replace(SPEC, policy_id="other"))
     with pytest.raises(LearnerError, match="prior data"):
         learner.observe_prior(episode, episode.score)
+
+
+def test_a_record_says_what_each_decision_teaches_and_stays_in_its_folder(tmp_path: Path):
+    record(tmp_path / "demos", possible=False)
+    episode = only(tmp_path / "demos")
+    for critic, use in (
+        (CriticForm.LATENT, "nothing"),
+        (CriticForm.ALIASED, "action critic"),
+        (CriticForm.EDITED, "action critic"),
+    ):
+        path = write_record(tmp_path, episode, critic)
+        assert path is not None
+        rows = json.loads(path.read_text())["decisions"]
+        assert {row["use"] for row in rows} == {use}
+        assert not any(row["known"] for row in rows)
+    meta = replace(episode.summary.meta, episode_id="../outside")
+    stray = replace(episode, summary=replace(episode.summary, meta=meta))
+    with pytest.raises(ValueError, match="below the folder"):
+        write_record(tmp_path, stray, CriticForm.LATENT)
