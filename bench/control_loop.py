@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import signal
 import subprocess
@@ -104,6 +105,8 @@ class Session:
             self.latency.append((time.monotonic_ns() - self.states[-1][0]) * 1e-6)
 
     def _on_chunk(self, message: object) -> None:
+        if math.isnan(message.latency_s):
+            return  # it closes the episode: no arm waited for it
         stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
         self.decision.append(message.latency_s * 1e3)
         self.age.append((time.time_ns() - stamp) * 1e-6 - message.latency_s * 1e3)
