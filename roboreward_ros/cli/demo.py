@@ -16,7 +16,8 @@ from pathlib import Path
 
 from roboreward_ros.cli import run_config
 from roboreward_ros.cli.demo_stages import StageClock, StoppedError, final_actor, run_jobs, train
-from roboreward_ros.cli.preflight import described_policy, policy_folder, preflight
+from roboreward_ros.cli.policy_checks import described_policy, policy_folder
+from roboreward_ros.cli.preflight import preflight
 from roboreward_ros.cli.progress import Display, make_display
 from roboreward_ros.cli.report import PAGE_FILE, headline, write_report
 from roboreward_ros.cli.run_files import write_arms

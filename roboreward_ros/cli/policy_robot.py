@@ -20,7 +20,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from roboreward_ros.cli.arm_dialogue import in_front
-from roboreward_ros.cli.preflight import described_policy, policy_folder, preflight
+from roboreward_ros.cli.policy_checks import described_policy, policy_folder
+from roboreward_ros.cli.preflight import preflight
 from roboreward_ros.dsrl.actor import SteeringActor, load_actor
 from roboreward_ros.dsrl.config import load_profile
 from roboreward_ros.dsrl.noise_record import FormResult, Place, keep_results, untrained_actor

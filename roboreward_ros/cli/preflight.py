@@ -13,20 +13,25 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 
 from roboreward_ros.cli import arm_checks, run_config
 from roboreward_ros.cli.domain import own_domain
+from roboreward_ros.cli.policy_checks import (
+    described_policy,
+    noise_problems,
+    policy_folder,
+    policy_problems,
+    problems_of,
+)
 from roboreward_ros.console.gate import load_token, require_token
 from roboreward_ros.dsrl.config import load_profile as load_learner
 from roboreward_ros.dsrl.remote_duty import endpoint_of
 from roboreward_ros.episodes.store import EpisodeStore
-from roboreward_ros.errors import CheckpointError, ConfigError, RoboRewardError, StackError
+from roboreward_ros.errors import ConfigError, StackError
 from roboreward_ros.files import config_folders
-from roboreward_ros.policies.remote.folder import FILE as REMOTE_POLICY
 from roboreward_ros.protocols import RewardSource
 from roboreward_ros.rewards.config import options_from_json
 from roboreward_ros.rewards.registry import build
@@ -35,7 +40,6 @@ from roboreward_ros.rewards.vlm.source import ModelSource
 from roboreward_ros.robot.profile import load_profile as load_robot
 from roboreward_ros.sim.tasks import TASKS, find_task
 from roboreward_ros.stack import Stack, StackArguments, describe
-from roboreward_ros.types import PolicySpec
 
 PROBE_S = 2.0
 """How long the domain is listened to, s: discovery on one host takes up to 1.7 s."""
@@ -43,7 +47,6 @@ PROBE_LIMIT_S = 60.0
 """Only a bound: on a starved machine the libraries alone take 15 s to load."""
 TORCH_LIMIT_S = 60.0
 LOCK_FILE = ".launch.lock"
-POLICY_FILES = ("policy.json", "policy.safetensors")
 
 
 def preflight(given: Mapping[str, str], *, probe_domain: bool = True) -> Stack:
@@ -66,8 +69,8 @@ def preflight(given: Mapping[str, str], *, probe_domain: bool = True) -> Stack:
         arguments = arm_checks.with_task(arguments)
     stack = describe(arguments, TASKS[0].sentence)
     missing = _twin_problems(stack) if arguments.sim else _arm_problems(stack)
-    missing += _profile_problems(stack) + _noise_problems(stack.arguments)
-    missing += _problems_of("device", lambda: require_device(stack.arguments.device))
+    missing += _profile_problems(stack) + noise_problems(stack.arguments)
+    missing += problems_of("device", lambda: require_device(stack.arguments.device))
     missing += _demonstration_problems(stack.arguments) + _learner_problems(stack.arguments)
     missing += _console_problems(stack.arguments)
     if holder := launch_in(run_dir):
@@ -94,9 +97,9 @@ def part_problems(stack: Stack) -> list[str]:
     arguments = stack.arguments
     problems = ["policy: none given; give policy:=FOLDER"]
     if arguments.policy:
-        problems = _policy_problems(arguments.policy, arguments.task)
+        problems = policy_problems(arguments.policy, arguments.task)
     problems += _reward_problems(arguments) + _profile_problems(stack)
-    return problems + _problems_of("device", lambda: require_device(arguments.device))
+    return problems + problems_of("device", lambda: require_device(arguments.device))
 
 
 def config_dir() -> Path:
@@ -112,9 +115,9 @@ def config_dir() -> Path:
 
 
 def _twin_problems(stack: Stack) -> list[str]:
-    problems = _problems_of("task", lambda: find_task(stack.arguments.task))
+    problems = problems_of("task", lambda: find_task(stack.arguments.task))
     problems += _reward_problems(stack.arguments)
-    problems += _policy_problems(stack.arguments.policy, stack.arguments.task)
+    problems += policy_problems(stack.arguments.policy, stack.arguments.task)
     return problems
 
 
@@ -125,109 +128,25 @@ def _arm_problems(stack: Stack) -> list[str]:
     if not arguments.task:
         problems.append('task: none given; give task:="put the mushroom on the cloth" or yours')
     if arguments.policy:
-        problems += _policy_problems(arguments.policy, arguments.task)
+        problems += policy_problems(arguments.policy, arguments.task)
     else:
         problems.append("policy: none given, the real arm has no default; give policy:=FOLDER")
     problems += _reward_problems(arguments)
     return problems
 
 
-def policy_folder(policy: str) -> Path:
-    """Folder of a policy argument: a path, or ``demo`` for the shipped one."""
-    if policy == "demo":
-        return Path(str(files("roboreward_ros").joinpath("assets", "policies", "widowx_twin")))
-    return Path(policy).expanduser()
-
-
-def described_policy(folder: Path) -> tuple[str, int]:
-    """Identity and prediction horizon of a policy's folder, without loading its weights.
-
-    Raises:
-        CheckpointError: the description cannot be read.
-    """
-    if foreign := _foreign_policy(folder):
-        return foreign.policy_id, foreign.prediction_horizon
-    path = folder / POLICY_FILES[0]
-    try:
-        content = json.loads(path.read_text())
-        horizon = int(content["description"]["network"]["prediction_horizon"])
-        return str(content["policy_id"]), horizon
-    except (OSError, ValueError, OverflowError, RecursionError, KeyError, TypeError) as error:
-        raise CheckpointError("policy cannot be read", got=f"{path}: {error!r}") from error
-
-
-def _foreign_policy(folder: Path) -> PolicySpec | None:
-    """What a policy of another framework is; None where the folder is of the package's own layout.
-
-    Raises:
-        CheckpointError, ConfigError: it cannot be run here.
-    """
-    if (folder / POLICY_FILES[0]).is_file() or not folder.is_dir():
-        return None
-    from roboreward_ros.policies.loading import find_layout
-
-    layout = find_layout(folder)
-    return None if layout is None else layout.describe(folder)
-
-
-def _policy_problems(policy: str, task: str) -> list[str]:
-    """Looks at the description only: reading the weights would load torch into the launcher."""
-    folder = policy_folder(policy)
-    try:
-        foreign = _foreign_policy(folder)
-    except (CheckpointError, ConfigError) as error:
-        return [f"policy: {folder}: {error}"]
-    if foreign is not None:
-        if task and foreign.tasks and task not in foreign.tasks:
-            known = ", ".join(foreign.tasks)
-            return [f"policy: {folder} was not trained on {task!r}; its card names {known}"]
-        return _policy_host_problems(folder)
-    missing = [name for name in POLICY_FILES if not (folder / name).is_file()]
-    if missing:
-        remedy = (
-            "give policy:=FOLDER with both, or one of the layouts in docs/how-to/base-policies.md, "
-            "or train one: roboreward policy train"
-        )
-        return [f"policy: no {' and no '.join(missing)} in {folder}; {remedy}"]
-    try:
-        described_policy(folder)
-        tasks = json.loads((folder / POLICY_FILES[0]).read_text())["description"]["tasks"]
-    except (
-        CheckpointError,
-        OSError,
-        ValueError,
-        OverflowError,
-        RecursionError,
-        KeyError,
-        TypeError,
-    ) as error:
-        return [f"policy: {folder / POLICY_FILES[0]} cannot be read: {error!r}"]
-    if task and tasks and task not in tasks:
-        return [f"policy: {folder} was not trained on {task!r}; it knows {', '.join(tasks)}"]
-    return []
-
-
-def _policy_host_problems(folder: Path) -> list[str]:
-    """Asks the host of a policy that lives elsewhere."""
-    if not (folder / REMOTE_POLICY).is_file():
-        return []
-    from roboreward_ros.policies.remote.policy import LOOK_S, RemotePolicy
-
-    return _problems_of("policy host", lambda: RemotePolicy(folder, limit_s=LOOK_S).close())
-
-
 def _reward_problems(arguments: StackArguments) -> list[str]:
     def source() -> RewardSource:
         return build(arguments.reward, options_from_json(arguments.reward_options))
 
-    if problems := _problems_of("reward", source):
+    if problems := problems_of("reward", source):
         return problems
     found = source()
     problems = _dense_problems(arguments, found)
     if isinstance(found, RemoteSource):
-        return problems + _problems_of("reward host", found.require_host)
+        return problems + problems_of("reward host", found.require_host)
     if isinstance(found, ModelSource):
-        problems += _problems_of("weights", found.require_weights)
+        problems += problems_of("weights", found.require_weights)
     return problems
 
 
@@ -249,7 +168,7 @@ def _dense_problems(arguments: StackArguments, source: RewardSource) -> list[str
 
 def _profile_problems(stack: Stack) -> list[str]:
     arguments = stack.arguments
-    return _problems_of("profile", lambda: load_learner(arguments.profile)) + _problems_of(
+    return problems_of("profile", lambda: load_learner(arguments.profile)) + problems_of(
         "robot",
         lambda: (
             load_robot(arguments.robot).with_workspace(arguments.workspace)
@@ -257,27 +176,6 @@ def _profile_problems(stack: Stack) -> list[str]:
             else load_robot(arguments.robot)
         ),
     )
-
-
-def _noise_problems(arguments: StackArguments) -> list[str]:
-    """Whether a profile whose first actor is not the base policy was measured with this policy.
-
-    A learner elsewhere has its own profile; what cannot be read is told by the other checks.
-    """
-    if arguments.learner or not (arguments.policy and arguments.task):
-        return []
-    try:
-        profile = load_learner(arguments.profile)
-        if profile.starts_as_prior:
-            return []
-        policy_id, _ = described_policy(policy_folder(arguments.policy))
-    except RoboRewardError:
-        return []
-    from roboreward_ros.dsrl.noise_record import Place, require_form
-
-    place = Place.TWIN if arguments.sim else Place.ARM
-    given = (arguments.profile, arguments.policy, policy_id, arguments.task, place)
-    return _problems_of("profile", lambda: require_form(profile, *given))
 
 
 def _demonstration_problems(arguments: StackArguments) -> list[str]:
@@ -290,7 +188,7 @@ def _demonstration_problems(arguments: StackArguments) -> list[str]:
             )
 
     folder = arguments.demonstrations
-    return _problems_of("demonstrations", look) if folder else []
+    return problems_of("demonstrations", look) if folder else []
 
 
 def _learner_problems(arguments: StackArguments) -> list[str]:
@@ -299,22 +197,14 @@ def _learner_problems(arguments: StackArguments) -> list[str]:
         endpoint.token()
         endpoint.tls()
 
-    return _problems_of("learner", look) if arguments.learner else []
+    return problems_of("learner", look) if arguments.learner else []
 
 
 def _console_problems(arguments: StackArguments) -> list[str]:
     def look() -> None:
         require_token(arguments.console_address, load_token(arguments.console_token))
 
-    return _problems_of("console", look) if arguments.console else []
-
-
-def _problems_of(name: str, check: Callable[[], object]) -> list[str]:
-    try:
-        check()
-    except RoboRewardError as error:
-        return [f"{name}: {error}"]
-    return []
+    return problems_of("console", look) if arguments.console else []
 
 
 def require_device(device: str) -> None:

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from roboreward_ros.cli import run_config
-from roboreward_ros.cli.preflight import described_policy, part_problems, policy_folder
+from roboreward_ros.cli.policy_checks import described_policy, policy_folder
+from roboreward_ros.cli.preflight import part_problems
 from roboreward_ros.errors import StackError, StoreError
 from roboreward_ros.rehearsal.bag import BagOptions
 from roboreward_ros.rehearsal.latency import Latencies

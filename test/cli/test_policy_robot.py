@@ -10,7 +10,7 @@ import pytest
 
 from roboreward_ros.cli import policy_robot
 from roboreward_ros.cli.main import main
-from roboreward_ros.cli.preflight import described_policy, policy_folder
+from roboreward_ros.cli.policy_checks import described_policy, policy_folder
 from roboreward_ros.dsrl.noise_record import FormVerdict, Place, read_results
 from roboreward_ros.evaluation.arm_trials.book import TrialBook
 from roboreward_ros.evaluation.arm_trials.plan import load_plan

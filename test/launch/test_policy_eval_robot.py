@@ -14,7 +14,7 @@ import pytest
 
 from roboreward_ros.cli.domain import free_domain
 from roboreward_ros.cli.main import main
-from roboreward_ros.cli.preflight import described_policy, policy_folder
+from roboreward_ros.cli.policy_checks import described_policy, policy_folder
 from roboreward_ros.dsrl.actor import SteeringActor
 from roboreward_ros.episodes.store import EpisodeStore
 
