@@ -38,6 +38,7 @@ from roboreward_ros.types import (
     Score,
     StepFlag,
     closing_chunk,
+    without_closing,
 )
 
 _LOG = logging.getLogger(__name__)
@@ -83,14 +84,13 @@ class PriorEpisode:
     def inverted(self) -> tuple[InvertedDecision, ...]:
         """Every decision, for the record."""
         size, found = self.summary.meta.chunk_size, self.inversion
+        made = without_closing(self.decisions, self.summary.n_steps)
         return tuple(
             InvertedDecision(
                 chunk.index, chunk.step, float(residual), float(norm),
                 known=bool(np.isfinite(chunk.noise).all()), whole=chunk.executed == size,
             )
-            for chunk, residual, norm in zip(
-                self.decisions, found.residual, found.norm, strict=True
-            )
+            for chunk, residual, norm in zip(made, found.residual, found.norm, strict=True)
         )  # fmt: skip
 
 

@@ -51,8 +51,8 @@ def test_a_policy_on_another_host_decides_alike_and_the_arm_holds_while_it_is_aw
     assert answer.status == GoalStatus.STATUS_SUCCEEDED
     assert answer.result.decisions == 2
     assert [a.step for a in arm.actions] == [0, 1, 2, 3, 8, 9, 10, 11]
-    ros.spin_until(lambda: len(arm.chunks) == 2)
-    for message, step in zip(arm.chunks, (0, 8), strict=True):
+    ros.spin_until(lambda: len(arm.chunks) >= 2)
+    for message, step in zip(arm.chunks[:2], (0, 8), strict=True):
         wanted = decide(
             policy, None, image=picture_at(step), proprio=state_at(step).proprio,
             task=TASK, step=step, max_steps=12, seed=SEED,
