@@ -56,8 +56,9 @@ def test_a_lerobot_policy_drives_an_episode_that_can_be_decoded_again(
     assert summary.complete
     assert summary.n_steps == 10
     assert summary.meta.policy_id == policy.spec.policy_id
-    chunks = episode.chunks()
+    *chunks, closing = episode.chunks()
     assert [chunk.step for chunk in chunks] == [0, 4, 8]
+    assert (closing.step, closing.executed) == (10, 0)
     features = np.stack([chunk.features for chunk in chunks])
     assert features.shape == (3, policy.spec.feature_dim)
     again = policy.decode(features, np.stack([chunk.noise for chunk in chunks]))
