@@ -42,11 +42,18 @@ def described_policy(folder: Path) -> tuple[str, int]:
     """
     if foreign := _foreign_policy(folder):
         return foreign.policy_id, foreign.prediction_horizon
+    policy_id, horizon, _ = _own_policy(folder)
+    return policy_id, horizon
+
+
+def _own_policy(folder: Path) -> tuple[str, int, list[str]]:
+    """Identity, prediction horizon and tasks of a folder of the package's own layout."""
     path = folder / POLICY_FILES[0]
     try:
         content = json.loads(path.read_text())
-        horizon = int(content["description"]["network"]["prediction_horizon"])
-        return str(content["policy_id"]), horizon
+        description = content["description"]
+        horizon = int(description["network"]["prediction_horizon"])
+        return str(content["policy_id"]), horizon, list(description["tasks"])
     except (OSError, ValueError, OverflowError, RecursionError, KeyError, TypeError) as error:
         raise CheckpointError("policy cannot be read", got=f"{path}: {error!r}") from error
 
@@ -71,18 +78,9 @@ def policy_problems(policy: str, task: str) -> list[str]:
         )
         return [f"policy: no {' and no '.join(missing)} in {folder}; {remedy}"]
     try:
-        described_policy(folder)
-        tasks = json.loads((folder / POLICY_FILES[0]).read_text())["description"]["tasks"]
-    except (
-        CheckpointError,
-        OSError,
-        ValueError,
-        OverflowError,
-        RecursionError,
-        KeyError,
-        TypeError,
-    ) as error:
-        return [f"policy: {folder / POLICY_FILES[0]} cannot be read: {error!r}"]
+        _, _, tasks = _own_policy(folder)
+    except CheckpointError as error:
+        return [f"policy: {error}"]
     if task and tasks and task not in tasks:
         return [f"policy: {folder} was not trained on {task!r}; it knows {', '.join(tasks)}"]
     return []

@@ -86,7 +86,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default=["widowx", "reference_tuned"],
         help="learners, config/dsrl; the first is the one the others are compared with",
     )
-    efficiency.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    efficiency.add_argument(
+        "--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="of runs (0 to 4)"
+    )
     efficiency.add_argument("--episodes", type=int, default=200, help="budget of a run (200)")
     efficiency.add_argument(
         "--every", type=int, default=20, help="episodes between two points (20)"

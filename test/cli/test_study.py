@@ -12,7 +12,7 @@ from roboreward_ros.cli import main as command
 from roboreward_ros.dsrl.config import load_profile
 from roboreward_ros.dsrl.noise_record import read_results
 from roboreward_ros.errors import ConfigError
-from roboreward_ros.policies import diffusion
+from roboreward_ros.policies import diffusion, loading
 from roboreward_ros.studies import baselines, no_dip, reward_sources, reward_type, sample_efficiency
 from roboreward_ros.studies.lowdim import setup
 from roboreward_ros.studies.lowdim import study as study_module
@@ -74,6 +74,7 @@ def no_policy(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("something expensive came first")
 
     monkeypatch.setattr(diffusion, "load_policy", never)
+    monkeypatch.setattr(loading, "load_any_policy", never)
     monkeypatch.setattr(setup, "prepare", never)
 
 
