@@ -292,6 +292,9 @@ def test_every_figure_is_on_the_board(run):
                "updates_owed": "owed", "holding": "held"}  # fmt: skip
     assert {renamed.get(name, name) for name in told} <= shown, "what LearnerStatus says is plotted"
     assert {f"steering/{name}" for name in learner.state.watch.report.figures} <= tags
+    quotients = {"base_success", "steered_success"}  # of figures that are told
+    everything = {renamed.get(name, name) for name in figures(learner.state)}
+    assert shown - quotients <= everything, "and the other way"
 
 
 def test_a_damaged_episode_is_left_out_and_the_learner_goes_on(run, caplog):
