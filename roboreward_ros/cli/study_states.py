@@ -73,10 +73,10 @@ def add_parsers(studies: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         )
         if run is run_no_dip:
             parser.add_argument(
-                "--profile",
-                default="",
-                help="learner, config/dsrl (the studies' own: widowx, half as wide, half the "
-                "updates)",
+                "--profiles",
+                nargs="+",
+                default=["widowx", "noise_aliased"],
+                help="learners, config/dsrl",
             )
         parser.set_defaults(run=run)
 
@@ -144,19 +144,18 @@ def run_no_dip(args: argparse.Namespace) -> int:
     from roboreward_ros.errors import ConfigError
     from roboreward_ros.studies import no_dip
     from roboreward_ros.studies.lowdim.runs import RunPlan
-    from roboreward_ros.studies.lowdim.setup import study_learner
 
     if args.episodes < QUARTER:
         raise ConfigError("a run without a first quarter", got=args.episodes, allowed=">= 4")
-    config = load_profile(args.profile) if args.profile else study_learner()
-    plan, tasks = RunPlan(config, args.episodes // QUARTER, 0), _tasks(args.tasks)
+    quarter, tasks = args.episodes // QUARTER, _tasks(args.tasks)
+    plans = {name: RunPlan(load_profile(name), quarter, 0) for name in args.profiles}
     with closing(make_display()) as display:
         results = [
-            no_dip.run_task(task, args.seeds, plan, args.episodes, args.runs, display.say)
+            no_dip.run_task(task, name, args.seeds, plan, args.episodes, args.runs, display.say)
             for task in tasks
+            for name, plan in plans.items()
         ]
-    learner = f"profile {args.profile}" if args.profile else "the studies' learner"
-    page, picture = no_dip.markdown(results, learner), no_dip.picture(results)
+    page, picture = no_dip.markdown(results), no_dip.picture(results)
     content = [no_dip.plain(result) for result in results]
     _write(args, "study_no_dip", "no-dip", tasks, content, page, picture)
     return int(any(result.gain.low < no_dip.ALLOWED for result in results))
@@ -215,8 +214,8 @@ def _write(
     )
     if getattr(args, "robomimic", None):
         command += " --robomimic DIR"
-    if getattr(args, "profile", ""):
-        command += f" --profile {args.profile}"
+    if "profiles" in args:
+        command += f" --profiles {' '.join(args.profiles)}"
     if "held_out" in args:
         command += f" --held-out {args.held_out}"
     write_study(args.out, stem, command, content, page, picture)

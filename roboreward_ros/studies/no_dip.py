@@ -39,6 +39,7 @@ class DipResult:
 
     Attributes:
         task: key.
+        profile: the learner, ``config/dsrl``.
         episodes: of every run that count.
         budget: of a whole run.
         runs: each with ``episodes`` episodes.
@@ -46,6 +47,7 @@ class DipResult:
     """
 
     task: str
+    profile: str
     episodes: int
     budget: int
     runs: tuple[RunRecord, ...]
@@ -65,6 +67,7 @@ class DipResult:
 
 def run_task(
     task: str,
+    profile: str,
     seeds: Sequence[int],
     plan: RunPlan,
     budget: int,
@@ -76,6 +79,7 @@ def run_task(
 
     Args:
         task: sentence or key.
+        profile: name of the learner.
         seeds: of the runs, ten at a time.
         plan: its ``episodes`` are the first quarter of ``budget``.
         budget: episodes of a whole run.
@@ -92,21 +96,23 @@ def run_task(
     try:
         for start in range(0, len(seeds), TOGETHER):
             some = seeds[start : start + TOGETHER]
-            stem = f"no_dip_seeds{some[0]}-{some[-1]}"
+            which = f"seeds{some[0]}-{some[-1]}"
             wanted = [Run("ground truth", TruthJudge(), seed) for seed in some]
-            runs += run_together(lanes, plan, wanted, place / f"{stem}.json", say)
-            base += _base(lanes, plan.episodes, some, place / f"{stem}_base.json")
+            path = place / f"no_dip_{profile}_{which}.json"
+            runs += run_together(lanes, plan, wanted, path, say)
+            base += _base(lanes, plan.episodes, some, place / f"no_dip_base_{which}.json")
     finally:
         lanes.close()
-    return DipResult(spec.key, plan.episodes, budget, tuple(runs), tuple(base))
+    return DipResult(spec.key, profile, plan.episodes, budget, tuple(runs), tuple(base))
 
 
 def _base(lanes: Lanes, episodes: int, seeds: Sequence[int], path: Path) -> list[tuple[bool, ...]]:
     policy_id = lanes.policy.spec.policy_id
     if path.is_file():
         known = json.loads(path.read_text())
-        if known["policy_id"] == policy_id:
-            return [tuple(row) for row in known["success"]]
+        rows = [tuple(row) for row in known["success"]]
+        if known["policy_id"] == policy_id and all(len(row) == episodes for row in rows):
+            return rows
     every = [training_seed(seed, k) for seed in seeds for k in range(episodes)]
     results = lanes.run([Episode(seed, PriorNoise(), k) for k, seed in enumerate(every)])
     won = [bool(result.success) for result in results]
@@ -120,6 +126,7 @@ def plain(result: DipResult) -> dict[str, object]:
     gain = result.gain
     return {
         "task": result.task,
+        "profile": result.profile,
         "n": result.n,
         "seeds": [run.seed for run in result.runs],
         "learning": [bits(run.success) for run in result.runs],
@@ -128,17 +135,17 @@ def plain(result: DipResult) -> dict[str, object]:
     }
 
 
-def markdown(results: Sequence[DipResult], profile: str) -> str:
+def markdown(results: Sequence[DipResult]) -> str:
     """The page for people."""
     heads = (
-        "task", "runs", "episodes", "base, %", "while learning, %", "difference",
+        "task", "learner", "runs", "episodes", "base, %", "while learning, %", "difference",
         f"lower bound above {100 * ALLOWED:.0f}",
     )  # fmt: skip
     lines = [
         "# No early dip",
         "",
-        f"Training episodes of the first quarter of a run ({profile}, ground-truth rewards),",
-        "warm-up included, against plain noise on the same layouts and noise draws.",
+        "Training episodes of the first quarter of a run (ground-truth rewards), warm-up included,",
+        "against plain noise on the same layouts and noise draws.",
         "",
         f"| {' | '.join(heads)} |",
         "|---" * len(heads) + "|",
@@ -146,7 +153,8 @@ def markdown(results: Sequence[DipResult], profile: str) -> str:
     for r in results:
         gain = r.gain
         lines.append(
-            f"| {r.task} | {len(r.runs)} | first {r.episodes} of {r.budget}, n = {r.n} | "
+            f"| {r.task} | `{r.profile}` | {len(r.runs)} | "
+            f"first {r.episodes} of {r.budget}, n = {r.n} | "
             f"{100 * np.mean(r.base):.0f} | {100 * np.mean([x.success for x in r.runs]):.0f} | "
             f"{points(gain, signed=True)} | {'yes' if gain.low >= ALLOWED else 'no'} |"
         )
@@ -155,10 +163,13 @@ def markdown(results: Sequence[DipResult], profile: str) -> str:
 
 
 def picture(results: Sequence[DipResult]) -> bytes:
-    """Success by ten episodes, learning and base."""
-    figure = new_figure(4.6 * len(results) + 0.8, 3.2)
-    panels = figure.subplots(1, len(results), sharey=True, squeeze=False)[0]
-    for axes, r in zip(panels, results, strict=True):
+    """Success by ten episodes, learning and base; a row for each learner."""
+    tasks = list(dict.fromkeys(r.task for r in results))
+    profiles = list(dict.fromkeys(r.profile for r in results))
+    figure = new_figure(4.6 * len(tasks) + 0.8, 2.9 * len(profiles) + 0.3)
+    panels = figure.subplots(len(profiles), len(tasks), sharex=True, sharey=True, squeeze=False)
+    for r in results:
+        axes = panels[profiles.index(r.profile)][tasks.index(r.task)]
         x = np.arange(_BLOCK, r.episodes + 1, _BLOCK)
         for rows, colour, name in (
             ([run.success for run in r.runs], "#0f766e", "learning"),
@@ -166,10 +177,12 @@ def picture(results: Sequence[DipResult]) -> bytes:
         ):
             blocks = np.asarray(rows, float)[:, : len(x) * _BLOCK].reshape(len(rows), -1, _BLOCK)
             axes.plot(x, blocks.mean(axis=(0, 2)), "o-", color=colour, label=name)
-        axes.set_title(f"{r.task}, {len(r.runs)} runs", fontsize=10)
-        axes.set_xlabel("episodes")
+        axes.set_title(f"{r.task}, {r.profile}, {len(r.runs)} runs", fontsize=10)
         axes.set_ylim(0, 1.02)
         axes.grid(color="#e5e7eb", lw=0.8)
-    panels[0].set_ylabel("success of ten episodes")
-    panels[0].legend(frameon=False, fontsize=9)
+    for axes in panels[-1]:
+        axes.set_xlabel("episodes")
+    for axes in panels[:, 0]:
+        axes.set_ylabel("success of ten episodes")
+    panels[0][0].legend(frameon=False, fontsize=9)
     return png(figure)

@@ -160,16 +160,19 @@ def test_each_study_leaves_its_tables(
 def test_a_dip_is_an_exit_status(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, base: float, code: int
 ):
-    def run(task, seeds, plan, budget, folder, say):
-        assert (plan.episodes, budget) == (10, 40)
+    def run(task, profile, seeds, plan, budget, folder, say):
+        assert (plan.episodes, budget, plan.config) == (10, 40, load_profile(profile))
         runs = tuple(record("ground truth", seed, 0.5) for seed in seeds)
         won = tuple(k < 10 * base for k in range(10))
-        return no_dip.DipResult(task, 10, budget, runs, tuple(won for _ in seeds))
+        return no_dip.DipResult(task, profile, 10, budget, runs, tuple(won for _ in seeds))
 
     monkeypatch.setattr(no_dip, "run_task", run)
     words = f"study no-dip --tasks drawer --seeds 0 1 --episodes 40 --out {tmp_path}"
     assert command.main(words.split()) == code
-    assert "n = 20" in (tmp_path / "study_no_dip.md").read_text()
+    page = (tmp_path / "study_no_dip.md").read_text()
+    assert all(f"`{name}`" in page for name in ("widowx", "noise_aliased"))
+    assert "--episodes 40 --profiles widowx noise_aliased" in page
+    assert "n = 20" in page
 
 
 class FakeTwin:

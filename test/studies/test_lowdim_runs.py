@@ -238,19 +238,23 @@ def test_a_study_goes_through_all_seeds(place: Path):
 
 def test_the_first_quarter_meets_the_base_on_its_layouts(place: Path):
     plan = RunPlan(CONFIG, 2, 0)  # nothing but warm-up: learning is plain noise
-    result = no_dip.run_task("drawer", (0, 1, 2), plan, 8, place, quiet, SETUP)
+    result = no_dip.run_task("drawer", "widowx", (0, 1, 2), plan, 8, place, quiet, SETUP)
     assert (result.n, result.budget) == (6, 8)
     assert [run.success for run in result.runs] == list(result.base)
     assert result.gain.value == 0
-    again = no_dip.run_task("drawer", (0, 1, 2), plan, 8, place, quiet, SETUP)
+    again = no_dip.run_task("drawer", "widowx", (0, 1, 2), plan, 8, place, quiet, SETUP)
     assert again == result
-    page = no_dip.markdown([result], "a profile")
-    assert "first 2 of 8, n = 6" in page
+    page = no_dip.markdown([result])
+    assert "| drawer | `widowx` | 3 | first 2 of 8, n = 6" in page
+    longer = no_dip.run_task(
+        "drawer", "another", (0, 1, 2), replace(plan, episodes=3), 12, place, quiet, SETUP
+    )
+    assert all(len(won) == 3 for won in longer.base), "the base met other layouts before"
     worse = replace(result, base=((True, True),) * 3, runs=tuple(
         replace(run, success=(False, True)) for run in result.runs
     ))  # fmt: skip
     assert worse.gain.high <= -0.5
-    assert "| no |" in no_dip.markdown([worse], "a profile")
+    assert "| no |" in no_dip.markdown([worse])
     assert no_dip.plain(result)["n"] == 6
 
 
