@@ -8,6 +8,7 @@ Translates ``roboreward_ros.stack``; every decision is made there. The same as
 
 import dataclasses
 import os
+from pathlib import Path
 
 from launch import LaunchDescription
 from launch.actions import (
@@ -24,6 +25,7 @@ from launch.events import Shutdown
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
+from roboreward_ros.cli.launch import note_end
 from roboreward_ros.cli.preflight import config_dir, preflight
 from roboreward_ros.clock import SystemClock
 from roboreward_ros.stack import REFUSED_EXIT_CODE, StackArguments
@@ -70,17 +72,23 @@ def run(process, policy, restarts_s):
         if event.returncode == 0 and process.shutdown_on_exit_zero:
             return end(f"{process.name} is done")
         if event.returncode == REFUSED_EXIT_CODE:
-            return end(f"{process.name} refused its configuration")
+            return give_up(process, f"{process.name} refused its configuration")
         now_s = SystemClock().steady_ns() / 1e9
         wait_s = policy.wait_s(restarts_s, now_s) if process.respawn else None
         if wait_s is not None:
             again = run(process, policy, [*restarts_s, now_s + wait_s])
             return [TimerAction(period=wait_s, actions=again)]
         if process.shutdown_on_exit_zero:
-            return end(f"{process.name} cannot be kept running")
+            return give_up(process, policy.spent(process.name))
         return [LogInfo(msg=f"{process.name} stays down; the session pauses until it is back")]
 
     return [RegisterEventHandler(OnProcessExit(target_action=node, on_exit=on_exit)), node]
+
+
+def give_up(process, reason):
+    """Stop all nodes; health_node calls a person about what is written down here."""
+    note_end(Path(process.parameters["run_dir"]), reason)
+    return end(reason)
 
 
 def end(reason):

@@ -39,3 +39,7 @@ class RestartPolicy:
         if recent >= self.limit:
             return None
         return self.backoff_s[min(recent, len(self.backoff_s) - 1)]
+
+    def spent(self, name: str) -> str:
+        """What is said of a node that has used up its restarts."""
+        return f"{name} died {self.limit + 1} times"

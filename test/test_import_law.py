@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "roboreward_ros"
 
 L0 = {
-    "errors", "types", "clock", "files", "memory", "protocols", "remote", "restarts", "stack",
-    "wheels",
+    "errors", "types", "clock", "files", "memory", "processes", "protocols", "remote",
+    "restarts", "stack", "wheels",
 }  # fmt: skip
 L1 = {"rewards", "policies", "episodes", "robot", "cameras", "session"}
 L2 = {"dsrl", "sim", "reward_training", "evaluation", "console", "rehearsal"}

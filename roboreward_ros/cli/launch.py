@@ -8,6 +8,7 @@ Translates :func:`roboreward_ros.stack.describe` into processes; the decisions a
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import fcntl
 import os
@@ -23,8 +24,11 @@ import yaml
 
 from roboreward_ros.cli.preflight import LOCK_FILE, config_dir, preflight
 from roboreward_ros.cli.supervisor import ChildSpec, LineSink, Supervisor
+from roboreward_ros.clock import SystemClock
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.errors import StackError
+from roboreward_ros.processes import process_id
+from roboreward_ros.session.launch_end import LaunchEnd, add_end
 from roboreward_ros.stack import NodeProcess, Stack, StackArguments, parse_assignments
 
 DESCRIPTIONS = ("dsrl_widowx",)
@@ -93,6 +97,7 @@ def run_stack(
             sink=sink,
             restart=stack.restart,
             stop_on_give_up=stop_on_give_up,
+            on_failure=lambda reason: note_end(run_dir, reason),
         )
         with signals_to(supervisor.ask_stop):
             return supervisor.run(tick)
@@ -122,6 +127,16 @@ def write_parameters(node: NodeProcess, log_dir: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump({"/**": {"ros__parameters": dict(node.parameters)}}))
     return path
+
+
+def note_end(run_dir: Path, reason: str) -> None:
+    """Write down why this process ends a stack that nobody stopped: health_node calls a person.
+
+    A disk that takes no line costs the call, not the end of the stack; health_node has called about
+    the disk.
+    """
+    with contextlib.suppress(OSError):
+        add_end(run_dir, LaunchEnd(SystemClock().now_ns(), process_id(os.getpid()), reason))
 
 
 @contextmanager

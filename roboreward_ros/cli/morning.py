@@ -38,12 +38,15 @@ from roboreward_ros.evaluation.run_view import EpisodeRow, RunView
 from roboreward_ros.files import write_atomic
 from roboreward_ros.session.health import HealthEvent
 from roboreward_ros.session.health_log import read_health
+from roboreward_ros.session.launch_end import LaunchEnd, read_ends
 from roboreward_ros.stack import StackArguments
 from roboreward_ros.types import HealthLevel
 
 PAGE_FILE = "morning.html"
 LAUNCH_LOG, SESSION_LOG = "launch.log", "session_node.log"
-SESSION = "session_node"
+SESSION, LAUNCH = "session_node", "launch"
+READY = "ready"
+"""What a node logs once it takes work."""
 LOW_GB = 2.0
 _LINE = re.compile(r"[A-Z]+ (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) (.*)")
 _ENDED = re.compile(r"(\w+) (was killed by \w+|ended with code -?\d+)(.*)")
@@ -89,6 +92,8 @@ def gather(run_dir: Path, hours: float, now_ns: int) -> Morning:
     signs = [stamp_ns for d in episodes for stamp_ns in (d.from_ns, d.to_ns)]
     signs += [event.stamp_ns for event in health]
     signs += [stamp_ns for stamp_ns, _ in session]
+    ends = read_ends(run_dir)
+    signs += [end.stamp_ns for end in ends]
     length_ns = round(hours * HOUR_NS)
     end_ns = now_ns
     running = bool(launch_in(run_dir))
@@ -99,17 +104,21 @@ def gather(run_dir: Path, hours: float, now_ns: int) -> Morning:
         begin_ns = max(begin_ns, min(min(signs), end_ns))
     tonight = [d for d in episodes if begin_ns <= d.from_ns <= end_ns]
     watch = _watch(run_dir, arguments)
-    faults = _faults(health, session, begin_ns, end_ns, running=running)
+    begun = [d.from_ns for d in episodes] + [at_ns for at_ns, text in session if text == READY]
+    begun += [now_ns] if running else []
+    faults = _faults(health, session, _given_up(ends, begun), begin_ns, end_ns, running=running)
     asked = sum(row.label in (LabelStatus.ABSTAINED, LabelStatus.ASK) for row in rows)
     audits = len(watch.audits) if watch is not None else 0
     free_gb = shutil.disk_usage(run_dir).free / 1e9
+    gave_up = any(fault.name == LAUNCH and fault.to_ns is None for fault in faults)
+    stopped = "" if gave_up else _stopped(session, running, end_ns)
     return Morning(
         name=run_dir.resolve().name,
         task=arguments.task,
         from_ns=begin_ns,
         to_ns=end_ns,
         running=running,
-        needs=_needs(faults, watch, asked, free_gb, damaged, _stopped(session, running, end_ns)),
+        needs=_needs(faults, watch, asked, free_gb, damaged, stopped),
         faults=tuple(faults),
         restarts=_restarts(run_dir, begin_ns, end_ns),
         episodes=tuple(tonight),
@@ -160,13 +169,14 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 def _faults(
     health: Sequence[HealthEvent],
     session: Sequence[tuple[int, str]],
+    given_up: Sequence[Spell],
     begin_ns: int,
     end_ns: int,
     *,
     running: bool,
 ) -> list[Spell]:
-    """Spells of trouble, from the health log and the session's own phases."""
-    found: list[Spell] = []
+    """Spells of trouble, from the health log, the session's own phases and launches' ends."""
+    found = list(given_up)
     open_spells: dict[str, Spell] = {}
     for event in health:
         reason = event.reason
@@ -187,6 +197,16 @@ def _faults(
     found += [s for s in _phases(session, running=running) if not any(_meet(s, o) for o in own)]
     inside = [s for s in found if s.from_ns <= end_ns and (s.to_ns or end_ns) >= begin_ns]
     return sorted(inside, key=lambda spell: spell.from_ns)
+
+
+def _given_up(ends: Sequence[LaunchEnd], begun: Sequence[int]) -> list[Spell]:
+    """Launches that gave up, each until the session began again; ``begun``: ns since the epoch."""
+    do = "Look at the arm and at logs/; launch it again to go on."
+    return [
+        Spell(LAUNCH, end.words, end.stamp_ns, min(later, default=None), do)
+        for end in ends
+        for later in [[at_ns for at_ns in begun if at_ns > end.stamp_ns]]
+    ]
 
 
 def _meet(first: Spell, second: Spell) -> bool:

@@ -88,6 +88,8 @@ class Supervisor:
         restart: when a child that ended is started again.
         stop_on_give_up: end everything when a child has used up its restarts (unattended runs);
             otherwise the others go on and the session, which misses the node, pauses.
+        on_failure: told why everything ends, where nobody asked and the work is not done; before
+            the first child is stopped.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class Supervisor:
         restart: RestartPolicy,
         patience: StopPatience | None = None,
         stop_on_give_up: bool = False,
+        on_failure: Callable[[str], None] | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._children = [_Child(spec) for spec in children]
@@ -109,6 +112,7 @@ class Supervisor:
         self._restart = restart
         self._patience = patience if patience is not None else StopPatience()
         self._stop_on_give_up = stop_on_give_up
+        self._on_failure = on_failure if on_failure is not None else _ignore
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._stop_asked = threading.Event()
         self._hurry = threading.Event()
@@ -146,6 +150,9 @@ class Supervisor:
                     tick()
                 if code is None:
                     self._clock.sleep(POLL_S)
+        except StackError as error:
+            self._on_failure(str(error))
+            raise
         finally:
             self._stop_all()
         return code
@@ -224,6 +231,7 @@ class Supervisor:
             return 0
         if returncode == REFUSED_EXIT_CODE:
             self._say(f"{spec.name} refused its configuration; its last lines are in {log}")
+            self._on_failure(f"{spec.name} refused its configuration")
             return REFUSED_EXIT_CODE
         wait_s = self._restart.wait_s(child.restarts_s, now_s) if spec.respawn else None
         if wait_s is not None:
@@ -234,6 +242,9 @@ class Supervisor:
         restarts = f" after {self._restart.limit} restarts in {self._restart.window_s:g} s"
         self._say(f"{spec.name} {how}{restarts if spec.respawn else ''} and stays down; see {log}")
         if self._stop_on_give_up or spec.done_on_exit_zero:
+            self._on_failure(
+                self._restart.spent(spec.name) if spec.respawn else f"{spec.name} {how}"
+            )
             return 1
         self._say("the session pauses until it is back; Ctrl-C stops the rest")
         return None
@@ -287,6 +298,10 @@ def kill_group(process: subprocess.Popen[str]) -> None:
     """Kill whatever is left of the child's process group, itself included."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def _ignore(reason: str) -> None:
+    del reason
 
 
 def _how_it_ended(returncode: int) -> str:

@@ -10,7 +10,7 @@ Subscribes ``/diagnostics`` and ``session``; publishes the latched ``health`` (t
 each reason with when it began and what to do), appends what came and went to
 ``run_dir/logs/health.jsonl``, and runs the hooks; a hook that fails is a reason, too. A process of
 its own: it must be there to say that another one is not. It leaves with its launcher: where that
-died unasked, its last act is a page about it.
+died or gave up, its last act is a page about it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 
 import roboreward_ros.msg as msg
 from roboreward_ros.errors import ConfigError
+from roboreward_ros.processes import launch_id
 from roboreward_ros.ros.convert import session_from_msg
 from roboreward_ros.ros.diagnostics import health_to_msg
 from roboreward_ros.ros.lifecycle import HostNode
@@ -31,6 +32,7 @@ from roboreward_ros.ros.spin import run
 from roboreward_ros.session.health import HealthBoard, HealthConfig, HealthEvent
 from roboreward_ros.session.health_log import HealthLog
 from roboreward_ros.session.health_session import of_notice, of_phase
+from roboreward_ros.session.launch_end import end_to_tell, read_ends
 from roboreward_ros.session.pager import Pager, PagerConfig
 from roboreward_ros.types import HealthLevel, HealthView
 
@@ -38,6 +40,8 @@ PERIOD_S = 1.0
 PAGE_LEVELS = {"warn": HealthLevel.WARN, "error": HealthLevel.STALE}
 """From which level on a person is called; an error and a part that fell silent rank above."""
 SESSION = "session_node"
+LAST_S = 8.0
+"""For the last page: ends before either front end kills what does not stop."""
 LAST_WORDS = (
     "ERROR launch: {reason}, and nobody asked for that. The nodes hold the arm and leave by "
     "themselves. Look at the arm and the machine; the same command goes on with the run."
@@ -94,8 +98,16 @@ class HealthNode(HostNode[HealthNodeConfig]):
         self.create_timer(PERIOD_S, self._look)
 
     def _stop(self, reason: str) -> None:
-        if self.stop.orphaned and self._pager is not None:
+        if self._pager is None:
+            return
+        if not self.stop.orphaned:
+            ends = read_ends(Path(self.config.run_dir))
+            end = end_to_tell(ends, launch_id(), self.config.page_every_s)
+            reason = end.words if end is not None else ""
+        if reason:
             self._pager.say_last(LAST_WORDS.format(reason=reason))
+            self._pager.close(LAST_S)
+            self._pager = None
 
     def _teardown(self) -> None:
         if self._pager is not None:

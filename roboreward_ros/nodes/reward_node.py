@@ -22,6 +22,7 @@ import roboreward_ros.msg as msg
 from roboreward_ros.episodes.scoring_jobs import RetryConfig
 from roboreward_ros.errors import ConfigError, FormatError, RewardSourceError, StoreError
 from roboreward_ros.evaluation.scoring_desk import DeskConfig, ScoringDesk, figures
+from roboreward_ros.processes import launch_id
 from roboreward_ros.rewards.config import options_from_json
 from roboreward_ros.rewards.registry import build
 from roboreward_ros.rewards.switch import Refusal, SwitchError, refuse_from_outside
@@ -35,7 +36,6 @@ from roboreward_ros.ros.rates import Samples
 from roboreward_ros.ros.score_server import ScoreServer
 from roboreward_ros.ros.source_services import SourceServices
 from roboreward_ros.ros.spin import run
-from roboreward_ros.ros.stop import launch_id
 from roboreward_ros.srv import SetRewardSource
 from roboreward_ros.types import ImageU8, LabelRecord, RewardFailure, RewardSpec, Score
 

@@ -1,12 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The one way in which a node's process is asked to end, and who would start it again."""
+"""The one way in which a node's process is asked to end."""
 
 from __future__ import annotations
 
-import os
 import threading
-from pathlib import Path
 
 
 class StopSignal:
@@ -35,13 +33,3 @@ class StopSignal:
 
     def wait(self, timeout_s: float) -> bool:
         return self._event.wait(timeout_s)
-
-
-def launch_id() -> str:
-    """Names the process that started this one; a process id alone comes again some day."""
-    launcher = os.getppid()
-    try:
-        fields = Path(f"/proc/{launcher}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return f"{launcher}-{fields[19]}"  # start time in clock ticks since boot

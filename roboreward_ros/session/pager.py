@@ -131,6 +131,7 @@ class Pager:
         if ways is None:
             known = (("command", run_command, config.command), ("web hook", post, config.url))
             ways = {name: deliver for name, deliver, wanted in known if wanted}
+        self._clock = clock
         self._ways = {name: _Way(config, clock, log, deliver) for name, deliver in ways.items()}
 
     def look(self, text: str) -> None:
@@ -152,8 +153,9 @@ class Pager:
         """Send what waits, for so long at most; idempotent."""
         for way in self._ways.values():
             way.send(None)
+        end_ns = self._clock.steady_ns() + round(timeout_s * 1e9)
         for way in self._ways.values():
-            way.join(timeout_s / len(self._ways))
+            way.join(max(0.0, (end_ns - self._clock.steady_ns()) * 1e-9))
 
 
 class _Way:

@@ -20,6 +20,7 @@ from roboreward_ros.episodes.views import LabelStatus
 from roboreward_ros.evaluation.morning import HOUR_NS, clock, hours_of, lasted, still_of
 from roboreward_ros.session.health import HealthEvent
 from roboreward_ros.session.health_log import HealthLog
+from roboreward_ros.session.launch_end import LaunchEnd, add_end
 from roboreward_ros.testing.conformance_episode_store import make_chunk, make_meta, make_report
 from roboreward_ros.testing.conformance_reward_source import jpeg
 from roboreward_ros.testing.faults import rot
@@ -158,6 +159,27 @@ def test_what_needs_a_person_comes_first_then_faults(run_dir):
     assert html.index("Needs a person now") < html.index("no picture") < html.index("Disk")
     assert "data:image/png;base64," in html
     assert "<script" not in html
+
+
+def test_a_launch_that_gave_up_needs_a_person_until_it_is_launched_again(run_dir):
+    gave_up_ns = EVENING + 303 * MINUTE
+    words = "session ended by the launch: session_node died 4 times"
+    with (run_dir / "logs" / "session_node.log").open("a") as log:
+        log.write(line(gave_up_ns + 10**9, "stopping: SIGINT"))
+    add_end(run_dir, LaunchEnd(gave_up_ns, "12-34", "session_node died 4 times"))
+    with (run_dir / "logs" / "ends.jsonl").open("a") as log:
+        log.write('{"stamp_ns": 1')
+    morning = gather(run_dir, 12.0, MORNING)
+    spell = morning.faults[-1]
+    assert (spell.name, spell.what, spell.to_ns) == ("launch", words, None)
+    assert morning.needs[0].startswith(f"launch: {words}. Look at the arm")
+    assert not any("nothing runs since" in text for text in morning.needs), "said once"
+
+    with (run_dir / "logs" / "session_node.log").open("a") as log:
+        log.write(line(gave_up_ns + 30 * MINUTE, "ready"))
+    morning = gather(run_dir, 12.0, MORNING)
+    assert morning.faults[-1].to_ns == gave_up_ns + 30 * MINUTE
+    assert morning.needs[0].startswith("nothing runs since")
 
 
 def test_words_of_a_log_are_escaped(run_dir):

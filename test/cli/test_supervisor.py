@@ -165,14 +165,37 @@ def test_an_unattended_run_ends_with_1_when_a_node_stays_down(tmp_path: Path) ->
 
 
 def test_a_session_that_cannot_be_kept_running_ends_the_stack(tmp_path: Path) -> None:
-    run = Run(tmp_path, sh("session_node", "exit 1", done_on_exit_zero=True))
+    why: list[tuple[str, int]] = []
+    sleeper = sh("health_node", PATIENT)
+    session = sh("session_node", "exit 1", done_on_exit_zero=True)
+    run = Run(
+        tmp_path,
+        sleeper,
+        session,
+        on_failure=lambda reason: why.append((reason, len(run.supervisor.pids()))),
+    )
     assert run.wait() == 1
+    assert why == [("session_node died 4 times", 1)], "told before the rest is stopped"
+
+
+@pytest.mark.parametrize("script", ["exit 0", PATIENT])
+def test_an_end_that_was_asked_for_is_no_failure(tmp_path: Path, script: str) -> None:
+    why: list[str] = []
+    session = sh("session_node", script, done_on_exit_zero=True)
+    run = Run(tmp_path, session, on_failure=why.append)
+    if script == PATIENT:
+        run.wait_ready(1)
+        run.supervisor.ask_stop()
+    assert run.wait() == 0
+    assert why == []
 
 
 def test_a_refused_configuration_is_not_tried_again(tmp_path: Path) -> None:
     refusing = sh("policy_node", f"echo try; exit {REFUSED_EXIT_CODE}")
-    run = Run(tmp_path, refusing, sh("sim_node", PATIENT))
+    why: list[str] = []
+    run = Run(tmp_path, refusing, sh("sim_node", PATIENT), on_failure=why.append)
     assert run.wait() == REFUSED_EXIT_CODE
+    assert why == ["policy_node refused its configuration"]
     assert run.lines.count("try") == 1
     assert run.lines.count("policy_node.log") == 1
 

@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 from diagnostic_msgs.msg import DiagnosticArray
 
+from roboreward_ros.cli.launch import run_stack
 from roboreward_ros.clock import SystemClock
+from roboreward_ros.restarts import RestartPolicy
 from roboreward_ros.ros.diagnostics import health_from_msg
 from roboreward_ros.ros.qos import LATCHED
+from roboreward_ros.stack import NodeProcess, Stack, StackArguments
 from roboreward_ros.types import HealthLevel, HealthView
 
 if TYPE_CHECKING:
@@ -31,6 +35,13 @@ if broken.exists():
     raise SystemExit("the network is away")
 with out.open("a") as file:
     file.write(os.environ["ROBOREWARD_PAGE"] + chr(10) + "---" + chr(10))
+"""
+SESSION = """\
+import pathlib, time
+go = pathlib.Path(__file__).with_name("go")
+while not go.exists():
+    time.sleep(0.02)
+raise SystemExit(int(go.read_text()))
 """
 LAUNCHER = """\
 import subprocess, sys
@@ -148,3 +159,49 @@ def test_the_death_of_the_launcher_is_told_and_a_stop_is_not(
         process.kill()
         wait_until(lambda: called.exists() and "---" in called.read_text(), "the last page")
     assert f"ERROR launch: the launcher (process {process.pid}) is gone" in called.read_text()
+
+
+ENDS = [("1", "session_node died 2 times"), ("2", "session_node refused its configuration")]
+
+
+@pytest.mark.parametrize(("ending", "told"), [*ENDS, ("0", ""), ("Ctrl-C", "")])
+def test_a_launch_that_gives_up_is_told_and_one_that_was_ended_is_not(
+    node_environment: dict[str, str],
+    health: tuple[str, ...],
+    tmp_path: Path,
+    ending: str,
+    told: str,
+) -> None:
+    (tmp_path / "departing.py").write_text(SESSION)
+    values = {
+        name: yaml.safe_load(value) for name, value in (word.split(":=", 1) for word in health)
+    }
+    run_dir = tmp_path / "night"
+    run_dir.mkdir()
+    stack = Stack(
+        StackArguments(sim=True, run_dir=str(run_dir)),
+        (
+            NodeProcess("health_node", "roboreward_ros.nodes.health_node", "", values, ""),
+            NodeProcess("session_node", "departing", "", {}, "", shutdown_on_exit_zero=True),
+        ),
+        {},
+        RestartPolicy(limit=1, backoff_s=(0.02,)),
+    )
+
+    def go(name: str, line: str) -> None:
+        if name != "health_node" or not line.endswith(" ready"):
+            return
+        if ending == "Ctrl-C":
+            os.kill(os.getpid(), signal.SIGINT)
+        else:
+            (tmp_path / "go").write_text(ending)
+
+    search = f"{tmp_path}:{node_environment.get('PYTHONPATH', '')}"
+    code = run_stack(stack, sink=go, environment={**node_environment, "PYTHONPATH": search})
+    assert code == (0 if ending == "Ctrl-C" else int(ending))
+    called = tmp_path / "called"
+    pages = called.read_text().split("---\n")[:-1] if called.exists() else []
+    mine = [page for page in pages if "ERROR launch" in page]
+    assert len(mine) == bool(told)
+    if told:
+        assert f"night: ERROR launch: session ended by the launch: {told}, and" in mine[0]

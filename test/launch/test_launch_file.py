@@ -5,6 +5,7 @@
 The launch file itself is run, not read.
 """
 
+import os
 import runpy
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,8 @@ import pytest
 from launch_stand_in import Recorded, plain_value, stand_in
 
 from roboreward_ros.cli import preflight as checks
+from roboreward_ros.processes import process_id
+from roboreward_ros.session.launch_end import read_ends
 from roboreward_ros.stack import REFUSED_EXIT_CODE, Stack, StackArguments, describe
 
 FILE = Path(__file__).parents[2] / "launch" / "dsrl_widowx.launch.py"
@@ -39,9 +42,10 @@ class Built:
 
 
 @pytest.fixture
-def built(monkeypatch: pytest.MonkeyPatch) -> Built:
+def built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Built:
     stand_in(monkeypatch)
-    stack = describe(StackArguments(sim=True, namespace="arm1", episodes=3), "open the drawer")
+    given = StackArguments(sim=True, namespace="arm1", episodes=3, run_dir=str(tmp_path))
+    stack = describe(given, "open the drawer")
 
     def preflight(given: dict[str, str]) -> Stack:
         result.given.append(given)
@@ -116,13 +120,18 @@ def after(on_exit: Callable[..., list[Recorded]], returncode: int) -> list[Recor
 
 
 @pytest.mark.parametrize(
-    ("name", "returncode"), [("session_node", 0), ("policy_node", REFUSED_EXIT_CODE)]
+    ("name", "returncode", "reasons"),
+    [
+        ("session_node", 0, []),
+        ("policy_node", REFUSED_EXIT_CODE, ["policy_node refused its configuration"]),
+    ],
 )
 def test_the_stack_ends_with_its_session_or_a_refusal(
-    built: Built, name: str, returncode: int
+    built: Built, name: str, returncode: int, reasons: list[str], tmp_path: Path
 ) -> None:
     actions = after(ending(built, name), returncode)
     assert [type(action).__name__ for action in actions] == ["EmitEvent"]
+    assert [end.reason for end in read_ends(tmp_path)] == reasons
 
 
 END_OF_TRIES = [("learner_node", "LogInfo"), ("session_node", "EmitEvent")]
@@ -130,7 +139,7 @@ END_OF_TRIES = [("learner_node", "LogInfo"), ("session_node", "EmitEvent")]
 
 @pytest.mark.parametrize(("name", "last"), END_OF_TRIES)
 def test_a_node_that_dies_is_started_again_as_often_as_the_command_would(
-    built: Built, name: str, last: str
+    built: Built, name: str, last: str, tmp_path: Path
 ) -> None:
     on_exit = ending(built, name)
     waits = []
@@ -144,7 +153,11 @@ def test_a_node_that_dies_is_started_again_as_often_as_the_command_would(
         assert node.kwargs["name"] == name
         on_exit = handler.args[0].kwargs["on_exit"]
     assert waits == list(built.stack.restart.backoff_s)
+    assert read_ends(tmp_path) == []
     assert [type(action).__name__ for action in after(on_exit, -9)] == [last]
+    told = [(end.launcher, end.reason) for end in read_ends(tmp_path)]
+    mine = (process_id(os.getpid()), "session_node died 4 times")
+    assert told == ([mine] if last == "EmitEvent" else [])
 
 
 def test_a_node_that_ends_while_all_stop_is_left_alone(built: Built) -> None:
