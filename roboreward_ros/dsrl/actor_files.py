@@ -11,7 +11,7 @@ from pathlib import Path
 
 from roboreward_ros.dsrl.actor import SteeringActor, load_actor
 from roboreward_ros.errors import CheckpointError
-from roboreward_ros.files import write_atomic
+from roboreward_ros.files import sync_directory, write_atomic
 
 ARCHIVE_EVERY = 10
 """Of the versions that are pruned every tenth stays, for learning curves."""
@@ -59,6 +59,7 @@ class ActorFiles:
         path = actor_path(self._run_dir, version)
         if not version or not path.is_file():
             return None
+        sync_directory(path.parent)  # whoever wrote it may have died before it did
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         return PublishedActor(version, path, sha256, policy_id, grad_steps)
 
@@ -99,6 +100,7 @@ class ActorFiles:
                     next_step="The learner began anew: start a new run_dir, or give it its "
                     "folder back.",
                 )
+            sync_directory(path.parent)  # as in ``find``
         else:
             write_atomic(path, data)
         try:

@@ -20,6 +20,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from roboreward_ros.errors import CheckpointError, ConfigError
+from roboreward_ros.files import write_atomic
 from roboreward_ros.policies.config import NetworkConfig, SamplerConfig
 from roboreward_ros.policies.network import PolicyNetwork
 from roboreward_ros.policies.normalise import Statistics
@@ -100,8 +101,7 @@ def make_checkpoint(
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write both files; each is replaced atomically, the description last."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write both files; each is replaced atomically and synced, the description last."""
     packed = _pack(checkpoint.weights)
     document = {
         "format": FORMAT,
@@ -112,9 +112,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     }
     text = json.dumps(document, indent=2, sort_keys=True) + "\n"
     for name, data in ((WEIGHTS_FILE, packed), (DESCRIPTION_FILE, text.encode())):
-        partial = folder / f".{name}.partial"
-        partial.write_bytes(data)
-        partial.replace(folder / name)
+        write_atomic(folder / name, data)
 
 
 def load_checkpoint(folder: Path) -> Checkpoint:

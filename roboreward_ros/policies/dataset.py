@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roboreward_ros.errors import ConfigError, FormatError
+from roboreward_ros.files import open_atomic
 from roboreward_ros.types import (
     ACTION_DIM,
     PROPRIO_DIM,
@@ -76,12 +77,9 @@ _ARRAYS = ("images", "proprio", "chunks", "task", "positions")
 
 def save_demonstrations(path: Path, data: Demonstrations) -> None:
     """Write all arrays to one ``.npz``, replaced atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
+    with open_atomic(path) as file:
         arrays = {name: getattr(data, name) for name in _ARRAYS}
         np.savez(file, allow_pickle=False, tasks=np.array(data.tasks), **arrays)
-    partial.replace(path)
 
 
 def load_demonstrations(path: Path) -> Demonstrations:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from roboreward_ros.episodes.ledger import Ledger
+from roboreward_ros.episodes.pictures import PICTURES, Fate, PictureBook
 from roboreward_ros.episodes.promoted import promote, read_promoted
 from roboreward_ros.episodes.run import open_run, read_run
 from roboreward_ros.episodes.store import EpisodeStore
@@ -123,6 +124,39 @@ def test_small_files_are_old_or_new(disk: Path, cuts: Callable[[PowerSupply, int
             if done == len(bounds):
                 assert view is not None
                 assert (episodes, view.source, task) == (1, "model", "task 1")
+
+
+def test_pictures_are_whole_or_their_removal_is_on_disk(
+    disk: Path, cuts: Callable[[PowerSupply, int], Path]
+) -> None:
+    open_run(disk / "run", CONFIG)
+    store = EpisodeStore(disk / "run", "w")
+    for index in range(2):
+        writer = store.create(make_meta(index))
+        record(writer, steps=2)
+        writer.commit(EndCause.TIME)
+    store.close()
+    with power(disk) as supply:
+        begun = supply.moments
+        book = PictureBook(disk / "run")
+        book.add("ep_000001", Fate.EXPORTED, "elsewhere")
+        exported = supply.moments
+        book.remove("ep_000000", "the budget", 100)
+        removed = supply.moments
+        for moment in range(begun, removed + 1):
+            run = cuts(supply, moment)
+            left = PictureBook(run)
+            noted = left.removed("ep_000000") is not None
+            there = (run / "episodes" / "ep_000000" / PICTURES).exists()
+            assert there or noted, "no picture goes without a note"
+            assert [d for e in ("ep_000000", "ep_000001")[not there:]
+                    for d in verify_episode(run / "episodes" / e)] == []  # fmt: skip
+            assert moment < removed or (noted and not there)
+            assert moment < exported or left.note("ep_000001", Fate.EXPORTED) is not None
+            left.finish(["ep_000000", "ep_000001"])
+            assert (run / "episodes" / "ep_000000" / PICTURES).exists() != noted
+            assert (run / "episodes" / "ep_000001" / PICTURES).exists()
+            assert list(EpisodeStore(run).ids()) == ["ep_000000", "ep_000001"]
 
 
 def test_the_cut_drops_what_was_not_synced(disk: Path, tmp_path: Path) -> None:

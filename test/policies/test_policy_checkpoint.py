@@ -20,6 +20,7 @@ from roboreward_ros.policies.checkpoint import (
     save_checkpoint,
 )
 from roboreward_ros.policies.diffusion import DiffusionPolicy, load_policy
+from roboreward_ros.testing.power import power
 
 
 @pytest.fixture
@@ -51,6 +52,15 @@ def test_saving_twice_gives_the_same_bytes(folder, tmp_path, toy_checkpoint):
     for name in (WEIGHTS_FILE, DESCRIPTION_FILE):
         assert (folder / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
     assert sorted(path.name for path in folder.iterdir()) == [DESCRIPTION_FILE, WEIGHTS_FILE]
+
+
+def test_a_policy_that_was_saved_is_there_after_a_power_cut(tmp_path, toy_checkpoint):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    with power(disk) as supply:
+        save_checkpoint(disk / "policy", toy_checkpoint)
+        left = supply.cut(supply.moments, tmp_path / "cut")
+    assert load_checkpoint(left / "policy").policy_id == toy_checkpoint.policy_id
 
 
 def test_provenance_travels_but_is_not_part_of_the_identity(tmp_path, toy_checkpoint):
