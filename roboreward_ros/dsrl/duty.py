@@ -27,6 +27,7 @@ from roboreward_ros.dsrl.follow import FollowStatus, PriorData, RunFollower
 from roboreward_ros.dsrl.pacing import Pacing
 from roboreward_ros.dsrl.pool import arm_of
 from roboreward_ros.dsrl.prior_data import find_demonstrations, prior_episodes
+from roboreward_ros.dsrl.prior_features import PriorFeatures
 from roboreward_ros.dsrl.saving import SLICE_S
 from roboreward_ros.dsrl.stores import Stores
 from roboreward_ros.dsrl.watch import SteeringWatch, WatchState
@@ -101,9 +102,9 @@ class LearnerDuty:
             policy = load()
         if config.demonstrations:
             find_demonstrations(config.demonstrations)
-            prior = functools.partial(
-                prior_episodes, config.demonstrations, invertible(load(), config.policy)
-            )
+            frozen = invertible(load(), config.policy)
+            kept = PriorFeatures(config.run_dir, frozen.spec)
+            prior = functools.partial(prior_episodes, config.demonstrations, frozen, kept=kept)
         self.follower = RunFollower(
             config.run_dir,
             learner,

@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 
 from roboreward_ros.dsrl.inversion_record import InvertedDecision
+from roboreward_ros.dsrl.prior_features import PriorFeatures
 from roboreward_ros.dsrl.takeovers import is_pause, taken_over
 from roboreward_ros.episodes.promoted import read_promoted
 from roboreward_ros.episodes.store import EpisodeStore
@@ -33,6 +34,7 @@ from roboreward_ros.protocols import EpisodeReader
 from roboreward_ros.types import (
     Chunk,
     EpisodeSummary,
+    Float32Array,
     FloatArray,
     ImageU8,
     Score,
@@ -100,6 +102,7 @@ def prior_episode(
     score: Score | None,
     limits: InversionLimits | None = None,
     name: str = "",
+    kept: PriorFeatures | None = None,
 ) -> PriorEpisode:
     """Encode and invert one episode.
 
@@ -110,6 +113,7 @@ def prior_episode(
         score: the episode's label.
         limits: when a latent counts as unknown.
         name: id to give it; the run that learns must not know it.
+        kept: where its features are looked for, and kept once they are made.
 
     Raises:
         LearnerError: recorded at another rate, or empty.
@@ -126,10 +130,13 @@ def prior_episode(
     starts = list(range(0, len(actions), spec.chunk_size))
     if not starts:
         raise LearnerError(f"demonstration {meta.episode_id} holds no step")
-    frames, proprio = episode.frames(), episode.proprio()
+    name = name or meta.episode_id
     seen = [*starts, len(actions)]  # the last state closes the episode
-    images = [_decode(frames[step], meta.episode_id) for step in seen]
-    encoded = policy.encode(images, proprio[seen], [meta.task] * len(seen))
+    encoded = kept.find(name, meta, seen) if kept is not None else None
+    if encoded is None:
+        encoded = _encode(episode, policy, seen)
+        if kept is not None:
+            kept.keep(name, meta, seen, encoded)
     features, end = encoded[:-1], encoded[-1]
     chunks = chunks_of(actions, spec.prediction_horizon)[starts]
     found = invert(policy, features, chunks)
@@ -151,8 +158,7 @@ def prior_episode(
     closing = closing_chunk(len(starts), len(actions), end, spec.prediction_horizon, 0)
     own = meta.policy_id == spec.policy_id
     flags = tuple(int(f) | (0 if own else int(StepFlag.TAKEOVER)) for f in episode.flags())
-    renamed = replace(meta, episode_id=name or meta.episode_id, policy_id=spec.policy_id,
-                      chunk_size=spec.chunk_size)  # fmt: skip
+    renamed = replace(meta, episode_id=name, policy_id=spec.policy_id, chunk_size=spec.chunk_size)
     summary = replace(episode.summary, meta=renamed, taint=())  # taken over: dealt with here
     return PriorEpisode(summary, (*decisions, closing), flags, score, found)
 
@@ -178,6 +184,7 @@ def prior_episodes(
     policy: Invertible,
     source: str = "",
     limits: InversionLimits | None = None,
+    kept: PriorFeatures | None = None,
 ) -> Iterator[PriorEpisode]:
     """Every usable episode of a run with its label, by the run's present view.
 
@@ -188,6 +195,7 @@ def prior_episodes(
         policy: frozen policy of the run that learns.
         source: label source; "" takes the run's promoted one, else a person's keys.
         limits: when a latent counts as unknown.
+        kept: features of earlier starts.
 
     Raises:
         ConfigError: the folder holds no episodes.
@@ -204,7 +212,8 @@ def prior_episodes(
                 _LOG.warning("demonstration %s is left out: %s", episode_id, why)
                 continue
             score = view.label(episode_id)
-            made = prior_episode(episode, policy, score, limits, f"prior_{stem}_{episode_id}")
+            name = f"prior_{stem}_{episode_id}"
+            made = prior_episode(episode, policy, score, limits, name, kept)
         except (LearnerError, FormatError) as error:
             _LOG.error("demonstration %s is left out: %s", episode_id, error)
             continue
@@ -229,6 +238,13 @@ def _ran(episode: EpisodeReader, actions: FloatArray, step: int, size: int) -> i
     flags = np.asarray(episode.flags()[step : step + ran], dtype=np.int64)
     by_hand = bool(np.any(flags & int(StepFlag.TAKEOVER)))
     return 0 if by_hand and is_pause(actions, step, ran) else ran
+
+
+def _encode(episode: EpisodeReader, policy: Invertible, steps: Sequence[int]) -> Float32Array:
+    """Features ``[len(steps), F]`` of the observations at ``steps``."""
+    frames, proprio, meta = episode.frames(), episode.proprio(), episode.summary.meta
+    images = [_decode(frames[step], meta.episode_id) for step in steps]
+    return policy.encode(images, proprio[steps], [meta.task] * len(steps))
 
 
 def _decode(jpeg: bytes, episode_id: str) -> ImageU8:
