@@ -88,7 +88,8 @@ def learner_progress(run_dir: Path) -> LearnerProgress:
     try:
         with safe_open(path, framework="numpy") as file:
             header = json.loads(file.metadata()["learner"])
-        done = len(header["seen"]) if header["owed"] == 0 else 0
+        behind = header["owed"] or header.get("imitating", 0)
+        done = 0 if behind else len(header["seen"])
         return LearnerProgress(done, int(header["steps"]))
     except (
         SafetensorError,

@@ -59,6 +59,7 @@ def save_learner(learner: Learner, path: Path) -> str:
         "prints": learner.prints,
         "warm": learner.warm,
         "owed": learner.owed,
+        "imitating": learner.imitating,
         "version": learner.version,
         "version_steps": learner.version_steps,
         "steps": learner.sac.steps,
@@ -163,6 +164,7 @@ def load_learner(
         learner.prints = header["prints"]
         learner.warm = header["warm"]
         learner.owed = header["owed"]
+        learner.imitating = header.get("imitating", 0)  # where it is missing, none ever waited
         learner.version = header["version"]
         learner.version_steps = header["version_steps"]
         learner.last = UpdateMetrics(**header["last"])

@@ -9,12 +9,17 @@ leave what it decodes well; and it keeps only what makes decisions likelier that
 so that demonstrations of which nothing general can be learnt leave it alone. All that is known is
 imitated when the warm-up ends; each correction that comes later calls for a small share of that,
 since the actor then also knows what the run has taught it.
+
+A copy of the actor learns, by a copy of the generator; the learner has both with the last step. So
+a checkpoint in the middle holds what imitation began from, and a resume begins it again.
 """
 
 from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +27,7 @@ import torch
 
 from roboreward_ros.dsrl.actor_network import ActorNetwork, kl_to_prior
 from roboreward_ros.dsrl.agent import Agent, Batch
+from roboreward_ros.dsrl.compute import Compute, equip
 from roboreward_ros.dsrl.config import Acting
 from roboreward_ros.dsrl.replay import ReplayView
 from roboreward_ros.dsrl.shaping import unit_score
@@ -37,42 +43,98 @@ _HELD_OUT = 5  # one decision of so many is not shown
 _LOOK_EVERY = 10  # updates
 
 
-def clone_prior(agent: Agent, replay: ReplayView, rng: np.random.Generator, updates: int) -> int:
-    """Do ``updates`` steps of maximum likelihood; the actor becomes the best of them.
+class Imitation:
+    """``updates`` steps of maximum likelihood; the actor becomes the best of them.
 
-    The optimiser's moments are afterwards what they were; working copies of the weights
-    (``dsrl.compute``) are the caller's to refresh.
-
-    Returns:
-        Rows that were there to imitate; below ``FEWEST`` the actor stays what it is.
+    Args:
+        agent: whose actor imitates; its optimisers stay what they are.
+        actor: of ``agent``.
+        replay: must not change before the last step.
+        rng: of the learner; goes on behind the draws of the last step.
+        updates: 1 or more.
+        compute: of the updates.
+        rows: of the replay to imitate, ``FEWEST`` or more.
     """
-    config, actor = agent.config, agent.actor
-    if updates == 0 or config.acting is not Acting.ACTOR or not isinstance(actor, ActorNetwork):
-        return 0
-    rows = _imitable(replay)
-    if len(rows) < FEWEST:
-        return len(rows)
-    states = agent.states(replay)
-    hidden = Batch.of(replay, states, rows[::_HELD_OUT])
-    shown = np.delete(rows, np.s_[::_HELD_OUT])
-    optimizer = agent.optimizers()["actor"]  # its hooks serve the working copies
-    moments = copy.deepcopy(optimizer.state_dict())
-    optimizer.load_state_dict({**moments, "state": {}})
-    least, best = math.inf, actor.state_dict()
-    for update in range(updates + 1):
-        if update % _LOOK_EVERY == 0 or update == updates:
-            with torch.no_grad():
-                loss = float(_loss(agent, actor, hidden))
-            if loss < least:
-                least = loss
-                best = {name: value.clone() for name, value in actor.state_dict().items()}
-        batch = Batch.of(replay, states, rng.choice(shown, config.batch_size))
-        optimizer.zero_grad()
-        _loss(agent, actor, batch).backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-    actor.load_state_dict(best)
-    optimizer.load_state_dict(moments)
-    return len(rows)
+
+    def __init__(
+        self,
+        agent: Agent,
+        actor: ActorNetwork,
+        replay: ReplayView,
+        rng: np.random.Generator,
+        updates: int,
+        compute: Compute,
+        rows: npt.NDArray[np.int64],
+    ) -> None:
+        self._agent, self._actor, self._replay, self._rng = agent, actor, replay, rng
+        self._left = updates
+        self._states = agent.states(replay)
+        self._hidden = Batch.of(replay, self._states, rows[::_HELD_OUT])
+        self._shown = np.delete(rows, np.s_[::_HELD_OUT])
+        self._copy, self._draws = copy.deepcopy(actor), copy.deepcopy(rng)
+        self._optimizer = torch.optim.Adam(
+            self._copy.parameters(), lr=agent.config.actor_lr, fused=True
+        )
+        equip([self._copy], [self._optimizer], replace(compute, compile=False))
+        self._least, self._best = math.inf, actor.state_dict()
+        self._look()
+
+    @classmethod
+    def begin(
+        cls,
+        agent: Agent,
+        replay: ReplayView,
+        rng: np.random.Generator,
+        updates: int,
+        compute: Compute,
+    ) -> Imitation | None:
+        """None where nothing can be imitated: no latent actor, or fewer than ``FEWEST`` rows."""
+        actor = agent.actor
+        if agent.config.acting is not Acting.ACTOR or not isinstance(actor, ActorNetwork):
+            return None
+        rows = _imitable(replay)
+        if len(rows) < FEWEST:
+            return None
+        return cls(agent, actor, replay, rng, updates, compute, rows)
+
+    @property
+    def done(self) -> bool:
+        """Whether the actor is what became of it."""
+        return self._left == 0
+
+    def advance(self, n: int, enough: Callable[[], bool]) -> int:
+        """Do up to ``n`` steps, fewer once it is ``enough``; returns how many.
+
+        Behind the last one working copies of the weights (``dsrl.compute``) are the caller's to
+        refresh.
+        """
+        before = self._left
+        while self._left and before - self._left < n:
+            self._step()
+            self._left -= 1
+            if self._left % _LOOK_EVERY == 0:
+                self._look()
+            if enough():
+                break
+        if self.done:
+            self._actor.load_state_dict(self._best)
+            self._rng.bit_generator.state = self._draws.bit_generator.state
+        return before - self._left
+
+    def _step(self) -> None:
+        rows = self._draws.choice(self._shown, self._agent.config.batch_size)
+        batch = Batch.of(self._replay, self._states, rows)
+        self._optimizer.zero_grad()
+        _loss(self._agent, self._copy, batch).backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step()
+
+    def _look(self) -> None:
+        """Keep the present weights where they explain the hidden decisions best."""
+        with torch.no_grad():
+            loss = float(_loss(self._agent, self._copy, self._hidden))
+        if loss < self._least:
+            weights = self._copy.state_dict()
+            self._least, self._best = loss, {name: it.clone() for name, it in weights.items()}
 
 
 def _loss(agent: Agent, actor: ActorNetwork, batch: Batch) -> torch.Tensor:

@@ -19,11 +19,12 @@ from dataclasses import replace
 import numpy as np
 
 from roboreward_ros.dsrl.inversion_record import InvertedDecision
+from roboreward_ros.dsrl.pieces import Pieces, inverted, whole
 from roboreward_ros.dsrl.prior_data import InversionLimits
 from roboreward_ros.dsrl.takeovers import is_pause, taken_over
 from roboreward_ros.errors import CheckpointError, LearnerError
 from roboreward_ros.policies.dataset import chunks_of
-from roboreward_ros.policies.inversion import Inversion, Invertible, invert
+from roboreward_ros.policies.inversion import Inversion, Invertible
 from roboreward_ros.protocols import EpisodeReader, Policy
 from roboreward_ros.types import Chunk, EpisodeSummary, StepFlag
 
@@ -70,18 +71,22 @@ class CorrectedEpisode:
     def flags(self) -> Sequence[int]:
         return self._episode.flags()
 
-    def chunks(self) -> Sequence[Chunk]:
-        """Decisions in order; the sampler is inverted at the first call only."""
+    def correct(self) -> Pieces[Sequence[Chunk]]:
+        """Decisions in order; the sampler is inverted once only."""
         if self._chunks is None:
-            self._chunks = self._correct()
+            self._chunks = yield from self._correct()
         return self._chunks
+
+    def chunks(self) -> Sequence[Chunk]:
+        """Decisions in order, without a stop."""
+        return whole(self.correct())
 
     def inverted(self) -> tuple[InvertedDecision, ...]:
         """A person's decisions, for the record; none where the sampler cannot be inverted."""
         self.chunks()
         return self._inverted
 
-    def _correct(self) -> tuple[Chunk, ...]:
+    def _correct(self) -> Pieces[tuple[Chunk, ...]]:
         policy, size = self._policy, self._policy.spec.chunk_size
         chunks, flags = list(self._episode.chunks()), np.asarray(self.flags(), dtype=np.int64)
         hands = [
@@ -95,7 +100,8 @@ class CorrectedEpisode:
         noise = np.full_like(done, np.nan)
         found: Inversion | None = None
         if isinstance(policy, Invertible):
-            found = invert(policy, np.stack([chunks[k].features for k in hands]), done)
+            features = np.stack([chunks[k].features for k in hands])
+            found = yield from inverted(policy, features, done)
             usable = found.usable(self._limits.residual, self._limits.norm)
             noise[usable] = found.noise[usable]
         for row, k in enumerate(hands):

@@ -23,11 +23,12 @@ from roboreward_ros.dsrl.compute import Compute
 from roboreward_ros.dsrl.config import CriticForm, DsrlConfig
 from roboreward_ros.dsrl.corrections import Corrector
 from roboreward_ros.dsrl.figures import Bulletin, DutyState, figures, vitals
-from roboreward_ros.dsrl.follow import FollowStatus, PriorData, RunFollower
+from roboreward_ros.dsrl.follow import FollowStatus, RunFollower
 from roboreward_ros.dsrl.pacing import Pacing
 from roboreward_ros.dsrl.pool import arm_of
 from roboreward_ros.dsrl.prior_data import find_demonstrations, prior_episodes
 from roboreward_ros.dsrl.prior_features import PriorFeatures
+from roboreward_ros.dsrl.prior_intake import PriorData
 from roboreward_ros.dsrl.saving import SLICE_S
 from roboreward_ros.dsrl.stores import Stores
 from roboreward_ros.dsrl.watch import SteeringWatch, WatchState

@@ -14,11 +14,9 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import numpy as np
 
 from roboreward_ros.dsrl.actor import SteeringActor
 from roboreward_ros.dsrl.actor_files import ActorFiles, PublishedActor, actor_path
@@ -26,20 +24,20 @@ from roboreward_ros.dsrl.checkpoint import save_learner
 from roboreward_ros.dsrl.chunk_decoder import decode_of
 from roboreward_ros.dsrl.compute import Compute
 from roboreward_ros.dsrl.config import DsrlConfig
-from roboreward_ros.dsrl.corrections import Corrector
+from roboreward_ros.dsrl.corrections import CorrectedEpisode, Corrector
 from roboreward_ros.dsrl.inversion_record import note_inversion
 from roboreward_ros.dsrl.learner import Learner, LearnerMetrics
-from roboreward_ros.dsrl.prior_data import PriorEpisode
+from roboreward_ros.dsrl.pieces import Pieces
+from roboreward_ros.dsrl.prior_intake import PriorData, take_prior
 from roboreward_ros.dsrl.resume import resume_learner, spec_of
 from roboreward_ros.dsrl.stores import RunStores, Stores
 from roboreward_ros.errors import FormatError, LearnerError
-from roboreward_ros.protocols import Policy
-from roboreward_ros.types import without_closing
+from roboreward_ros.protocols import EpisodeReader, Policy
+from roboreward_ros.types import PolicySpec
 
 __all__ = ["FollowStatus", "PublishedActor", "RunFollower", "actor_path"]
 
 _LOG = logging.getLogger(__name__)
-PriorData = Callable[[], Iterable[PriorEpisode]]
 CHECKPOINT = "learner.safetensors"
 
 
@@ -111,6 +109,7 @@ class RunFollower:
         self._stores: Stores = stores or RunStores(self.run_dir, source)
         self._learner: Learner | None = None
         self._order: list[str] = []  # processed, in order
+        self._intake: Iterator[None] | None = None  # of what the stores hold, a piece at a time
         self._discarded: set[str] = set()
         self.refused: dict[str, str] = {}  # episode -> why nothing is learnt from it
         self._halted = ""
@@ -232,22 +231,33 @@ class RunFollower:
         No update but the first begins once it is ``enough``.
         """
         learner = self._learner
-        if learner is not None and learner.owed and not self._halted:
+        if learner is not None and learner.behind and not self._halted:
             if learner.update(max_updates, enough) == 0:
                 learner.owed = 0  # nothing that may train is left: no quota either
-            if not self._sound(learner) or learner.owed == 0:
+            if not self._sound(learner) or not learner.behind:
                 self._settle(publish=True)
             return True
         if self._unpublished and not self._held:
             self._settle(publish=True)
             return True
-        return self._stores.refresh() and (self._apply_changes() or self._take_next())
+        if self._intake is None and self._stores.refresh():
+            self._intake = self._changes() or self._next()
+        if self._intake is None:
+            return False
+        try:
+            next(self._intake)
+        except StopIteration:
+            self._intake = None
+        except BaseException:
+            self._intake = None  # begins anew with what the stores hold then
+            raise
+        return True
 
-    def _apply_changes(self) -> bool:
-        """Labels and marks that changed after their episode was taken in."""
+    def _changes(self) -> Iterator[None] | None:
+        """Take in labels and marks that changed after their episode was; None without any."""
         learner, stores = self._learner, self._stores
         if learner is None:
-            return False
+            return None
         changed = stores.changes()
         marked = stores.discarded(self._order)
         news = dict.fromkeys([*changed, *sorted(marked ^ self._discarded)])
@@ -257,54 +267,73 @@ class RunFollower:
             self._order.remove(episode_id)
             del self.refused[episode_id]
         touched = [e for e in news if e in learner.seen]
-        for episode_id in touched:
-            self._observe(episode_id)
-        if touched and learner.owed == 0:
-            self._settle(publish=False)
-        return bool(touched)
+        return self._take(touched, publish=False) if touched else None
 
-    def _take_next(self) -> bool:
+    def _next(self) -> Iterator[None] | None:
+        """Take in the next episode; None while it must be waited for."""
         episode_id = self._stores.next(self._order)
-        if episode_id is None:
-            return False
-        self._observe(episode_id)
-        self._order.append(episode_id)
-        if self._learner is None or self._learner.owed == 0 or self._halted:
-            self._settle(publish=True)
-        return True
+        return None if episode_id is None else self._take([episode_id], publish=True)
 
-    def _observe(self, episode_id: str) -> None:
+    def _take(self, episode_ids: Sequence[str], publish: bool) -> Iterator[None]:
+        """Observe episodes, all in the last piece: until then a checkpoint knows of none of them.
+
+        So a learner that resumes in the middle does what an uninterrupted one does.
+        """
+        opened: dict[str, EpisodeReader | CorrectedEpisode | None] = {}
+        for episode_id in episode_ids:
+            opened[episode_id] = yield from self._open(episode_id)
+        for episode_id, episode in opened.items():
+            if episode is not None:
+                self._observe(episode_id, episode)
+        self._order += [it for it in episode_ids if it not in self._order]
+        if self._learner is None or not self._learner.behind or self._halted:
+            self._settle(publish)
+
+    def _open(self, episode_id: str) -> Pieces[EpisodeReader | CorrectedEpisode | None]:
+        """An episode as the learner can take it in; None where it is refused."""
         try:
             episode = self._stores.open(episode_id)
             if self._learner is None:
-                spec = spec_of(episode)
-                decode = decode_of(self._policy, spec.policy_id)
-                self._learner = Learner(self.config, spec, self.seed, self.compute, decode)
-                self._take_prior(self._learner)
+                self._learner = yield from self._begin(spec_of(episode))
             mended = self._correct(episode) if self._correct else None
-            label = self._stores.label(episode_id)
-            fresh = episode_id not in self._learner.seen
-            self._learner.observe_episode(mended or episode, label, corrected=mended is not None)
-            if mended is not None and fresh:
-                note_inversion(self.run_dir, mended, self.config.critic)
-            self.refused.pop(episode_id, None)
+            if mended is None:
+                return episode
+            learner = self._learner
+            stored = episode_id in learner.replay.episodes or mended.summary.discarded
+            if episode_id not in learner.seen or not stored:  # else its label counts only
+                yield from mended.correct()
         except (LearnerError, FormatError) as error:
-            _LOG.error("the learner goes on without %s: %s", episode_id, error)
-            self.refused[episode_id] = str(error)
+            self._refuse(episode_id, error)
+            return None
+        return mended
 
-    def _take_prior(self, learner: Learner) -> None:
-        """Demonstrations first, once: a checkpoint holds them from then on."""
-        taken = known = 0
-        for episode in self._prior() if self._prior is not None else ():
-            try:
-                taken += learner.observe_prior(episode, episode.score)
-                note_inversion(self.run_dir, episode, self.config.critic)
-            except LearnerError as error:
-                _LOG.error("the learner goes on without a demonstration: %s", error)
-            chunks = without_closing(episode.chunks(), episode.summary.n_steps)
-            known += sum(bool(np.isfinite(chunk.noise).all()) for chunk in chunks)
+    def _observe(self, episode_id: str, episode: EpisodeReader | CorrectedEpisode) -> None:
+        learner = self._learner
+        assert learner is not None
+        fresh, mended = episode_id not in learner.seen, isinstance(episode, CorrectedEpisode)
+        try:
+            learner.observe_episode(episode, self._stores.label(episode_id), corrected=mended)
+        except (LearnerError, FormatError) as error:
+            self._refuse(episode_id, error)
+            return
+        if fresh and isinstance(episode, CorrectedEpisode):
+            note_inversion(self.run_dir, episode, self.config.critic)
+        self.refused.pop(episode_id, None)
+
+    def _refuse(self, episode_id: str, error: LearnerError | FormatError) -> None:
+        _LOG.error("the learner goes on without %s: %s", episode_id, error)
+        self.refused[episode_id] = str(error)
+
+    def _begin(self, spec: PolicySpec) -> Pieces[Learner]:
+        """A fresh learner, with its demonstrations."""
+        decode = decode_of(self._policy, spec.policy_id)
+        learner = Learner(self.config, spec, self.seed, self.compute, decode)
         if self._prior is not None:
-            _LOG.info("%d demonstrations taken, the noise of %d decisions is known", taken, known)
+            yield from take_prior(learner, self._prior, self.run_dir, self._say)
+        return learner
+
+    def _say(self, message: str) -> None:
+        self.status = dataclasses.replace(self.status, message=message)
 
     def _sound(self, learner: Learner) -> bool:
         """Whether every number is finite; training stops for good where one is not.

@@ -15,7 +15,7 @@ import torch
 from roboreward_ros.dsrl.actor import SteeringActor
 from roboreward_ros.dsrl.agent import Agent, UpdateMetrics
 from roboreward_ros.dsrl.chunk_decoder import ChunkDecoder
-from roboreward_ros.dsrl.cloning import LATER, clone_prior
+from roboreward_ros.dsrl.cloning import LATER, Imitation
 from roboreward_ros.dsrl.compute import Compute, equip
 from roboreward_ros.dsrl.config import CriticForm, DsrlConfig
 from roboreward_ros.dsrl.edit import Edit
@@ -121,6 +121,8 @@ class Learner:
         self.prints: dict[str, str] = {}  # id -> which recording it was
         self.warm = False
         self.owed = 0
+        self.imitating = 0  # steps of imitation that are called for, before what is owed
+        self._imitation: Imitation | None = None
         self.called_for = 0  # by the quotas of the episodes that this object has taken in
         self.version = 0 if config.starts_as_prior else 1
         self.version_steps = 0  # grad steps that the newest version has seen
@@ -149,7 +151,7 @@ class Learner:
         self.seen[meta.episode_id] = stored
         self.prints[meta.episode_id] = fingerprint(meta)
         if fresh and stored and corrected and self.warm:
-            self._imitate(self.config.clone_updates // LATER)
+            self.imitating += self.config.clone_updates // LATER
         made = without_closing(episode.chunks(), episode.summary.n_steps) if fresh else ()
         self._charge(len(made))
         return stored
@@ -189,6 +191,7 @@ class Learner:
                 allowed=f"an id of its own, policy {self.spec.policy_id[:12]}",
                 next_step="Take it in through dsrl.prior_data.prior_episodes.",
             )
+        self._imitation = None
         return self.replay.add(episode, reward, prior=True)
 
     def relabel(self, episode_id: str, reward: Score | None) -> None:
@@ -205,6 +208,7 @@ class Learner:
 
     def _charge(self, decisions: int) -> None:
         """Owe the updates of a fresh episode with so many decisions; 0 is no fresh one."""
+        self._imitation = None  # begins again on what the replay holds then
         config = self.config
         quota = config.updates_per_episode
         if config.updates_per_decision > 0:
@@ -216,29 +220,51 @@ class Learner:
         elif self.replay.labelled >= config.warmup_episodes:
             self.warm = True
             self.sac.fit(self.replay)
-            self._imitate(config.clone_updates)
+            self.imitating += config.clone_updates
             self.owed += config.warmup_updates + quota
             self.called_for += quota
 
-    def _imitate(self, updates: int) -> None:
-        clone_prior(self.sac, self.replay, self.rng, updates)
-        for copies in self.copies:
-            copies.refresh()
+    @property
+    def behind(self) -> bool:
+        """Whether ``update`` has something to do."""
+        return self.owed > 0 or self.imitating > 0
+
+    def imitate(self, n: int | None = None, enough: Callable[[], bool] = lambda: False) -> int:
+        """Do up to ``n`` steps of the imitation that is called for (all by default); how many.
+
+        The actor changes with the last of them only; ``enough`` as of ``update``.
+        """
+        if not self.imitating:
+            return 0
+        if self._imitation is None:
+            self._imitation = Imitation.begin(
+                self.sac, self.replay, self.rng, self.imitating, self.compute
+            )
+        job = self._imitation
+        done = 0 if job is None else job.advance(self.imitating if n is None else n, enough)
+        if job is None or job.done:
+            self.imitating, self._imitation = 0, None
+            for copies in self.copies:
+                copies.refresh()
+        return done
 
     def update(self, n: int | None = None, enough: Callable[[], bool] = lambda: False) -> int:
-        """Do up to ``n`` of the owed updates (all by default); returns how many were done.
+        """Do up to ``n`` of the owed updates (all by default); returns how many steps were done.
 
-        None begins once one is done and it is ``enough``.
-        A run is the same however its quota is divided into calls.
+        Imitation that is called for comes first, in calls of its own. No step begins once one is
+        done and it is ``enough``. A run is the same however its quota is divided into calls.
         """
+        imitated = self.imitate(n, enough)
+        if self.imitating or (imitated and n is not None):
+            return imitated
         n = self.owed if n is None else min(n, self.owed)
         if n <= 0 or not len(self.replay):
-            return 0
+            return imitated
         before = self.sac.steps
         self.last = self.sac.update(self.replay, self.rng, n, enough) or self.last
         done = self.sac.steps - before
         self.owed -= done
-        return done
+        return imitated + done
 
     def actor_snapshot(self) -> SteeringActor:
         """The present actor, frozen; a new version if updates were done since the last one."""

@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 
 from roboreward_ros.dsrl.inversion_record import InvertedDecision
+from roboreward_ros.dsrl.pieces import Pieces, inverted, stretches
 from roboreward_ros.dsrl.prior_features import PriorFeatures
 from roboreward_ros.dsrl.takeovers import is_pause, taken_over
 from roboreward_ros.episodes.promoted import read_promoted
@@ -29,7 +30,7 @@ from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.episodes.views import RewardView, ViewConfig
 from roboreward_ros.errors import ConfigError, FormatError, LearnerError
 from roboreward_ros.policies.dataset import chunks_of
-from roboreward_ros.policies.inversion import Inversion, Invertible, invert
+from roboreward_ros.policies.inversion import Inversion, Invertible
 from roboreward_ros.protocols import EpisodeReader
 from roboreward_ros.types import (
     Chunk,
@@ -103,7 +104,7 @@ def prior_episode(
     limits: InversionLimits | None = None,
     name: str = "",
     kept: PriorFeatures | None = None,
-) -> PriorEpisode:
+) -> Pieces[PriorEpisode]:
     """Encode and invert one episode.
 
     Args:
@@ -134,12 +135,12 @@ def prior_episode(
     seen = [*starts, len(actions)]  # the last state closes the episode
     encoded = kept.find(name, meta, seen) if kept is not None else None
     if encoded is None:
-        encoded = _encode(episode, policy, seen)
+        encoded = yield from _encode(episode, policy, seen)
         if kept is not None:
             kept.keep(name, meta, seen, encoded)
     features, end = encoded[:-1], encoded[-1]
     chunks = chunks_of(actions, spec.prediction_horizon)[starts]
-    found = invert(policy, features, chunks)
+    found = yield from inverted(policy, features, chunks)
     usable = found.usable(limits.residual, limits.norm)
     noise = np.where(usable[:, None, None], found.noise, np.float32(np.nan))
     decisions = tuple(
@@ -185,10 +186,10 @@ def prior_episodes(
     source: str = "",
     limits: InversionLimits | None = None,
     kept: PriorFeatures | None = None,
-) -> Iterator[PriorEpisode]:
-    """Every usable episode of a run with its label, by the run's present view.
+) -> Iterator[Pieces[PriorEpisode | None]]:
+    """The episodes of a run with their labels, by the run's present view.
 
-    What cannot be used is logged by name, and the rest goes on.
+    What cannot be used is logged by name and gives None, and the rest goes on.
 
     Args:
         run_dir: of demonstrations, or of an earlier run.
@@ -205,19 +206,20 @@ def prior_episodes(
         run_dir, ViewConfig(source) if source else read_promoted(run_dir) or ViewConfig("human")
     )
     stem = Path(run_dir).resolve().name
-    for episode_id in store.ids():
+
+    def taken(episode_id: str) -> Pieces[PriorEpisode | None]:
         try:
             episode = store.open(episode_id)
             if why := _unusable(episode):
                 _LOG.warning("demonstration %s is left out: %s", episode_id, why)
-                continue
-            score = view.label(episode_id)
-            name = f"prior_{stem}_{episode_id}"
-            made = prior_episode(episode, policy, score, limits, name, kept)
+                return None
+            score, name = view.label(episode_id), f"prior_{stem}_{episode_id}"
+            return (yield from prior_episode(episode, policy, score, limits, name, kept))
         except (LearnerError, FormatError) as error:
             _LOG.error("demonstration %s is left out: %s", episode_id, error)
-            continue
-        yield made
+            return None
+
+    return (taken(episode_id) for episode_id in store.ids())
 
 
 def _unusable(episode: EpisodeReader) -> str:
@@ -240,11 +242,18 @@ def _ran(episode: EpisodeReader, actions: FloatArray, step: int, size: int) -> i
     return 0 if by_hand and is_pause(actions, step, ran) else ran
 
 
-def _encode(episode: EpisodeReader, policy: Invertible, steps: Sequence[int]) -> Float32Array:
+def _encode(
+    episode: EpisodeReader, policy: Invertible, steps: Sequence[int]
+) -> Pieces[Float32Array]:
     """Features ``[len(steps), F]`` of the observations at ``steps``."""
     frames, proprio, meta = episode.frames(), episode.proprio(), episode.summary.meta
-    images = [_decode(frames[step], meta.episode_id) for step in steps]
-    return policy.encode(images, proprio[steps], [meta.task] * len(steps))
+    encoded = []
+    for rows in stretches(len(steps)):
+        own = steps[rows]
+        images = [_decode(frames[step], meta.episode_id) for step in own]
+        encoded.append(policy.encode(images, proprio[own], [meta.task] * len(own)))
+        yield
+    return np.concatenate(encoded)
 
 
 def _decode(jpeg: bytes, episode_id: str) -> ImageU8:

@@ -53,6 +53,7 @@ def warmed(clone_updates: int, choose: Choose | None, label: float | None = None
     for index in range(CONFIG.warmup_episodes):
         own = TOY.run(index, prior)
         learner.observe_episode(own, own.label)
+    learner.imitate()
     return learner
 
 
@@ -85,6 +86,7 @@ def test_imitation_in_bfloat16_trains_the_weights_that_act():
     own = TOY.run(0, prior)
     before = score(learner)
     learner.observe_episode(own, own.label)
+    assert learner.imitate() == config.clone_updates
     assert score(learner) > before + 0.5
     for copies in learner.copies:
         for master, working in zip(copies.masters, copies.copies, strict=True):
@@ -106,6 +108,7 @@ def test_a_later_correction_is_imitated_a_little_and_resumes_exactly(tmp_path):
     def corrected(learner: Learner, index: int = 0) -> Learner:
         person = by_hand(index, skilled, f"ep_9{index:05d}")
         learner.observe_episode(person, person.label, corrected=True)
+        learner.imitate()
         return learner
 
     learner = warmed(PROFILE.clone_updates, None)
@@ -120,3 +123,53 @@ def test_a_later_correction_is_imitated_a_little_and_resumes_exactly(tmp_path):
     learner.update()
     again.update()
     assert actor(again) == actor(learner)
+
+
+def about_to_imitate() -> Learner:
+    learner = Learner(replace(CONFIG, clone_updates=25, warmup_episodes=1), TOY.spec, 0)
+    for index in range(3):
+        learner.observe_prior(by_hand(index, skilled, f"prior_{index}"), None)
+    own = TOY.run(0, prior)
+    learner.observe_episode(own, own.label)
+    return learner
+
+
+def test_imitation_in_slices_is_the_same_and_shows_with_its_last_step():
+    at_once, sliced = about_to_imitate(), about_to_imitate()
+    at_once.update()
+    before = actor(sliced)
+    for _ in range(8):
+        assert sliced.update(3) == 3
+        assert (actor(sliced), sliced.sac.steps) == (before, 0)
+    assert sliced.update(3) == 1
+    assert actor(sliced) != before
+    while sliced.behind:
+        assert sliced.update(7) <= 7
+    assert actor(sliced) == actor(at_once)
+
+
+def test_imitation_ends_a_slice_when_it_is_enough():
+    learner = about_to_imitate()
+    assert learner.update(None, lambda: True) == 1
+    assert learner.sac.steps == 0
+
+
+@pytest.mark.parametrize("done", [0, 1, 24])
+def test_a_checkpoint_amid_imitation_resumes_exactly(tmp_path, done: int):
+    learner = about_to_imitate()
+    learner.imitate(done)
+    save_learner(learner, tmp_path / "learner.safetensors")
+    again = load_learner(tmp_path / "learner.safetensors", TOY.spec)
+    for each in (learner, again):
+        each.update()
+    assert actor(again) == actor(learner)
+    assert again.rng.bit_generator.state == learner.rng.bit_generator.state
+
+
+def test_imitation_begins_again_where_the_replay_changes_in_its_midst():
+    early, late = about_to_imitate(), about_to_imitate()
+    late.imitate(10)
+    for learner in (early, late):
+        learner.observe_prior(by_hand(7, skilled, "prior_7"), None)
+        learner.update()
+    assert actor(early) == actor(late)

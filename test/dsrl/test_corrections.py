@@ -15,6 +15,7 @@ from roboreward_ros.dsrl.config import CriticForm
 from roboreward_ros.dsrl.corrections import CorrectedEpisode, Corrector
 from roboreward_ros.dsrl.follow import RunFollower
 from roboreward_ros.dsrl.learner import Learner
+from roboreward_ros.dsrl.pieces import whole
 from roboreward_ros.dsrl.prior_data import InversionLimits, prior_episodes
 from roboreward_ros.dsrl.takeovers import taken_over
 from roboreward_ros.episodes.ledger import Ledger
@@ -215,7 +216,8 @@ def test_a_follower_learns_from_a_takeover_and_resumes_with_it(tmp_path: Path, c
 def test_a_session_of_corrections_is_prior_data_of_another_run(tmp_path: Path):
     record(tmp_path / "session", by_hand=(2,), still=(3,))
     promote(tmp_path / "session", "human", ScoreScale.RUBRIC)
-    (episode,) = prior_episodes(tmp_path / "session", POLICY)
+    (episode,) = map(whole, prior_episodes(tmp_path / "session", POLICY))
+    assert episode is not None
     assert episode.summary.meta.episode_id == "prior_session_ep_000000"
     assert episode.summary.taint == ()
     assert [chunk.executed for chunk in episode.chunks()[:-1]] == [SIZE, SIZE, SIZE, 0]
@@ -232,7 +234,7 @@ def test_what_is_left_out_of_prior_data_is_named_with_its_reason(tmp_path: Path,
     record(tmp_path, flags=("fault",))
     record(tmp_path, hold=True, index=1)
     promote(tmp_path, "human", ScoreScale.RUBRIC)
-    assert list(prior_episodes(tmp_path, POLICY)) == []
+    assert [*map(whole, prior_episodes(tmp_path, POLICY))] == [None, None]
     assert "ep_000000 is left out: fault" in caplog.text
     assert "ep_000001 is left out: takeover" in caplog.text
 

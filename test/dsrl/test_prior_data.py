@@ -14,6 +14,7 @@ from roboreward_ros.dsrl.config import CriticForm, DsrlConfig, NoiseForm
 from roboreward_ros.dsrl.follow import RunFollower
 from roboreward_ros.dsrl.inversion_record import write_record
 from roboreward_ros.dsrl.learner import Learner
+from roboreward_ros.dsrl.pieces import whole
 from roboreward_ros.dsrl.prior_data import InversionLimits, PriorEpisode, prior_episodes
 from roboreward_ros.episodes.ledger import Ledger
 from roboreward_ros.episodes.promoted import promote
@@ -91,7 +92,8 @@ def record(
 
 
 def only(run: Path) -> PriorEpisode:
-    (episode,) = prior_episodes(run, POLICY)
+    (episode,) = map(whole, prior_episodes(run, POLICY))
+    assert episode is not None
     return episode
 
 
@@ -181,7 +183,7 @@ def test_a_form_that_is_not_the_priors_is_published_before_training(tmp_path: Pa
 
 def test_demonstrations_at_another_rate_are_left_out_by_name(tmp_path: Path, caplog):
     record(tmp_path, control_hz=SPEC.control_hz * 2)
-    assert list(prior_episodes(tmp_path, POLICY)) == []
+    assert [*map(whole, prior_episodes(tmp_path, POLICY))] == [None]
     assert "ep_000000" in caplog.text
     assert "another rate" in caplog.text
 

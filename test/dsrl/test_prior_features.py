@@ -11,6 +11,7 @@ from safetensors.numpy import load_file, save_file
 from test_prior_data import POLICY, SMALL, SPEC, record
 
 from roboreward_ros.dsrl.follow import RunFollower
+from roboreward_ros.dsrl.pieces import whole
 from roboreward_ros.dsrl.prior_data import prior_episodes
 from roboreward_ros.dsrl.prior_features import PriorFeatures
 from roboreward_ros.policies.inversion import Inversion
@@ -40,7 +41,7 @@ def found_at_once(monkeypatch):
     def exact(policy, features, chunks):
         return Inversion(np.zeros_like(chunks), *np.zeros((2, len(chunks)), dtype=np.float32))
 
-    monkeypatch.setattr("roboreward_ros.dsrl.prior_data.invert", exact)
+    monkeypatch.setattr("roboreward_ros.dsrl.pieces.invert", exact)
 
 
 @pytest.fixture
@@ -54,7 +55,8 @@ def start(folders, policy: Counting | None = None, **limits):
     demos, run = folders
     policy = policy or Counting()
     kept = PriorFeatures(run, policy.spec, **limits)
-    (episode,) = prior_episodes(demos, policy, kept=kept)
+    (episode,) = map(whole, prior_episodes(demos, policy, kept=kept))
+    assert episode is not None
     return policy.encoded, np.stack([chunk.features for chunk in episode.chunks()])
 
 
@@ -176,7 +178,7 @@ def test_the_folder_is_bounded_and_says_so_once(folders, caplog):
     demos, run = folders
     kept = PriorFeatures(run, SPEC, most_bytes=1000)
     for _ in range(2):
-        list(prior_episodes(demos, Counting(), kept=kept))
+        list(map(whole, prior_episodes(demos, Counting(), kept=kept)))
     assert caplog.text.count("is full") == 1
     assert not path_of(folders).exists()
     size = start(folders) and path_of(folders).stat().st_size
