@@ -298,9 +298,7 @@ class RunFollower:
             mended = self._correct(episode) if self._correct else None
             if mended is None:
                 return episode
-            learner = self._learner
-            stored = episode_id in learner.replay.episodes or mended.summary.discarded
-            if episode_id not in learner.seen or not stored:  # else its label counts only
+            if episode_id not in self._learner.seen:  # else its label counts only
                 yield from mended.correct()
         except (LearnerError, FormatError) as error:
             self._refuse(episode_id, error)

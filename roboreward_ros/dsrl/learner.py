@@ -139,7 +139,7 @@ class Learner:
             corrected: a person moved the arm and its chunks say so (``dsrl.corrections``).
 
         Returns:
-            Whether it may train (not discarded, tainted or incomplete).
+            Whether it may train (not discarded, tainted, incomplete or evicted since).
 
         Raises:
             LearnerError: recorded with another policy, or unusable for the reward form.
@@ -147,6 +147,10 @@ class Learner:
         meta = episode.summary.meta
         self._check(meta)
         fresh = meta.episode_id not in self.seen
+        if not fresh and meta.episode_id not in self.replay.episodes:
+            # Evicted, or never stored. A resume hears every label again: it must bring none back.
+            self.seen[meta.episode_id] &= not episode.summary.discarded
+            return False
         stored = self.replay.add(episode, reward, corrected=corrected)
         self.seen[meta.episode_id] = stored
         self.prints[meta.episode_id] = fingerprint(meta)

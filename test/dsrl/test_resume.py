@@ -257,6 +257,27 @@ def test_labels_that_fit_later_count_the_same_for_a_learner_that_was_dead(tmp_pa
     assert weights(lived.path, versions[0]) == weights(died.path, versions[1])
 
 
+def test_a_resume_brings_no_evicted_episode_back(tmp_path):
+    """Every label is heard again; the replay holds the newest five episodes."""
+    config = dataclasses.replace(CONFIG, capacity=61)
+    lived, died = ToyRun(tmp_path / "lived"), ToyRun(tmp_path / "died")
+    for made in (lived, died):
+        follower = RunFollower(made.path, config)
+        toys = [made.commit(index) for index in range(10)]
+        for toy in toys:
+            made.score(toy)
+        work(follower)
+        if made is died:
+            follower.save()
+            follower = RunFollower(made.path, config)
+            follower.resume()
+        made.score(toys[0])
+        made.score(made.commit(10))
+        assert work(follower).metrics.labelled == 5
+        made.close()
+    assert weights(lived.path, 10) == weights(died.path, 10)
+
+
 def test_a_killed_learner_loses_no_episode_and_ends_with_the_same_weights(tmp_path):
     """SIGKILL wherever it happens to be; the successor goes on from the last checkpoint."""
     whole, killed = ToyRun(tmp_path / "whole"), ToyRun(tmp_path / "killed")
