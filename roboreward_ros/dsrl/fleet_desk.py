@@ -37,7 +37,8 @@ from roboreward_ros.types.codec import Fields, from_text
 
 _LOG = logging.getLogger(__name__)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-ACTOR_PIECE = 1 << 20
+ACTOR_PIECE = 1 << 18
+"""Of an actor in one answer, bytes: what a bad wire carries within a question's deadline."""
 LONGEST_WAIT_S = 2.0
 
 
