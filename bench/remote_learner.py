@@ -8,7 +8,8 @@ Usage (root, Linux: two network namespaces and a wire between them are made)::
 
 ``episode``: from a committed episode and its label to the host's word that both are synced there.
 ``actor``: from its publication there to its file, checked and synced, here. Through the same
-RemoteDuty and FleetDesk as in a session, both ends in one process, with TLS and token. A robot
+RemoteDuty and FleetDesk as in a session, both ends in one process, with TLS and token. ``none,
+here`` is a learner at home: until it has read the episode, until the actor is synced. A robot
 waits for neither: the times say how old the actor is that acts. Bytes are those of IP packets.
 """
 
@@ -16,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import hashlib
 import io
 import json
 import os
@@ -32,10 +32,14 @@ from pathlib import Path
 import numpy as np
 
 from roboreward_ros.clock import SystemClock
-from roboreward_ros.dsrl.actor_files import PublishedActor, actor_path
+from roboreward_ros.dsrl.actor import SteeringActor
+from roboreward_ros.dsrl.actor_files import ActorFiles
+from roboreward_ros.dsrl.config import DsrlConfig
 from roboreward_ros.dsrl.figures import Bulletin
 from roboreward_ros.dsrl.fleet_desk import FleetDesk, FleetService
+from roboreward_ros.dsrl.learner import Learner
 from roboreward_ros.dsrl.remote_duty import RemoteConfig, RemoteDuty
+from roboreward_ros.dsrl.stores import RunStores
 from roboreward_ros.episodes.ledger import Ledger
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.remote.certificate import make_certificate
@@ -49,6 +53,7 @@ from roboreward_ros.types import (
     Chunk,
     EndCause,
     LabelRecord,
+    PolicySpec,
     Provenance,
     Score,
     ScoreKind,
@@ -57,7 +62,9 @@ from roboreward_ros.types import (
 
 HOST = "10.77.0.2"
 FEATURES, CHUNK = 512, 4
-ACTOR_BYTES = 1_000_000
+HIDDEN = (288, 288)
+"""Of the actor: about 1 MB."""
+HERE = "none, here"
 WIRES = {
     "0 ms": Quality(),
     "LAN, 0.25 ms each way": Quality(delay_s=0.000_25),
@@ -116,6 +123,13 @@ def commit(store: EpisodeStore, ledger: Ledger, index: int, frames: list[bytes])
     return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
 
 
+def actors(count: int) -> Iterator[SteeringActor]:
+    """Of one learner, as it would publish them; each with weights of its own."""
+    spec = PolicySpec("policy", 2 * CHUNK, CHUNK, FEATURES, 32, 5.0)
+    for k in range(count):
+        yield Learner(DsrlConfig(hidden=HIDDEN), spec, k).sac.snapshot(k + 1, "policy")
+
+
 @contextmanager
 def arm(net: Network, folder: Path, papers: Path) -> Iterator[tuple[RemoteDuty, FleetDesk]]:
     """A run here and its desk there."""
@@ -143,21 +157,55 @@ def measure(
     net: Network, what: str, wire: str, n: int, prepare: Callable[[int], int], duty: RemoteDuty,
     done: Callable[[int], bool],
 ) -> Row:  # fmt: skip
-    """Prepare, then time how long it takes until it is done, so many times."""
-    clock, took, payload = SystemClock(), [], 0
+    """Prepare, then time how long it takes over the wire until it is done, so many times."""
     before = list(net.carried)
+
+    def work(k: int) -> None:
+        while not done(k):
+            duty.advance(1)
+
     with net.robot.inside():
-        for k in range(n):
-            payload += prepare(k)
-            start_ns = clock.steady_ns()
-            while not done(k):
-                duty.advance(1)
-            took.append((clock.steady_ns() - start_ns) / 1e6)
-            if sys.stderr.isatty():
-                print(f"\r{wire}: {what} {k + 1} of {n} ", end="", file=sys.stderr)
-    p50, p99 = np.percentile(took, (50, 99))
+        row = timed(what, wire, n, prepare, work)
     up, down = (now - then for now, then in zip(net.carried, before, strict=True))
-    return Row(what, wire, n, round(p50, 1), round(p99, 1), up // n, down // n, payload // n)
+    return dataclasses.replace(row, bytes_up=up // n, bytes_down=down // n)
+
+
+def timed(
+    what: str, wire: str, n: int, prepare: Callable[[int], int], work: Callable[[int], object]
+) -> Row:
+    """Prepare, then time the work, so many times; ``prepare`` returns bytes."""
+    clock, took, payload = SystemClock(), [], 0
+    for k in range(n):
+        payload += prepare(k)
+        start_ns = clock.steady_ns()
+        work(k)
+        took.append((clock.steady_ns() - start_ns) / 1e6)
+        if sys.stderr.isatty():
+            print(f"\r{wire}: {what} {k + 1} of {n} ", end="", file=sys.stderr)
+    p50, p99 = np.percentile(took, (50, 99))
+    return Row(what, wire, n, round(p50, 1), round(p99, 1), 0, 0, payload // n)
+
+
+def here(n: int, frames: list[bytes], folder: Path) -> list[Row]:
+    """Both rows of a learner in the robot's own run folder."""
+    store, ledger = EpisodeStore(folder / "run", "w"), Ledger(folder / "run", "w")
+    stores, files, taken = RunStores(folder / "run", "s"), ActorFiles(folder / "run"), []
+
+    def read(k: int) -> None:
+        while (name := stores.next(taken) if stores.refresh() else None) is None:
+            pass
+        if stores.label(name) is None or not stores.open(name).chunks():
+            raise SystemExit(f"{name} {k} cannot be learnt from")
+        taken.append(name)
+
+    new = list(actors(n))
+    rows = [
+        timed("episode", HERE, n, lambda k: commit(store, ledger, k, frames), read),
+        timed("actor", HERE, n, lambda k: len(new[k].to_bytes()), lambda k: files.write(new[k], k)),
+    ]
+    store.close()
+    ledger.close()
+    return rows
 
 
 def over(net: Network, wire: str, n: int, frames: list[bytes], folder: Path) -> list[Row]:
@@ -172,24 +220,21 @@ def over(net: Network, wire: str, n: int, frames: list[bytes], folder: Path) -> 
             lambda k: len(duty.shipper.shipped) > k,
         )  # fmt: skip
 
+        files, new = ActorFiles(desk.root), list(actors(n))
+
         def publish(k: int) -> int:
-            data = np.random.default_rng(k).bytes(ACTOR_BYTES)
-            path = actor_path(desk.root, k + 1)
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(data)
-            sha256 = hashlib.sha256(data).hexdigest()
-            actor = PublishedActor(k + 1, path, sha256, "policy", k)
-            desk.post("arm", Bulletin({"message": f"{k}"}, {}, actor))
-            return ACTOR_BYTES
+            published = files.write(new[k], k)
+            desk.post("arm", Bulletin({"message": f"{k}"}, {}, published))
+            return published.path.stat().st_size
 
         def there(k: int) -> bool:
             actor = duty.bulletin().actor
             return actor is not None and actor.version == k + 1
 
-        actors = measure(net, "actor", wire, n, publish, duty, there)
+        fetched = measure(net, "actor", wire, n, publish, duty, there)
     store.close()
     ledger.close()
-    return [episodes, actors]
+    return [episodes, fetched]
 
 
 def main() -> None:
@@ -204,6 +249,7 @@ def main() -> None:
     frames = jpegs(args.steps + 1, 0)
     load = os.getloadavg()[0]
     with Network() as net, tempfile.TemporaryDirectory(prefix="remote_learner") as scratch:
+        rows += here(args.episodes, frames, Path(scratch, "here"))
         for number, (wire, quality) in enumerate(WIRES.items()):
             net.change(quality)
             rows += over(net, wire, args.episodes, frames, Path(scratch, str(number)))
