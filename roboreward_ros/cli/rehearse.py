@@ -35,7 +35,7 @@ from roboreward_ros.rehearsal.bag import BagOptions
 from roboreward_ros.rehearsal.compare import compare
 from roboreward_ros.rehearsal.faults import Fault, FaultKind, load_faults
 from roboreward_ros.rehearsal.latency import Latencies, coverage, reward_latencies
-from roboreward_ros.rehearsal.notes import Note, NoteKind, NoteReader
+from roboreward_ros.rehearsal.notes import Note, NoteBook, NoteKind, NoteReader
 from roboreward_ros.rehearsal.opening import open_recording, script_for
 from roboreward_ros.rehearsal.verdict import (
     Expectation,
@@ -49,6 +49,7 @@ from roboreward_ros.stack import Stack, parse_assignments
 RESULT_FILE = "rehearsal.json"
 PATIENCE_S = 600.0
 _STARTED = re.compile(r"(\w+) started, pid \d+")
+_TROUBLE = re.compile(r"starting it again|stays down|refused its configuration|does not stop")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -178,6 +179,8 @@ class Theatre:
         self._starts: Counter[str] = Counter()
         self._stopped: list[tuple[int, int]] = []  # due, process
         self._done: set[str] = set()
+        self._said = ""
+        self._book: NoteBook | None = None
         self._supervisor: Supervisor | None = None
 
     @property
@@ -189,7 +192,11 @@ class Theatre:
         """Until the script leaves the session, a signal, or silence; raises StackError."""
         run_dir = Path(self._stack.arguments.run_dir)
         log_dir = run_dir / "logs"
-        with run_dir_lock(run_dir), free_domain() as domain:
+        with (
+            run_dir_lock(run_dir),
+            free_domain() as domain,
+            closing(NoteBook(run_dir)) as self._book,
+        ):
             nodes = [
                 with_faulty_disk(child_of(n, write_parameters(n, log_dir)), self._faults, run_dir)
                 for n in self._stack.nodes
@@ -209,6 +216,9 @@ class Theatre:
         def hear(name: str, line: str) -> None:
             if name == SUPERVISOR and (found := _STARTED.match(line)):
                 self._starts[found[1]] += 1
+            elif name == SUPERVISOR and _TROUBLE.search(line):
+                self._note(NoteKind.PART, line)
+                self._display.say(line)
             if sink is not None:
                 sink(name, line)
 
@@ -233,16 +243,31 @@ class Theatre:
         if note.kind is NoteKind.OVER:
             self._done.add(note.text)
             self._display.update(len(self._done), note.text)
+        if (
+            note.kind is NoteKind.PHASE
+            and note.text.startswith("FAULT")
+            and note.text != self._said
+        ):
+            self._said = note.text
+            self._display.say(note.text)
         if note.kind is NoteKind.HIT:
-            fault = self._faults[note.number]
-            pid = self._supervisor.pids().get(fault.node)
-            if pid is None:
-                return
-            if fault.fault is FaultKind.STOP:
-                _signal(pid, signal.SIGSTOP)
-                self._stopped.append((now_ns + round(fault.size * 1e9), pid))
-            else:
-                _signal(pid, signal.SIGKILL)
+            self._hit(self._faults[note.number], now_ns)
+            self._note(NoteKind.STRUCK, note.text, note.number)
+
+    def _hit(self, fault: Fault, now_ns: int) -> None:
+        assert self._supervisor is not None
+        pid = self._supervisor.pids().get(fault.node)
+        if pid is None:
+            return
+        if fault.fault is FaultKind.STOP:
+            _signal(pid, signal.SIGSTOP)
+            self._stopped.append((now_ns + round(fault.size * 1e9), pid))
+        else:
+            _signal(pid, signal.SIGKILL)
+
+    def _note(self, kind: NoteKind, text: str, number: int = -1) -> None:
+        if self._book is not None:
+            self._book.add(Note(kind, self._clock.now_ns(), -1, -1, text, number))
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

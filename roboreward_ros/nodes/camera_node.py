@@ -17,18 +17,15 @@ import dataclasses
 import threading
 from dataclasses import dataclass
 
-from sensor_msgs.msg import CompressedImage, Image
-
 from roboreward_ros.cameras.choose import CameraChoice, choose_camera
 from roboreward_ros.cameras.images import decode, fit_image, jpeg_round_trip
 from roboreward_ros.cameras.watch import FrameWatch, Timing
 from roboreward_ros.errors import CameraError, ConfigError
 from roboreward_ros.protocols import Camera
-from roboreward_ros.ros.convert import image_to_compressed, image_to_msg
 from roboreward_ros.ros.diagnostics import Diagnostics, Health, Level
 from roboreward_ros.ros.lifecycle import HostNode
 from roboreward_ros.ros.params import HostConfig, option
-from roboreward_ros.ros.qos import EVENT, SENSOR
+from roboreward_ros.ros.picture_publisher import PicturePublisher
 from roboreward_ros.ros.rates import Samples, TickStatistics
 from roboreward_ros.ros.spin import run
 from roboreward_ros.ros.topic_camera import TopicCamera
@@ -117,10 +114,7 @@ class Stream:
         self._node = node
         self._config = config
         self.topic = config.topic
-        self._images = node.create_publisher(Image, config.topic, EVENT)
-        self._compressed = node.create_publisher(
-            CompressedImage, f"{config.topic}/compressed", SENSOR
-        )
+        self._pictures = PicturePublisher(node, config.topic)
         if config.ros_topic:
             self.camera: Camera = TopicCamera(node, config.ros_topic, decode, config.topic)
         else:
@@ -186,11 +180,9 @@ class Stream:
             image = fit_image(image, self._config.square)
         if self._config.jpeg_quality:
             image = jpeg_round_trip(image, self._config.jpeg_quality)
-        self._images.publish(image_to_msg(image, frame.stamp_ns))
+        self._pictures.publish(image, frame.stamp_ns)
         self._ages.add_ns(max(self._node.clock.now_ns() - frame.stamp_ns, 0))
         self.published += 1
-        if self._compressed.get_subscription_count():
-            self._compressed.publish(image_to_compressed(image, frame.stamp_ns))
 
     def _strange(self, timing: Timing) -> bool:
         """Say what a stamp shows; True when the frame is to be left out."""

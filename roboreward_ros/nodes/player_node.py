@@ -16,8 +16,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sensor_msgs.msg import CompressedImage, Image
-
 import roboreward_ros.msg as msg
 from roboreward_ros.clock import Clock
 from roboreward_ros.errors import ConfigError, RobotError
@@ -27,18 +25,19 @@ from roboreward_ros.rehearsal.board import FaultBoard
 from roboreward_ros.rehearsal.effects import Effects
 from roboreward_ros.rehearsal.faults import SIGNALS, FaultKind, load_faults
 from roboreward_ros.rehearsal.latency import Latencies, decision_latency
-from roboreward_ros.rehearsal.notes import Note, NoteBook, NoteKind
+from roboreward_ros.rehearsal.notes import Note, NoteBook, NoteKind, NoteReader, await_struck
 from roboreward_ros.rehearsal.opening import open_recording, script_for
 from roboreward_ros.rehearsal.operator import ScriptedOperator
 from roboreward_ros.rehearsal.player import Deck, RecordedCamera, RecordedRobot
 from roboreward_ros.ros.arm_beat import ArmLoopConfig
 from roboreward_ros.ros.arm_server import ArmServer, StatePublisher
-from roboreward_ros.ros.convert import image_to_compressed, image_to_msg, truth_to_msg
+from roboreward_ros.ros.convert import truth_to_msg
 from roboreward_ros.ros.diagnostics import Diagnostics
 from roboreward_ros.ros.gated_arm import GatedLoop
 from roboreward_ros.ros.lifecycle import HostNode
 from roboreward_ros.ros.params import HostConfig, option
-from roboreward_ros.ros.qos import EVENT, SENSOR
+from roboreward_ros.ros.picture_publisher import PicturePublisher
+from roboreward_ros.ros.qos import EVENT
 from roboreward_ros.ros.scripted_seat import ScriptedSeat
 from roboreward_ros.ros.spin import run
 from roboreward_ros.types import Beat, RobotState
@@ -46,6 +45,8 @@ from roboreward_ros.types import Beat, RobotState
 SPEEDS = ("realtime", "max")
 START_TIMEOUT_S = 60.0
 RESET_TIMEOUT_S = 60.0
+STRUCK_S = 10.0
+"""For the command, which hits processes; a node that is run without it goes on after that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +104,7 @@ class PlayerNode(HostNode[PlayerNodeConfig]):
         self._camera = RecordedCamera(self._deck)
         self._camera.open()
         self._states = StatePublisher(self)
-        self._images = self.create_publisher(Image, "image", EVENT)
-        self._compressed = self.create_publisher(CompressedImage, "image/compressed", SENSOR)
+        self._pictures = PicturePublisher(self)
         self._truths = None
         if first.truth:
             self._truths = self.create_publisher(msg.GroundTruth, "ground_truth", EVENT)
@@ -173,9 +173,7 @@ class PlayerNode(HostNode[PlayerNodeConfig]):
             self._states.publish(beat)
             self.clock.sleep(late_s)
         for frame in self._effects.pictures(place, beat.step, self._camera.read(0.0)):
-            self._images.publish(image_to_msg(frame.image, frame.stamp_ns))
-            if self._compressed.get_subscription_count():
-                self._compressed.publish(image_to_compressed(frame.image, frame.stamp_ns))
+            self._pictures.publish(frame.image, frame.stamp_ns)
         if self._truths is not None and deck.episode.truth:
             truth = deck.episode.truth[deck.index]
             stamp_ns = beat.state.stamp_ns
@@ -187,9 +185,8 @@ class PlayerNode(HostNode[PlayerNodeConfig]):
 
     def idle(self, state: RobotState) -> None:
         """Between episodes the last picture stays."""
-        if self._compressed.get_subscription_count():
-            frame = self._camera.read(0.0)
-            self._compressed.publish(image_to_compressed(frame.image, state.stamp_ns))
+        if self._pictures.shown:
+            self._pictures.show(self._camera.read(0.0).image, state.stamp_ns)
         self._states.idle(state)
 
     def _fault_begins(self, number: int) -> None:
@@ -197,6 +194,11 @@ class PlayerNode(HostNode[PlayerNodeConfig]):
         kind = NoteKind.HIT if fault.fault in SIGNALS else NoteKind.FAULT
         self._note(kind, fault.text, number)
         self.get_logger().warning(f"fault: {fault.text}")
+        if kind is NoteKind.HIT and not self._deck.real_time:
+            # In lock-step an episode may be over before a process dies.
+            reader = NoteReader(Path(self.config.run_dir))
+            if not await_struck(reader, number, self.clock, STRUCK_S):
+                self.get_logger().warning(f"nobody carried out: {fault.text}")
         if fault.fault is FaultKind.PARAMETER:
             if self._loop is not None and not self._deck.real_time:
                 self._loop.shut()

@@ -17,8 +17,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sensor_msgs.msg import CompressedImage, Image
-
 import roboreward_ros.msg as msg
 from roboreward_ros.clock import Clock
 from roboreward_ros.errors import ConfigError
@@ -27,11 +25,12 @@ from roboreward_ros.robot.command_log import COMMANDS, LoggedRobot
 from roboreward_ros.ros.arm_beat import ArmLoopConfig
 from roboreward_ros.ros.arm_loop import ArmLoop
 from roboreward_ros.ros.arm_server import ArmServer, StatePublisher
-from roboreward_ros.ros.convert import image_to_compressed, image_to_msg, truth_to_msg
+from roboreward_ros.ros.convert import truth_to_msg
 from roboreward_ros.ros.diagnostics import Diagnostics
 from roboreward_ros.ros.lifecycle import HostNode
 from roboreward_ros.ros.params import HostConfig, option
-from roboreward_ros.ros.qos import EVENT, SENSOR
+from roboreward_ros.ros.picture_publisher import PicturePublisher
+from roboreward_ros.ros.qos import EVENT
 from roboreward_ros.ros.spin import run
 from roboreward_ros.sim.adapters import TwinRobot
 from roboreward_ros.sim.tasks import TASKS
@@ -143,8 +142,7 @@ class SimNode(HostNode[SimNodeConfig]):
     def _setup(self) -> None:
         config = self.config
         self._states = StatePublisher(self)
-        self._images = self.create_publisher(Image, "image", EVENT)
-        self._compressed = self.create_publisher(CompressedImage, "image/compressed", SENSOR)
+        self._pictures = PicturePublisher(self)
         self._truths = self.create_publisher(msg.GroundTruth, "ground_truth", EVENT)
         self._loop = ArmLoop(
             self._make_twin, self, config.loop(), self.clock, self.get_logger().warning
@@ -193,17 +191,14 @@ class SimNode(HostNode[SimNodeConfig]):
 
     def idle(self, state: RobotState) -> None:
         """Between episodes people still see the scene."""
-        if self._images.get_subscription_count() or self._compressed.get_subscription_count():
+        if self._pictures.watched:
             self._show(state.stamp_ns)
         self._states.idle(state)
 
     def _show(self, stamp_ns: int) -> None:
         assert self._twin is not None
         size = self.config.image_size
-        image = self._twin.render(size, size)
-        self._images.publish(image_to_msg(image, stamp_ns))
-        if self._compressed.get_subscription_count():
-            self._compressed.publish(image_to_compressed(image, stamp_ns))
+        self._pictures.publish(self._twin.render(size, size), stamp_ns)
 
 
 CONFIG = SimNodeConfig

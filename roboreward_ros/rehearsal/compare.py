@@ -52,6 +52,7 @@ class Deviation:
         period_ms: how much longer or shorter a control period took; NaN in lock-step.
         reward: recorded and rehearsed, in the units of their scale; None while unlabelled.
         label: status of each.
+        why: what was said about the rehearsed one, such as why it failed; "" for nothing.
         policy_version: steering actor of each.
     """
 
@@ -68,6 +69,7 @@ class Deviation:
     period_ms: Gap = Gap()
     reward: tuple[float | None, float | None] = (None, None)
     label: tuple[LabelStatus, LabelStatus] = (LabelStatus.UNSCORED, LabelStatus.UNSCORED)
+    why: str = ""
     policy_version: tuple[int, int] = (0, 0)
 
     @property
@@ -102,7 +104,8 @@ class Deviation:
         if not self.complete:
             found.append("incomplete")
         if self.label[0] is not self.label[1]:
-            found.append(f"{self.label[1]}, recorded: {self.label[0]}")
+            why = f": {self.why}" if self.why else ""
+            found.append(f"{self.label[1]}, recorded: {self.label[0]}{why}")
         return tuple(found)
 
 
@@ -174,6 +177,7 @@ def _deviation(
         period_ms=Gap.of(np.abs(taken[1] - taken[0])) if real_time else Gap(),
         reward=(_value(old), _value(new)),
         label=(old.status, new.status),
+        why=new.detail,
         policy_version=(was.policy_version, now.policy_version),
     )
 

@@ -9,9 +9,11 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from roboreward_ros.clock import Clock
 from roboreward_ros.errors import FormatError
 
 NOTES_FILE = "rehearsal.jsonl"
+LOOK_S = 0.01
 
 
 class NoteKind(StrEnum):
@@ -19,6 +21,7 @@ class NoteKind(StrEnum):
 
     FAULT = "fault"  # `text` begins; `number` is its place in the fault file
     HIT = "hit"  # a process is to be hit; likewise
+    STRUCK = "struck"  # and was, or is not there; likewise
     VERB = "verb"  # the script pressed a key
     REFUSED = "refused"  # and the session did not take it
     PHASE = "phase"  # of the session
@@ -49,7 +52,7 @@ class Note:
 
 
 class NoteBook:
-    """Writes notes; every line is whole or not there for the reader."""
+    """Writes notes; every line is whole or not there for readers, also of two writers."""
 
     def __init__(self, run_dir: Path) -> None:
         run_dir.mkdir(parents=True, exist_ok=True)
@@ -90,3 +93,20 @@ class NoteReader:
             raise FormatError(
                 "a rehearsal's notes are damaged", got=f"{self._path}: {error}"
             ) from None
+
+
+def await_struck(reader: NoteReader, number: int, clock: Clock, within_s: float) -> bool:
+    """Wait until the process of a fault was hit; False where nobody hit it in time.
+
+    Args:
+        reader: of the rehearsal's notes.
+        number: place of the fault in its file.
+        clock: of the wait.
+        within_s: longest wait, s.
+    """
+    end_ns = clock.steady_ns() + round(within_s * 1e9)
+    while not any(n.kind is NoteKind.STRUCK and n.number == number for n in reader.new()):
+        if clock.steady_ns() >= end_ns:
+            return False
+        clock.sleep(LOOK_S)
+    return True

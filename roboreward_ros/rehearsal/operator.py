@@ -17,7 +17,7 @@ PATIENCE_S = {Phase.WAIT_RESET: 0.0, Phase.PAUSED: 2.0, Phase.IDLE: 2.0, Phase.F
 again by the session itself first."""
 GO_ON = {Phase.WAIT_RESET: "confirm_reset"}
 MAX_HELP = 5
-"""So often the operator helps a session that has given up."""
+"""So often the operator helps a session that has given up; the next time the operator leaves."""
 
 
 class ScriptedOperator:
@@ -73,10 +73,13 @@ class ScriptedOperator:
             return VerbRequest("quit")
         if phase not in PATIENCE_S or view.missing or not self._begun or self._left:
             return None
-        if now_s - self._since_s < PATIENCE_S[phase] or self._helped >= MAX_HELP:
+        if now_s - self._since_s < PATIENCE_S[phase]:
             return None
         self._since_s = now_s + PATIENCE_S[phase]
         if phase is Phase.FAULT:
+            if self._helped >= MAX_HELP:
+                self._left = True
+                return VerbRequest("quit")
             self._helped += 1
         return VerbRequest(GO_ON.get(phase, "start"))
 

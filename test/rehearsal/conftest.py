@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from recorded_run import write_run
+
+from roboreward_ros.testing.recorded_run import write_run
 
 
 @pytest.fixture(scope="session")

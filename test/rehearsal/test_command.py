@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from roboreward_ros.cli.rehearse_stack import Plan, rehearsal_stack
 from roboreward_ros.clock import FakeClock, SystemClock
 from roboreward_ros.errors import StackError, StoreError
 from roboreward_ros.rehearsal.faults import Fault, FaultKind
-from roboreward_ros.rehearsal.notes import Note, NoteKind
+from roboreward_ros.rehearsal.notes import Note, NoteBook, NoteKind, NoteReader
 from roboreward_ros.rehearsal.recording import StoredRecording
 
 GIVEN = {"policy": "demo", "reward": "human"}
@@ -147,6 +148,19 @@ def test_a_process_that_was_started_again_is_counted(recorded, tmp_path):
         hear("launch", f"{name} started, pid 12")
     hear("reward_node", "reward_node started, pid 12")
     assert theatre.restarts == 1
+
+
+def test_a_process_that_ended_is_told_and_noted_for_the_table(recorded, tmp_path):
+    stack = rehearsal_stack(plan(recorded, tmp_path / "out"), StoredRecording(recorded))
+    shown = Quiet()
+    theatre = Theatre(stack, (), shown, 60.0)
+    with closing(NoteBook(tmp_path / "out")) as theatre._book:
+        line = "reward_node was killed by SIGKILL: starting it again in 0.5 s"
+        theatre._hear(None)("launch", line)
+        theatre._hear(None)("reward_node", line)
+    assert shown.lines == [line]
+    (noted,) = NoteReader(tmp_path / "out").new()
+    assert (noted.kind, noted.text) == (NoteKind.PART, line)
 
 
 @pytest.mark.parametrize(

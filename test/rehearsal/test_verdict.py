@@ -14,7 +14,14 @@ from roboreward_ros.errors import ConfigError, FormatError, RobotError
 from roboreward_ros.rehearsal.compare import Deviation, Gap, compare
 from roboreward_ros.rehearsal.effects import Effects
 from roboreward_ros.rehearsal.faults import Fault, FaultKind, load_faults
-from roboreward_ros.rehearsal.notes import NOTES_FILE, Note, NoteBook, NoteKind, NoteReader
+from roboreward_ros.rehearsal.notes import (
+    NOTES_FILE,
+    Note,
+    NoteBook,
+    NoteKind,
+    NoteReader,
+    await_struck,
+)
 from roboreward_ros.rehearsal.operator import MAX_HELP, ScriptedOperator
 from roboreward_ros.rehearsal.recording import StoredRecording
 from roboreward_ros.rehearsal.script import Cue, load_script, script_of
@@ -136,11 +143,26 @@ def test_the_operator_presses_each_key_once_goes_on_and_leaves():
     assert script.look(view("DONE"), 102.0) is None
 
 
-def test_a_session_that_gives_up_is_helped_so_often_and_no_more():
-    script, helped = ScriptedOperator([], 1), 0
-    for second in range(1000):
-        helped += script.look(view("FAULT", "no link"), float(second)) is not None
-    assert helped == MAX_HELP
+def test_a_session_that_gives_up_is_helped_so_often_and_then_left():
+    script, stuck = ScriptedOperator([], 1), view("FAULT", "no link")
+    pressed = [key.verb for second in range(1000) if (key := script.look(stuck, float(second)))]
+    assert pressed == ["start"] * MAX_HELP + ["quit"]
+
+
+def test_a_process_is_waited_for_until_it_was_hit(tmp_path):
+    clock, book = FakeClock(), NoteBook(tmp_path)
+    book.add(note(NoteKind.STRUCK, "another", number=1))
+    before_ns = clock.steady_ns()
+    assert not await_struck(NoteReader(tmp_path), 0, clock, 2.0)
+    assert clock.steady_ns() - before_ns >= 2_000_000_000
+    book.add(note(NoteKind.STRUCK, "this one", number=0))
+    assert await_struck(NoteReader(tmp_path), 0, clock, 2.0)
+    book.close()
+
+
+def test_why_an_episode_has_no_label_is_said():
+    unlabelled = as_it_was(label=(LabelStatus.LABELLED, LabelStatus.FAILED), why="no answer")
+    assert unlabelled.different == ("failed, recorded: labelled: no answer",)
 
 
 def frames(effects, steps, episode=0):
