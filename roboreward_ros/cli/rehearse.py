@@ -122,6 +122,8 @@ def run(args: argparse.Namespace) -> int:
         stack = with_late_rewards(stack, late, plan.run_dir)
         display = opened.enter_context(closing(make_display()))
         display.stage("rehearsal", len(recording.names))
+        for what, why in recording.left_out.items():
+            display.say(f"not played: {what}: {why}")
         if plan.latencies is Latencies.RECORDED:
             display.say(coverage(recording))
         theatre = Theatre(stack, faults, display, args.patience)

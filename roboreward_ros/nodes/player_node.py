@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A recorded run as arm, camera and operator, for rehearsals of everything else.
+"""A recorded run as arm, cameras and operator, for rehearsals of everything else.
 
 Usage::
 
@@ -36,7 +36,7 @@ from roboreward_ros.ros.diagnostics import Diagnostics
 from roboreward_ros.ros.gated_arm import GatedLoop
 from roboreward_ros.ros.lifecycle import HostNode
 from roboreward_ros.ros.params import HostConfig, option
-from roboreward_ros.ros.picture_publisher import PicturePublisher
+from roboreward_ros.ros.picture_publisher import FurtherCameras, PicturePublisher
 from roboreward_ros.ros.qos import EVENT
 from roboreward_ros.ros.scripted_seat import ScriptedSeat
 from roboreward_ros.ros.spin import run
@@ -58,7 +58,7 @@ class PlayerNodeConfig(HostConfig):
     script: str = option("", "YAML of the operator's keys; empty: as recorded")
     faults: str = option("", "YAML of what goes wrong; empty: nothing")
     task: str = option("", "sentence of a bag that does not name it")
-    image_topic: str = option("", "pictures of a bag; empty: the only topic, or the first by name")
+    image_topic: str = option("", "policy's pictures of a bag; empty: image, or the first by name")
     joint_topic: str = option("", "joint states of a bag of another session; empty: likewise")
     robot: str = option("wx250s", "profile of a bag's arm")
     control_hz: float = option(5.0, "control rate of a bag of another session")
@@ -105,6 +105,8 @@ class PlayerNode(HostNode[PlayerNodeConfig]):
         self._camera.open()
         self._states = StatePublisher(self)
         self._pictures = PicturePublisher(self)
+        further = {name: RecordedCamera(self._deck, name) for name in recording.cameras}
+        self._further = FurtherCameras(self, further)
         self._truths = None
         if first.truth:
             self._truths = self.create_publisher(msg.GroundTruth, "ground_truth", EVENT)
@@ -174,6 +176,7 @@ class PlayerNode(HostNode[PlayerNodeConfig]):
             self.clock.sleep(late_s)
         for frame in self._effects.pictures(place, beat.step, self._camera.read(0.0)):
             self._pictures.publish(frame.image, frame.stamp_ns)
+        self._further.publish()
         if self._truths is not None and deck.episode.truth:
             truth = deck.episode.truth[deck.index]
             stamp_ns = beat.state.stamp_ns
@@ -187,6 +190,7 @@ class PlayerNode(HostNode[PlayerNodeConfig]):
         """Between episodes the last picture stays."""
         if self._pictures.shown:
             self._pictures.show(self._camera.read(0.0).image, state.stamp_ns)
+        self._further.show(state.stamp_ns)
         self._states.idle(state)
 
     def _fault_begins(self, number: int) -> None:

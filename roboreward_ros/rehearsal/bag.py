@@ -11,28 +11,33 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, cast
 
-import cv2
 import numpy as np
 
-from roboreward_ros.cameras.images import decode
 from roboreward_ros.errors import ConfigError, FormatError
 from roboreward_ros.rehearsal.bag_arm import ArmSample, arm_episode
+from roboreward_ros.rehearsal.bag_pictures import (
+    COMPRESSED,
+    IMAGES,
+    Film,
+    PictureMessage,
+    encoded,
+    further_cameras,
+    require_picture,
+)
 from roboreward_ros.rehearsal.bag_states import StateMessage, state_episode
-from roboreward_ros.rehearsal.recording import RecordedEpisode
+from roboreward_ros.rehearsal.recording import POLICY_CAMERA, RecordedEpisode
 from roboreward_ros.robot.profile import load_profile
 
 STATE, EVENT = "roboreward_ros/msg/RobotState", "roboreward_ros/msg/EpisodeEvent"
 CHUNK, REWARD = "roboreward_ros/msg/ActionChunk", "roboreward_ros/msg/Reward"
-IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 JOINTS = "sensor_msgs/msg/JointState"
 COMMITTED = 1  # of EpisodeEvent
-JPEG_QUALITY = 95
 MOST_TICKS = 100_000
 
 
@@ -42,7 +47,8 @@ class BagOptions:
 
     Attributes:
         task: sentence of its episodes; "" where the bag's own events name it.
-        image_topic: pictures of the policy's camera; "" for the only one, or the first by name.
+        image_topic: pictures of the policy's camera; "" for ``image`` beside this package's
+            states, else the only one, or the first by name.
         joint_topic: of the arm; "" likewise. Not used where there are states of this package.
         robot: profile of an arm that is given by joint states.
         control_hz: control rate of such a bag.
@@ -68,13 +74,8 @@ class _Header(Protocol):
     stamp: _Stamp
 
 
-class _Picture(Protocol):
+class _Stamped(Protocol):
     header: _Header
-    data: np.typing.NDArray[np.uint8]
-    encoding: str
-    height: int
-    width: int
-    step: int
 
 
 class _Event(Protocol):
@@ -123,8 +124,10 @@ class BagRecording:
                 next_step="Run: pip install rosbags (the extra `bags` of this package).",
             )
         self._path, self._options = path, options
+        self._left_out: dict[str, str] = {}
         topics = self._topics()
-        self._images = _choose(topics, IMAGES, options.image_topic, "pictures")
+        wanted = options.image_topic or _own_camera(topics)
+        self._images = _choose(topics, IMAGES, wanted, "pictures")
         if any(kind == STATE for kind in topics.values()):
             self._episodes = self._of_states(topics)
         else:
@@ -140,6 +143,15 @@ class BagRecording:
     @property
     def arguments(self) -> Mapping[str, str]:
         return {}
+
+    @property
+    def cameras(self) -> Sequence[str]:
+        episodes = (self._episodes[name] for name in self._names)
+        return tuple(dict.fromkeys(camera for episode in episodes for camera in episode.cameras))
+
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        return self._left_out
 
     def episode(self, position: int) -> RecordedEpisode:
         return self._episodes[self._names[position]]
@@ -170,14 +182,31 @@ class BagRecording:
         except Exception as error:  # as above
             raise self._unreadable(error) from None
 
-    def _pictures(self) -> tuple[list[int], list[bytes]]:
-        stamps, pictures = [], []
-        for _, arrived_ns, message in self._messages(self._images):
-            picture = cast("_Picture", message)
-            stamps.append(_stamp_ns(picture.header) or arrived_ns)
-            pictures.append(_encoded(picture))
-        order = sorted(range(len(stamps)), key=stamps.__getitem__)
-        return [stamps[k] for k in order], [pictures[k] for k in order]
+    def _film(self, camera: str) -> Film:
+        """Everything that a camera showed; raises as ``encoded``."""
+        return Film.of(
+            [
+                (
+                    _stamp_ns(cast("_Stamped", message).header) or arrived_ns,
+                    encoded(cast("PictureMessage", message)),
+                )
+                for _, arrived_ns, message in self._messages(camera)
+            ]
+        )
+
+    def _further(self, topics: Mapping[str, str]) -> dict[str, Film]:
+        """Of every camera but the policy's; those that show nothing for people are left out."""
+        films: dict[str, Film] = {}
+        for name, topic in further_cameras(topics, self._images).items():
+            try:
+                film = self._film(topic)
+                for picture in film.pictures[:1]:
+                    require_picture(picture)
+            except (ConfigError, FormatError) as error:
+                self._left_out[topic] = str(error)
+            else:
+                films[name] = film
+        return films
 
     def _of_states(self, topics: Mapping[str, str]) -> dict[str, RecordedEpisode]:
         """Episodes of this package's own topics; where events were recorded, committed ones."""
@@ -198,21 +227,23 @@ class BagRecording:
                 taints[event.episode_id] = tuple(event.taint)
         if events:
             states = {name: beats for name, beats in states.items() if name in taints}
-        stamps, pictures = self._pictures()
+        film, further = self._film(self._images), self._further(topics)
         decisions_s, rewards_s = self._latencies(topics)
         found = {}
         for name, beats in states.items():
             task = tasks.get(name) or self._task()
             beats = _last_try(beats)
-            shown = [_not_younger(stamps, _stamp_ns(beat.header)) for beat in beats]
+            stamps = [_stamp_ns(beat.header) for beat in beats]
+            shown = [film.place(stamp_ns) for stamp_ns in stamps]
             if len(beats) < 2 or not beats[-1].last or None in shown:
                 continue
-            frames = [pictures[k] for k in shown if k is not None]
+            frames = [film.pictures[k] for k in shown if k is not None]
             episode = state_episode(name, task, beats, frames, taints.get(name, ()))
             found[name] = replace(
                 episode,
                 decision_s=decisions_s.get(name, {}),
                 reward_s=rewards_s.get(name, math.nan),
+                cameras=_along(further, stamps),
             )
         return found
 
@@ -249,11 +280,11 @@ class BagRecording:
             stamp_ns = _stamp_ns(joints.header) or arrived_ns
             samples.append(ArmSample(stamp_ns, tuple(joints.name), np.asarray(joints.position)))
         samples.sort(key=lambda sample: sample.stamp_ns)
-        stamps, pictures = self._pictures()
-        if not samples or not stamps:
+        film, further = self._film(self._images), self._further(topics)
+        if not samples or not film.pictures:
             raise FormatError("the bag has no joint states or no pictures", got=str(self._path))
-        begin_ns = max(samples[0].stamp_ns, stamps[0])
-        end_ns = min(samples[-1].stamp_ns, stamps[-1])
+        begin_ns = max(samples[0].stamp_ns, film.stamps_ns[0])
+        end_ns = min(samples[-1].stamp_ns, film.stamps_ns[-1])
         period_ns = round(1e9 / options.control_hz)
         ticks = range(begin_ns, end_ns + 1, period_ns)
         if len(ticks) > MOST_TICKS:
@@ -264,11 +295,10 @@ class BagRecording:
             )
         times = [sample.stamp_ns for sample in samples]
         kept = [samples[bisect_right(times, tick) - 1] for tick in ticks]
-        frames = [pictures[bisect_right(stamps, tick) - 1] for tick in ticks]
+        frames = [film.pictures[film.place(tick) or 0] for tick in ticks]
         name = self._path.stem
-        return {
-            name: arm_episode(name, self._task(), ticks, kept, frames, profile, options.control_hz)
-        }
+        episode = arm_episode(name, self._task(), ticks, kept, frames, profile, options.control_hz)
+        return {name: replace(episode, cameras=_along(further, ticks))}
 
     def _task(self) -> str:
         if not self._options.task:
@@ -293,6 +323,14 @@ def _choose(topics: Mapping[str, str], kinds: Sequence[str], wanted: str, what: 
     return names[0]
 
 
+def _own_camera(topics: Mapping[str, str]) -> str:
+    """The policy's camera of this package's topics; "" where there are none of these."""
+    states = (topic for topic, kind in topics.items() if kind == STATE)
+    places = [state.rpartition("/")[0] + "/" + POLICY_CAMERA for state in states]
+    names = [place + kind for place in places for kind in ("", COMPRESSED)]
+    return next((name for name in names if topics.get(name) in IMAGES), "")
+
+
 def _last_try(beats: Sequence[StateMessage]) -> list[StateMessage]:
     """The states of the last try: an episode that was dropped begins anew at step 0."""
     begins = [k for k, beat in enumerate(beats) if beat.step == 0]
@@ -302,26 +340,11 @@ def _last_try(beats: Sequence[StateMessage]) -> list[StateMessage]:
     return [kept[step] for step in sorted(kept)]
 
 
-def _not_younger(stamps: Sequence[int], stamp_ns: int) -> int | None:
-    """Place of the picture of a state: of its own stamp, else the newest before it."""
-    place = bisect_left(stamps, stamp_ns)
-    if place < len(stamps) and stamps[place] == stamp_ns:
-        return place
-    return place - 1 if place else None
+def _along(films: Mapping[str, Film], stamps_ns: Sequence[int]) -> dict[str, list[bytes]]:
+    """Pictures of the cameras that were there, one for each stamp of an episode."""
+    found = {name: film.along(stamps_ns) for name, film in films.items()}
+    return {name: pictures for name, pictures in found.items() if pictures}
 
 
 def _stamp_ns(header: _Header) -> int:
     return int(header.stamp.sec) * 1_000_000_000 + int(header.stamp.nanosec)
-
-
-def _encoded(picture: _Picture) -> bytes:
-    """JPEG bytes; compressed pictures as they are."""
-    if not hasattr(picture, "encoding"):
-        return bytes(picture.data)
-    height, width = int(picture.height), int(picture.width)
-    if height < 1 or len(picture.data) != height * int(picture.step):
-        raise FormatError("a picture of the bag does not fit its own size", got=f"{width}x{height}")
-    rows = np.asarray(picture.data, np.uint8).reshape(height, -1)
-    image = decode(rows, picture.encoding, height, width)
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    return bytes(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1])

@@ -8,7 +8,7 @@ asked for. One control period is one recorded step. After the last recorded one 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import cv2
@@ -16,7 +16,7 @@ import numpy as np
 
 from roboreward_ros.clock import Clock
 from roboreward_ros.errors import CameraError, ConfigError, RobotError, SafetyError
-from roboreward_ros.rehearsal.recording import RecordedEpisode, Recording
+from roboreward_ros.rehearsal.recording import POLICY_CAMERA, RecordedEpisode, Recording
 from roboreward_ros.session.plan import SEEDS_PER_RUN
 from roboreward_ros.types import (
     EndCause,
@@ -218,31 +218,45 @@ class RecordedCamera:
 
     Args:
         deck: shared with the arm.
-        name: of the camera.
+        name: of the camera; ``image`` is the policy's.
     """
 
-    def __init__(self, deck: Deck, name: str = "image") -> None:
+    def __init__(self, deck: Deck, name: str = POLICY_CAMERA) -> None:
         self._deck = deck
         self._name = name
         self._open = False
         self._last = (-1, -1)  # stamp of the state, stamp given out
 
+    @property
+    def there(self) -> bool:
+        """Whether the episode in the deck has pictures of it."""
+        return bool(self._pictures)
+
     def open(self) -> None:
         self._open = True
+
+    @property
+    def _pictures(self) -> Sequence[bytes]:
+        """Raises RobotError before the first episode."""
+        episode = self._deck.episode
+        own = self._name == POLICY_CAMERA
+        return episode.frames if own else episode.cameras.get(self._name, ())
 
     def read(self, timeout_s: float) -> Frame:  # noqa: ARG002 - a picture never has to be waited for
         if not self._open:
             raise CameraError("the recorded camera is not open", next_step="Call open() first.")
         deck = self._deck
         try:
-            picture, stamp = deck.episode.frames[deck.index], deck.stamp_ns
+            pictures, stamp = self._pictures, deck.stamp_ns
         except RobotError as error:
             raise CameraError(
                 "the recording shows nothing yet", next_step="Reset the robot before reading."
             ) from error
+        if not pictures:
+            raise CameraError(f"camera {self._name} was not there", got=deck.episode.name)
         given = self._last[1] + 1 if stamp == self._last[0] else stamp
         self._last = (stamp, given)
-        return Frame(decoded(picture, deck.episode.name), given, self._name)
+        return Frame(decoded(pictures[deck.index], deck.episode.name), given, self._name)
 
     def close(self) -> None:
         self._open = False

@@ -20,6 +20,9 @@ from roboreward_ros.errors import ConfigError, StoreError
 from roboreward_ros.robot.frames import pose_from_proprio
 from roboreward_ros.types import EndCause, FloatArray, GroundTruth, RobotState, require_shape
 
+POLICY_CAMERA = "image"
+"""Topic of the camera that policy, recorder and reward look at."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedEpisode:
@@ -34,7 +37,7 @@ class RecordedEpisode:
         taint: what was wrong with it.
         stamps_ns: of the observations ``[T + 1]``, ns since the epoch.
         states: measured ``[T + 1]``.
-        frames: pictures ``[T + 1]``, JPEG or PNG bytes.
+        frames: pictures of the policy's camera ``[T + 1]``, JPEG or PNG bytes.
         asked: actions that the policy or a person asked for ``[T, 7]``.
         executed: actions that the arm executed ``[T, 7]``.
         targets: commanded gripper poses in the base frame ``[T, 4, 4]``.
@@ -48,6 +51,7 @@ class RecordedEpisode:
         decision_s: control step -> what the decision for it took, s; steps that are not known have
             none.
         reward_s: what the first answer of its reward source took, s; NaN where unknown.
+        cameras: name -> pictures of each further camera that was there, as ``frames``.
 
     Raises:
         ConfigError: the parts differ in length.
@@ -74,10 +78,12 @@ class RecordedEpisode:
     complete: bool = True
     decision_s: Mapping[int, float] = field(default_factory=dict)
     reward_s: float = math.nan
+    cameras: Mapping[str, Sequence[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         steps = self.n_steps
         sizes = {len(self.stamps_ns), len(self.states), len(self.frames)}
+        sizes |= {len(pictures) for pictures in self.cameras.values()}
         if sizes != {steps + 1} or len(self.faults) != steps or steps < 1:
             raise ConfigError(
                 f"the parts of episode {self.name} do not fit each other",
@@ -103,6 +109,14 @@ class Recording(Protocol):
     @property
     def arguments(self) -> Mapping[str, str]:
         """Launch arguments that it was made with, as text; empty where they are not known."""
+
+    @property
+    def cameras(self) -> Sequence[str]:
+        """Names of all cameras but the policy's, relative topics."""
+
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        """What was recorded and cannot be played, with the reason."""
 
     def episode(self, position: int) -> RecordedEpisode:
         """Read one episode; raises FormatError where it is damaged."""
@@ -145,6 +159,14 @@ class StoredRecording:
     @property
     def arguments(self) -> Mapping[str, str]:
         return self._arguments
+
+    @property
+    def cameras(self) -> Sequence[str]:
+        return ()  # the store keeps the policy's alone
+
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        return {}
 
     def episode(self, position: int) -> RecordedEpisode:
         name = self._names[position]

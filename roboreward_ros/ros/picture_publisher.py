@@ -1,19 +1,22 @@
 # SPDX-FileCopyrightText: 2026 The roboreward_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One camera's topics: ``image`` and, while somebody looks, ``image/compressed``."""
+"""A camera's topics: ``image`` and, while somebody looks, ``image/compressed``."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
 
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 
 from roboreward_ros.ros.convert import image_to_compressed, image_to_msg
 from roboreward_ros.ros.qos import EVENT, SENSOR
-from roboreward_ros.types import ImageU8
+from roboreward_ros.types import Frame, ImageU8
 
 
 class PicturePublisher:
-    """See the module's text; one thread uses it.
+    """One camera's; one thread uses it.
 
     Args:
         node: host.
@@ -43,3 +46,43 @@ class PicturePublisher:
         """Publish it to those only who look at compressed pictures."""
         if self.shown:
             self._compressed.publish(image_to_compressed(image, stamp_ns))
+
+
+class FurtherCamera(Protocol):
+    """A camera that is not always there."""
+
+    @property
+    def there(self) -> bool: ...
+
+    def open(self) -> None: ...
+
+    def read(self, timeout_s: float) -> Frame: ...
+
+
+class FurtherCameras:
+    """Cameras that nothing waits for: they are read only while somebody looks at them.
+
+    Args:
+        node: host.
+        cameras: topic -> camera; they are opened here.
+    """
+
+    def __init__(self, node: Node, cameras: Mapping[str, FurtherCamera]) -> None:
+        self._cameras = [
+            (camera, PicturePublisher(node, topic)) for topic, camera in cameras.items()
+        ]
+        for camera, _ in self._cameras:
+            camera.open()
+
+    def publish(self) -> None:
+        """What each sees now, under its own stamp."""
+        for camera, pictures in self._cameras:
+            if pictures.watched and camera.there:
+                frame = camera.read(0.0)
+                pictures.publish(frame.image, frame.stamp_ns)
+
+    def show(self, stamp_ns: int) -> None:
+        """The same to those only who look at compressed pictures, under one stamp."""
+        for camera, pictures in self._cameras:
+            if pictures.shown and camera.there:
+                pictures.show(camera.read(0.0).image, stamp_ns)

@@ -7,13 +7,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
+from conftest import Ros
+from sensor_msgs.msg import Image
 
 from roboreward_ros.cli.domain import free_domain
 from roboreward_ros.cli.rehearse import RESULT_FILE
+from roboreward_ros.ros.qos import EVENT
 from roboreward_ros.testing.bag_writer import write_bag
 from roboreward_ros.testing.chat_server import MODEL, ChatServer
 from roboreward_ros.testing.recorded_run import STEPS, TASK, write_scored_run
@@ -97,16 +102,28 @@ def test_a_dead_node_a_full_disk_and_a_cut_wire_are_each_named(
     assert labels == ["labelled", "labelled", "failed"]
 
 
-def test_an_mcap_bag_is_rehearsed(
-    environment: dict[str, str], endpoint: ChatServer, tmp_path: Path
+def test_an_mcap_bag_is_rehearsed_with_all_its_cameras(
+    ros: Ros, node_environment: dict[str, str], endpoint: ChatServer, tmp_path: Path
 ) -> None:
-    write_bag(tmp_path / "bag", MESSAGES, size=(96, 96))
+    cameras = ("/image", "/wrist")
+    write_bag(tmp_path / "bag", MESSAGES, cameras=cameras, size=(96, 96))
     given = ("policy:=demo", "reward:=api", f"reward_options:={json.dumps(options(endpoint))}")
     words = (str(tmp_path / "bag"), *given, "--expect", "unlabelled=0")
-    code, said, result = rehearse(environment, tmp_path / "out", *words)
+    seen: list[tuple[str, int]] = []
+    watcher = ros.node()
+    for camera in cameras:
+        hear = partial(lambda name, image: seen.append((name, image.data[0])), camera)
+        watcher.create_subscription(Image, camera, hear, EVENT)
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(rehearse, node_environment, tmp_path / "out", *words)
+        ros.spin_until(done.done, "the rehearsal's end", LIMIT_S)
+    code, said, result = done.result()
     assert code == 0, said
     (episode,) = result["episodes"]
     assert episode["steps"] == [STEPS, STEPS]
     assert episode["reward"][1] == 3.0
     config = json.loads((tmp_path / "out" / "run.json").read_text())["config"]
     assert config["task"] == TASK
+    for number, camera in enumerate(cameras):
+        levels = sorted({level for name, level in seen if name == camera})
+        assert levels == pytest.approx([10 * k + number for k in range(STEPS + 1)], abs=2)

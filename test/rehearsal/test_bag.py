@@ -9,11 +9,12 @@ import pytest
 
 from roboreward_ros.errors import ConfigError, FormatError
 from roboreward_ros.rehearsal.bag import BagOptions, BagRecording
+from roboreward_ros.rehearsal.bag_pictures import IMAGES, further_cameras
 from roboreward_ros.rehearsal.opening import open_recording
 from roboreward_ros.rehearsal.player import decoded
 from roboreward_ros.robot.profile import load_profile
 from roboreward_ros.testing.bag_writer import BEGIN_NS, BagWriter, write_bag
-from roboreward_ros.testing.recorded_run import STEPS, state
+from roboreward_ros.testing.recorded_run import PERIOD_NS, STEPS, state
 from roboreward_ros.types import EndCause
 
 MESSAGES = Path(__file__).parents[2] / "msg"
@@ -70,3 +71,44 @@ def test_joint_states_and_pictures_of_any_arm_are_one_episode(tmp_path):
     assert episode.asked[0, 6] == pytest.approx(4 / 30, abs=1e-3)
     with pytest.raises(ConfigError, match="no such topic of pictures"):
         BagRecording(tmp_path / "bag", BagOptions("t", image_topic="/other"))
+
+
+@pytest.mark.parametrize(
+    ("policys", "others", "names"),
+    [
+        ("/image", ("/wrist", "/wrist/compressed", "/image/compressed"), {"wrist": "/wrist"}),
+        ("/arm1/image/compressed", ("/arm1/image", "/arm1/side"), {"side": "/arm1/side"}),
+        ("/cam/left", ("/image", "/cam/up"), {"up": "/cam/up", "recorded/image": "/image"}),
+        ("/a/left", ("/up", "/a/up"), {"up": "/a/up", "recorded/up": "/up"}),
+    ],
+)
+def test_every_camera_of_a_bag_has_a_name_of_its_own(policys, others, names):
+    topics = {
+        topic: IMAGES[topic.endswith("/compressed")] for topic in (policys, *others, "/not_one")
+    }
+    topics["/not_one"] = "sensor_msgs/msg/JointState"
+    assert further_cameras(topics, policys) == names
+
+
+def test_further_cameras_are_played_along_and_what_is_no_picture_is_said(tmp_path):
+    bag = BagWriter(tmp_path / "bag", MESSAGES)
+    with bag.file:
+        bag.event("ep_000000", 0, BEGIN_NS)
+        for step in range(STEPS + 1):
+            stamp_ns = BEGIN_NS + step * PERIOD_NS
+            bag.picture("/image", stamp_ns, 10 * step)
+            if step >= 2:  # it was plugged in later
+                bag.picture("/wrist", stamp_ns - PERIOD_NS // 2, 10 * step + 5)
+            depth = {"encoding": "16UC1", "height": 6, "width": 8, "step": 16}
+            data = np.zeros(96, np.uint8)
+            bag.add("/depth", "sensor_msgs/msg/Image", stamp_ns, **depth, data=data)
+            bag.beat("ep_000000", step, stamp_ns, last=step == STEPS)
+        bag.picture("/late", stamp_ns + PERIOD_NS, 1)
+        bag.event("ep_000000", 1, stamp_ns + 1)
+    recording = open_recording(tmp_path / "bag")
+    assert recording.cameras == ("wrist",)
+    assert list(recording.left_out) == ["/depth"]
+    assert "16UC1" in recording.left_out["/depth"]
+    (pictures,) = recording.episode(0).cameras.values()
+    levels = [int(decoded(picture, "ep")[0, 0, 0]) for picture in pictures]
+    assert levels == pytest.approx([25, 25, 25, 35, 45, 55, 65], abs=2)

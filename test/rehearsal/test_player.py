@@ -47,6 +47,21 @@ class TestRecordedCamera(CameraConformance):
         return lambda: RecordedCamera(play(recording)[1])
 
 
+def test_a_further_camera_shows_its_own_pictures_where_it_was_there(recording):
+    _, deck, _ = play(recording)
+    further = RecordedCamera(deck, "wrist")
+    further.open()
+    assert not further.there
+    with pytest.raises(CameraError, match="wrist was not there"):
+        further.read(0.0)
+    own = deck.episode.frames
+    deck._episode = dataclasses.replace(deck.episode, cameras={"wrist": own[::-1]})
+    assert further.there
+    frame = further.read(0.0)
+    assert frame.camera == "wrist"
+    np.testing.assert_array_equal(frame.image, decoded(own[-1], "ep"))
+
+
 def test_the_arm_goes_where_it_went_whatever_it_is_told(recording):
     robot, _, _ = play(recording)
     episode = recording.episode(0)
