@@ -25,7 +25,8 @@ from roboreward_ros.cli.launch import (
     write_parameters,
 )
 from roboreward_ros.cli.progress import Display, make_display
-from roboreward_ros.cli.rehearse_faults import with_faulty_disk, with_late_rewards, with_wire
+from roboreward_ros.cli.rehearse_faults import with_faulty_disk, with_troubled_rewards, with_wire
+from roboreward_ros.cli.rehearse_rot import require_rot, rot_file
 from roboreward_ros.cli.rehearse_stack import Plan, rehearsal_stack
 from roboreward_ros.cli.rehearse_view import show
 from roboreward_ros.cli.run_files import write_json
@@ -33,7 +34,7 @@ from roboreward_ros.cli.supervisor import SUPERVISOR, LineSink, Supervisor
 from roboreward_ros.clock import Clock, SystemClock
 from roboreward_ros.rehearsal.bag import BagOptions
 from roboreward_ros.rehearsal.compare import compare
-from roboreward_ros.rehearsal.faults import Fault, FaultKind, load_faults
+from roboreward_ros.rehearsal.faults import ROT, Fault, FaultKind, load_faults
 from roboreward_ros.rehearsal.latency import Latencies, coverage, reward_latencies
 from roboreward_ros.rehearsal.notes import Note, NoteBook, NoteKind, NoteReader
 from roboreward_ros.rehearsal.opening import open_recording, script_for
@@ -48,7 +49,10 @@ from roboreward_ros.stack import Stack, parse_assignments
 
 RESULT_FILE = "rehearsal.json"
 PATIENCE_S = 600.0
+LEAVE_S = 30.0
 _STARTED = re.compile(r"(\w+) started, pid \d+")
+_COMPLAINT = re.compile(r"(?!INFO|DEBUG)(?:(?:WARN|ERROR|FATAL) \S+ \S+ )?(.+)")
+"""LOG_FORMAT, or a library's line without one."""
 _TROUBLE = re.compile(r"starting it again|stays down|refused its configuration|does not stop")
 
 
@@ -118,8 +122,10 @@ def run(args: argparse.Namespace) -> int:
     )
     late = reward_latencies(recording, faults, plan.latencies)
     with ExitStack() as opened:
-        stack = with_wire(rehearsal_stack(plan, recording), faults, plan.run_dir, opened)
-        stack = with_late_rewards(stack, late, plan.run_dir)
+        stack = rehearsal_stack(plan, recording)
+        require_rot(stack, faults)
+        stack = with_wire(stack, faults, plan.run_dir, opened)
+        stack = with_troubled_rewards(stack, late, faults, plan.run_dir)
         display = opened.enter_context(closing(make_display()))
         display.stage("rehearsal", len(recording.names))
         for what, why in recording.left_out.items():
@@ -182,6 +188,7 @@ class Theatre:
         self._stopped: list[tuple[int, int]] = []  # due, process
         self._done: set[str] = set()
         self._said = ""
+        self._reading: set[str] = set()  # processes that find a damaged file
         self._book: NoteBook | None = None
         self._supervisor: Supervisor | None = None
 
@@ -221,6 +228,8 @@ class Theatre:
             elif name == SUPERVISOR and _TROUBLE.search(line):
                 self._note(NoteKind.PART, line)
                 self._display.say(line)
+            elif name in self._reading and (found := _COMPLAINT.match(line)):
+                self._note(NoteKind.PART, f"{name}: {found[1]}")
             if sink is not None:
                 sink(name, line)
 
@@ -258,12 +267,17 @@ class Theatre:
 
     def _hit(self, fault: Fault, now_ns: int) -> None:
         assert self._supervisor is not None
-        pid = self._supervisor.pids().get(fault.node)
+        pid = self._supervisor.pids().get(fault.victim)
         if pid is None:
             return
         if fault.fault is FaultKind.STOP:
             _signal(pid, signal.SIGSTOP)
             self._stopped.append((now_ns + round(fault.size * 1e9), pid))
+            return
+        if fault.fault in ROT:
+            self._reading.add(fault.victim)
+            _end(pid, self._clock, leave_well=fault.fault is FaultKind.ROT_CHECKPOINT)
+            self._note(NoteKind.PART, rot_file(fault.fault, Path(self._stack.arguments.run_dir)))
         else:
             _signal(pid, signal.SIGKILL)
 
@@ -277,3 +291,21 @@ def _signal(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
     except ProcessLookupError:
         return  # it ended by itself
+
+
+def _end(pid: int, clock: Clock, *, leave_well: bool) -> None:
+    """End a child and wait for that, so that it writes no more; its supervisor still hears of it.
+
+    Args:
+        pid: of the process.
+        clock: of the wait.
+        leave_well: let it save what it has to save first.
+    """
+    if leave_well:
+        _signal(pid, signal.SIGINT)
+        end_ns = clock.steady_ns() + round(LEAVE_S * 1e9)
+        look = os.WEXITED | os.WNOWAIT | os.WNOHANG
+        while os.waitid(os.P_PID, pid, look) is None and clock.steady_ns() < end_ns:
+            clock.sleep(0.05)
+    _signal(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)

@@ -18,8 +18,9 @@ from roboreward_ros.rehearsal.faults import DISK, NETWORK, Fault, FaultKind
 from roboreward_ros.rehearsal.latency import write_latencies
 from roboreward_ros.remote.endpoint import Endpoint
 from roboreward_ros.rewards.config import Option, options_from_json
+from roboreward_ros.session.plan import episode_id
 from roboreward_ros.stack import Stack
-from roboreward_ros.testing import late_rewards
+from roboreward_ros.testing import troubled_rewards
 from roboreward_ros.testing.faulty_process import command_under_faults
 from roboreward_ros.testing.relay import Relay, Wire
 
@@ -45,8 +46,11 @@ def with_wire(stack: Stack, faults: Sequence[Fault], run_dir: Path, opened: Exit
     board = FaultBoard(run_dir)
 
     def wire() -> Wire:
-        cut = board.size(FaultKind.NETWORK_CUT) is not None
-        return Wire(cut, board.size(FaultKind.NETWORK_LATE) or 0.0)
+        cut, doubled = (
+            board.size(kind) is not None
+            for kind in (FaultKind.NETWORK_CUT, FaultKind.NETWORK_DOUBLED)
+        )
+        return Wire(cut, board.size(FaultKind.NETWORK_LATE) or 0.0, doubled)
 
     address = opened.enter_context(Relay(host, port, wire)).address
     if source == "remote":
@@ -69,14 +73,38 @@ def _server(source: str, options: Options) -> tuple[str, int]:
     )
 
 
-def with_late_rewards(stack: Stack, seconds: Mapping[str, float], run_dir: Path) -> Stack:
-    """The same stack, whose source takes at least so long for each episode named."""
-    if not seconds:
-        return stack
+def with_troubled_rewards(
+    stack: Stack, seconds: Mapping[str, float], faults: Sequence[Fault], run_dir: Path
+) -> Stack:
+    """The same stack, whose source is late, or finds no room, for the episodes named.
+
+    Args:
+        stack: of the rehearsal.
+        seconds: id of a rehearsed episode -> seconds that its reward takes at least.
+        faults: in the order of the fault file; those of the reward's memory are put here.
+        run_dir: of the rehearsal.
+
+    Raises:
+        StackError: the source is a person, who has no GPU.
+    """
     source, options = _reward(stack)
-    file = str(write_latencies(run_dir, seconds))
-    within: Options = {"source": source, "options": json.dumps(options), "latencies": file}
-    return _with_reward(stack, late_rewards.NAME, within)
+    no_room = {
+        episode_id(fault.episode): round(fault.size)
+        for fault in faults
+        if fault.fault is FaultKind.REWARD_MEMORY
+    }
+    if not seconds and not no_room:
+        return stack
+    if no_room and source == "human":
+        raise StackError(
+            f"{FaultKind.REWARD_MEMORY} needs a reward source that is a model",
+            got=f"reward:={source}",
+            next_step="Leave it out, or give reward:=roboreward, api or another.",
+        )
+    within: Options = {"source": source, "options": json.dumps(options)}
+    within["no_room"] = json.dumps(no_room)
+    within["latencies"] = str(write_latencies(run_dir, seconds))
+    return _with_reward(stack, troubled_rewards.NAME, within)
 
 
 def with_faulty_disk(child: ChildSpec, faults: Sequence[Fault], run_dir: Path) -> ChildSpec:

@@ -23,7 +23,7 @@ from roboreward_ros.protocols import Robot
 from roboreward_ros.rehearsal.bag import BagOptions
 from roboreward_ros.rehearsal.board import FaultBoard
 from roboreward_ros.rehearsal.effects import Effects
-from roboreward_ros.rehearsal.faults import SIGNALS, FaultKind, load_faults
+from roboreward_ros.rehearsal.faults import HITS, FaultKind, load_faults
 from roboreward_ros.rehearsal.latency import Latencies, decision_latency
 from roboreward_ros.rehearsal.notes import Note, NoteBook, NoteKind, NoteReader, await_struck
 from roboreward_ros.rehearsal.opening import open_recording, script_for
@@ -45,8 +45,7 @@ from roboreward_ros.types import Beat, RobotState
 SPEEDS = ("realtime", "max")
 START_TIMEOUT_S = 60.0
 RESET_TIMEOUT_S = 60.0
-STRUCK_S = 10.0
-"""For the command, which hits processes; a node that is run without it goes on after that."""
+STRUCK_S = 10.0  # for the command, which hits processes; without it the node goes on after that
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +194,7 @@ class PlayerNode(HostNode[PlayerNodeConfig]):
 
     def _fault_begins(self, number: int) -> None:
         fault = self._faults[number]
-        kind = NoteKind.HIT if fault.fault in SIGNALS else NoteKind.FAULT
+        kind = NoteKind.HIT if fault.fault in HITS else NoteKind.FAULT
         self._note(kind, fault.text, number)
         self.get_logger().warning(f"fault: {fault.text}")
         if kind is NoteKind.HIT and not self._deck.real_time:

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from roboreward_ros.episodes.promoted import read_promoted
 from roboreward_ros.episodes.store import EpisodeStore
 from roboreward_ros.episodes.views import Label, LabelStatus, RewardView
+from roboreward_ros.errors import FormatError
 from roboreward_ros.rehearsal.recording import RecordedEpisode, Recording, StoredRecording, recorded
 from roboreward_ros.types import EndCause, FloatArray, StepFlag
 
@@ -54,6 +56,7 @@ class Deviation:
         label: status of each.
         why: what was said about the rehearsed one, such as why it failed; "" for nothing.
         policy_version: steering actor of each.
+        damage: why the rehearsed one cannot be read; "" where it can.
     """
 
     position: int
@@ -71,11 +74,12 @@ class Deviation:
     label: tuple[LabelStatus, LabelStatus] = (LabelStatus.UNSCORED, LabelStatus.UNSCORED)
     why: str = ""
     policy_version: tuple[int, int] = (0, 0)
+    damage: str = ""
 
     @property
     def rehearsed(self) -> bool:
         """Whether it is on disk."""
-        return self.end[1] is not None
+        return self.end[1] is not None or bool(self.damage)
 
     @property
     def reward_gap(self) -> float | None:
@@ -92,6 +96,8 @@ class Deviation:
         """
         if not self.rehearsed:
             return ("not rehearsed",)
+        if self.damage:
+            return (self.damage,)
         found = []
         if self.end[0] is not self.end[1]:
             found.append(f"ended by {self.end[1]}, recorded: {self.end[0]}")
@@ -113,16 +119,27 @@ class Labels:
     """Labels of one run by its own reward source."""
 
     def __init__(self, run_dir: Path) -> None:
-        config = read_promoted(run_dir)
-        self._view = RewardView.of_run(run_dir, config) if config is not None else None
+        self._run_dir = run_dir
+
+    @cached_property
+    def _view(self) -> RewardView | None:
+        config = read_promoted(self._run_dir)
+        return RewardView.of_run(self._run_dir, config) if config is not None else None
 
     def of(self, name: str) -> Label:
-        """The present label of an episode."""
+        """The present label of an episode; raises FormatError where a ledger is damaged."""
         return self._view.status(name) if self._view else Label(LabelStatus.UNSCORED)
+
+    def found(self, name: str) -> Label:
+        """The same; a damaged ledger's labels are not known."""
+        try:
+            return self.of(name)
+        except FormatError as error:
+            return Label(LabelStatus.UNSCORED, detail=str(error))
 
 
 def compare(recording: Recording, run_dir: Path, *, real_time: bool) -> list[Deviation]:
-    """Every episode of a recording beside its rehearsal.
+    """Every episode of a recording beside its rehearsal, which faults may have damaged.
 
     Args:
         recording: what was played.
@@ -130,7 +147,7 @@ def compare(recording: Recording, run_dir: Path, *, real_time: bool) -> list[Dev
         real_time: the pace is worth comparing.
 
     Raises:
-        FormatError: something of either is damaged.
+        FormatError: something of the recording is damaged.
     """
     before = Labels(recording.run_dir) if isinstance(recording, StoredRecording) else None
     store, after = EpisodeStore(run_dir), Labels(run_dir)
@@ -141,9 +158,15 @@ def compare(recording: Recording, run_dir: Path, *, real_time: bool) -> list[Dev
         if position not in by_index:
             found.append(Deviation(position, name, (was.n_steps, 0), (was.end_cause, None)))
             continue
-        new = after.of(by_index[position])
+        new = after.found(by_index[position])
         old = before.of(name) if before is not None else new
-        now = recorded(store.open(by_index[position]))
+        try:
+            now = recorded(store.open(by_index[position]))
+        except FormatError as error:
+            lost = Deviation(position, name, (was.n_steps, 0), (was.end_cause, None))
+            labels = (old.status, new.status)
+            found.append(replace(lost, label=labels, why=new.detail, damage=str(error)))
+            continue
         found.append(_deviation(position, (was, now), (old, new), real_time=real_time))
     return found
 

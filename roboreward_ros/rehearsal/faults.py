@@ -34,18 +34,36 @@ class FaultKind(StrEnum):
     CLOCK_JUMPS = "clock_jumps"  # stamps are `amount` s off
     POLICY_LATE = "policy_late"  # answers of the policy come `amount` s after their state
     REWARD_LATE = "reward_late"  # the reward of the episode takes `amount` s at least
+    REWARD_MEMORY = "reward_memory"  # `amount` asks about it find no room on the GPU
     DISK_FULL = "disk_full"  # `node` cannot write into the run's folder
+    DISK_READ_ONLY = "disk_read_only"  # the same, and nothing there can be removed
     DISK_SLOW = "disk_slow"  # each of its writes there takes `amount` s longer
     NETWORK_CUT = "network_cut"  # no connection to the reward server
     NETWORK_LATE = "network_late"  # what goes there or comes from there takes `amount` s longer
+    NETWORK_DOUBLED = "network_doubled"  # what goes there arrives twice
     PARAMETER = "parameter"  # somebody sets `parameter` of `node`
     KILL = "kill"  # SIGKILL to `node`
     STOP = "stop"  # SIGSTOP to `node` for `amount` s
+    # Of a file at rest: who reads it is killed, one bit is changed, its successor finds it.
+    ROT_EPISODE = "rot_episode"  # a chunk of the newest episode
+    ROT_JOURNAL = "rot_journal"  # the tail of the running episode's journal
+    ROT_LEDGER = "rot_ledger"  # the last line of the scores
+    ROT_CHECKPOINT = "rot_checkpoint"  # of the learner
 
 
+ROT = {
+    FaultKind.ROT_EPISODE: "learner_node",
+    FaultKind.ROT_JOURNAL: "recorder_node",
+    FaultKind.ROT_LEDGER: "reward_node",
+    FaultKind.ROT_CHECKPOINT: "learner_node",
+}
+"""Who reads the file."""
 SIGNALS = frozenset({FaultKind.KILL, FaultKind.STOP})
-DISK = frozenset({FaultKind.DISK_FULL, FaultKind.DISK_SLOW})
-NETWORK = frozenset({FaultKind.NETWORK_CUT, FaultKind.NETWORK_LATE})
+HITS = SIGNALS | set(ROT)
+"""Kinds that the command carries out on a process."""
+DISK = frozenset({FaultKind.DISK_FULL, FaultKind.DISK_READ_ONLY, FaultKind.DISK_SLOW})
+NETWORK = frozenset({FaultKind.NETWORK_CUT, FaultKind.NETWORK_LATE, FaultKind.NETWORK_DOUBLED})
+REWARD = frozenset({FaultKind.REWARD_LATE, FaultKind.REWARD_MEMORY})
 NEEDS_NODE = SIGNALS | DISK | {FaultKind.PARAMETER}
 DEFAULT_AMOUNT = {
     FaultKind.CAMERA_LATE: 0.1,
@@ -53,6 +71,7 @@ DEFAULT_AMOUNT = {
     FaultKind.CLOCK_JUMPS: 3600.0,
     FaultKind.POLICY_LATE: 0.5,
     FaultKind.REWARD_LATE: 5.0,
+    FaultKind.REWARD_MEMORY: 2.0,  # the first ask and the worker's own second try
     FaultKind.DISK_SLOW: 0.05,
     FaultKind.NETWORK_LATE: 0.2,
     FaultKind.STOP: 3.0,
@@ -115,6 +134,11 @@ class Fault:
     def size(self) -> float:
         """The amount in force."""
         return self.amount or DEFAULT_AMOUNT.get(self.fault, 0.0)
+
+    @property
+    def victim(self) -> str:
+        """The process that is hit, "" for none."""
+        return ROT.get(self.fault, self.node if self.fault in SIGNALS else "")
 
     @property
     def text(self) -> str:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -57,10 +58,12 @@ class NoteBook:
     def __init__(self, run_dir: Path) -> None:
         run_dir.mkdir(parents=True, exist_ok=True)
         self._file = (run_dir / NOTES_FILE).open("a", encoding="utf-8", buffering=1)
+        self._lock = threading.Lock()
 
     def add(self, note: Note) -> None:
-        """Append one."""
-        self._file.write(json.dumps(asdict(note)) + "\n")
+        """Append one; from any thread."""
+        with self._lock:
+            self._file.write(json.dumps(asdict(note)) + "\n")
 
     def close(self) -> None:
         self._file.close()

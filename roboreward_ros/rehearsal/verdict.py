@@ -12,8 +12,9 @@ from dataclasses import dataclass, fields
 from roboreward_ros.episodes.views import LabelStatus
 from roboreward_ros.errors import ConfigError
 from roboreward_ros.rehearsal.compare import Deviation
-from roboreward_ros.rehearsal.faults import NETWORK, Fault, FaultKind
+from roboreward_ros.rehearsal.faults import NETWORK, REWARD, ROT, Fault
 from roboreward_ros.rehearsal.notes import Note, NoteKind
+from roboreward_ros.session.plan import episode_id
 
 COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
@@ -175,6 +176,7 @@ def judge(figures: Figures, wanted: Sequence[Expectation]) -> list[str]:
     return [problem for e in asked if (problem := e.failed(figures))]
 
 
+_ABOUT = re.compile(r": (ep_\d+) ")
 SEEN = frozenset({NoteKind.PHASE, NoteKind.PART, NoteKind.REFUSED})
 FAULTS = frozenset({NoteKind.FAULT, NoteKind.HIT})
 WELL = ("RESETTING", "READY", "RUNNING", "TAKEOVER", "SCORING", "LEARNING", "DONE", "WAIT_RESET")
@@ -183,19 +185,24 @@ WELL = ("RESETTING", "READY", "RUNNING", "TAKEOVER", "SCORING", "LEARNING", "DON
 def causes(
     faults: Sequence[Fault], notes: Sequence[Note], deviations: Sequence[Deviation]
 ) -> list[Caused]:
-    """What each fault caused: everything that was not well until its episode was on disk."""
+    """What each fault caused: everything that was not well until its episode was on disk.
+
+    What is said about an episode by name, which may come late, goes to that episode's faults.
+    """
     by_position = {d.position: d for d in deviations}
     found = []
     for number, fault in enumerate(faults):
         begins = [k for k, n in enumerate(notes) if n.kind in FAULTS and n.number == number]
         seen: list[str] = []
         if begins:
+            over = False
             for note in notes[begins[0] + 1 :]:
-                if note.kind in SEEN and not _well(note):
+                over |= note.kind is NoteKind.VERB and note.text == "quit"
+                over |= note.kind is NoteKind.BEGUN and note.episode > fault.episode
+                about = _ABOUT.search(note.text) if note.kind is NoteKind.PART else None
+                mine = about[1] == episode_id(fault.episode) if about else not over
+                if mine and note.kind in SEEN and not _well(note):
                     seen.append(note.text)
-                left = note.kind is NoteKind.VERB and note.text == "quit"
-                if left or (note.kind is NoteKind.BEGUN and note.episode > fault.episode):
-                    break
         deviation = by_position.get(fault.episode)
         different = deviation.different if deviation is not None else ()
         found.append(Caused(fault, bool(begins), tuple(dict.fromkeys(seen)), different))
@@ -212,10 +219,12 @@ def faulty_episodes(faults: Sequence[Fault], notes: Sequence[Note]) -> frozenset
     """Episodes in which something was made to go wrong, or could still be felt.
 
     A camera's or arm's fault is over with its steps; a process that was hit, its disk or its
-    network is felt until the session runs again, which is an episode later at most.
+    network is felt until the session runs again, which is an episode later at most. A file that
+    rots may hold any episode before.
     """
     begun = {note.number for note in notes if note.kind in FAULTS}
     hit = [fault for number, fault in enumerate(faults) if number in begun]
     own = {fault.episode for fault in hit}
-    after = {f.episode + 1 for f in hit if f.node or f.fault in NETWORK | {FaultKind.REWARD_LATE}}
-    return frozenset(own | after)
+    after = {f.episode + 1 for f in hit if f.node or f.fault in NETWORK | REWARD | set(ROT)}
+    before = {k for f in hit if f.fault in ROT for k in range(f.episode)}
+    return frozenset(own | after | before)

@@ -28,6 +28,12 @@ from roboreward_ros.types import (
     ScoreScale,
 )
 
+NO_ROOM = (
+    "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 139.80 "
+    "GiB of which 1.12 GiB is free.\nSee documentation for Memory Management"
+)
+"""In torch's words."""
+
 
 @dataclass(frozen=True, slots=True)
 class FakeConfig:
@@ -147,10 +153,7 @@ class OutOfMemorySource(FakeSource):
     error = type("OutOfMemoryError", (RuntimeError,), {"__module__": "torch"})
 
     def misbehave(self) -> RewardOutcome:
-        raise self.error(
-            "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 139.80 "
-            "GiB of which 1.12 GiB is free.\nSee documentation for Memory Management"
-        )
+        raise self.error(NO_ROOM)
 
 
 class NanSource(FakeSource):

@@ -32,8 +32,12 @@ def trouble_of(run_dir: Path, node: str, what: str) -> None:
     board = FaultBoard(run_dir)
     if delay_s := board.size(FaultKind.DISK_SLOW, node):
         time.sleep(delay_s)
-    if board.size(FaultKind.DISK_FULL, node) is not None:
-        refuse(errno.ENOSPC, what)
+    for kind, number in (
+        (FaultKind.DISK_READ_ONLY, errno.EROFS),
+        (FaultKind.DISK_FULL, errno.ENOSPC),
+    ):
+        if board.size(kind, node) is not None:
+            refuse(number, what)
 
 
 def main() -> None:

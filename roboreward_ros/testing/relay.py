@@ -28,10 +28,13 @@ class Wire:
     Attributes:
         cut: connections end, and no new one lasts.
         late_s: every piece takes so much longer, each way.
+        doubled: what goes to the server arrives a second time, on a connection of its own whose
+            answers nobody hears, as from a proxy that sends again.
     """
 
     cut: bool = False
     late_s: float = 0.0
+    doubled: bool = False
 
 
 class Relay:
@@ -83,15 +86,37 @@ class Relay:
 
     def _carry(self, near: socket.socket) -> None:
         """One connection, until an end closes it or the wire is cut."""
-        with near, contextlib.suppress(OSError):
-            far = socket.create_connection(self._server, 10.0)
-            with far:
-                far.settimeout(None)
-                other = {near: far, far: near}
-                while not self._closed.is_set() and not self._wire().cut:
-                    for end in select.select([near, far], [], [], _LOOK_S)[0]:
-                        piece = end.recv(_PIECE)
-                        if not piece or self._wire().cut:
-                            return
-                        time.sleep(self._wire().late_s)
-                        other[end].sendall(piece)
+        with (
+            near,
+            contextlib.suppress(OSError),
+            self._connect() as far,
+            contextlib.ExitStack() as opened,
+        ):
+            other = {near: far, far: near}
+            again: list[socket.socket] = []
+            while not self._closed.is_set() and not self._wire().cut:
+                for end in select.select([near, far, *again], [], [], _LOOK_S)[0]:
+                    if end in again:
+                        again = again if _unheard(end) else []
+                        continue
+                    piece, wire = end.recv(_PIECE), self._wire()
+                    if not piece or wire.cut:
+                        return
+                    time.sleep(wire.late_s)
+                    other[end].sendall(piece)
+                    if end is near and wire.doubled:
+                        with contextlib.suppress(OSError):
+                            again = again or [opened.enter_context(self._connect())]
+                            again[0].sendall(piece)
+
+    def _connect(self) -> socket.socket:
+        far = socket.create_connection(self._server, 10.0)
+        far.settimeout(None)
+        return far
+
+
+def _unheard(end: socket.socket) -> bool:
+    """Throw away what came; False where the other side has closed."""
+    with contextlib.suppress(OSError):
+        return bool(end.recv(_PIECE))
+    return False

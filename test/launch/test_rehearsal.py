@@ -102,6 +102,44 @@ def test_a_dead_node_a_full_disk_and_a_cut_wire_are_each_named(
     assert labels == ["labelled", "labelled", "failed"]
 
 
+def test_what_rots_or_finds_no_room_is_named_by_the_node_that_meets_it(
+    environment: dict[str, str], endpoint: ChatServer, tmp_path: Path
+) -> None:
+    recorded = write_scored_run(tmp_path / "monday", 4, "api", options(endpoint))
+    faults = [
+        {"fault": "disk_read_only", "node": "recorder_node", "episode": 0, "step": 2},
+        {"fault": "reward_memory", "episode": 0},
+        {"fault": "rot_journal", "episode": 1, "step": 2},
+        {"fault": "network_doubled", "episode": 2, "steps": WHOLE},
+        {"fault": "rot_episode", "episode": 2, "step": 2},
+        {"fault": "rot_checkpoint", "episode": 3, "step": 2},
+    ]
+    file = tmp_path / "faults.yaml"
+    file.write_text(yaml.safe_dump({"faults": faults}))
+    # A learner that refuses its checkpoint ends the run; its episode may be on disk by then.
+    words = (str(recorded), "--faults", str(file), "--expect", "missing<=1")
+    code, said, result = rehearse(environment, tmp_path / "out", *words)
+    assert code == 0, said
+    assert all(item["begun"] for item in result["faults"])
+    seen = [" ".join(item["seen"]) for item in result["faults"]]
+    for text, named in zip(
+        seen,
+        (
+            "Read-only file system",
+            "CUDA out of memory",
+            "episode ep_000001 was interrupted",
+            "",
+            "chunks/noise/c.0.0.0 is damaged",
+            "not a learner checkpoint",
+        ),
+        strict=True,
+    ):
+        assert named in text
+    (rotten,) = [episode for episode in result["episodes"] if episode["damage"]]
+    assert (rotten["name"], "ep_000001/chunks/noise" in rotten["damage"]) == ("ep_000001", True)
+    assert len(endpoint.requests) > len(result["episodes"]), "one of them came twice"
+
+
 def test_an_mcap_bag_is_rehearsed_with_all_its_cameras(
     ros: Ros, node_environment: dict[str, str], endpoint: ChatServer, tmp_path: Path
 ) -> None:

@@ -17,6 +17,7 @@ from roboreward_ros.cli.main import main
 from roboreward_ros.cli.rehearse import RESULT_FILE, Theatre, free_folder
 from roboreward_ros.cli.rehearse_stack import Plan, rehearsal_stack
 from roboreward_ros.clock import FakeClock, SystemClock
+from roboreward_ros.episodes.ledger import ledger_path
 from roboreward_ros.errors import StackError, StoreError
 from roboreward_ros.rehearsal.faults import Fault, FaultKind
 from roboreward_ros.rehearsal.notes import Note, NoteBook, NoteKind, NoteReader
@@ -138,6 +139,31 @@ def test_processes_are_hit_where_the_player_says_and_go_on_when_it_is_time(
     theatre._tick()
     assert shown.stopped == 1
     assert "nothing happened for 60 s" in shown.lines[-1]
+
+
+def test_a_file_rots_while_its_reader_is_dead_and_what_its_successor_says_is_noted(
+    recorded, tmp_path, victim
+):
+    out = tmp_path / "out"
+    stack = rehearsal_stack(plan(recorded, out), StoredRecording(recorded))
+    ledger = ledger_path(out)
+    ledger.parent.mkdir(parents=True, exist_ok=True)
+    ledger.write_text("a header\nand a line\n")
+    theatre = Theatre(stack, [Fault(FaultKind.ROT_LEDGER)], Quiet(), 60.0)
+    theatre._supervisor = Quiet(victim.pid)
+    with closing(NoteBook(out)) as theatre._book:
+        hear = theatre._hear(None)
+        hear("reward_node", "WARN 2026-11-22 08:53:35.870 before")
+        theatre._take(Note(NoteKind.HIT, 0, 0, 0, "", 0), 0)
+        assert victim.wait(60.0) == -signal.SIGKILL
+        hear("reward_node", "INFO 2026-11-22 08:53:35.870 ready")
+        hear("reward_node", "ERROR 2026-11-22 08:53:35.870 line 2 is damaged")
+        hear("recorder_node", "ERROR 2026-11-22 08:53:35.870 something else")
+    assert [(note.kind, note.text) for note in NoteReader(out).new()] == [
+        (NoteKind.PART, "rot_ledger: one bit of ledger/ledger.jsonl is changed"),
+        (NoteKind.STRUCK, ""),
+        (NoteKind.PART, "reward_node: line 2 is damaged"),
+    ]
 
 
 def test_a_process_that_was_started_again_is_counted(recorded, tmp_path):

@@ -4,26 +4,37 @@
 
 import dataclasses
 import errno
+import shutil
 import socket
 import subprocess
 import sys
 import threading
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from roboreward_ros.cli.launch import child_of
-from roboreward_ros.cli.rehearse_faults import with_faulty_disk, with_late_rewards, with_wire
+from roboreward_ros.cli.rehearse_faults import with_faulty_disk, with_troubled_rewards, with_wire
+from roboreward_ros.cli.rehearse_rot import require_rot, rot_file
 from roboreward_ros.clock import FakeClock, SystemClock
 from roboreward_ros.errors import ConfigError, StackError
+from roboreward_ros.memory import ran_out
 from roboreward_ros.rehearsal.board import FaultBoard
+from roboreward_ros.rehearsal.compare import compare
 from roboreward_ros.rehearsal.effects import Effects
-from roboreward_ros.rehearsal.faults import Fault, FaultKind, load_faults
+from roboreward_ros.rehearsal.faults import ROT, Fault, FaultKind, load_faults
+from roboreward_ros.rehearsal.recording import StoredRecording
 from roboreward_ros.rewards.config import options_from_json
+from roboreward_ros.rewards.registry import build
 from roboreward_ros.stack import StackArguments, describe
+from roboreward_ros.testing.conformance_reward_source import make_request
+from roboreward_ros.testing.fake_rewards import FakeSource, registry_name
 from roboreward_ros.testing.faulty_process import trouble_of
-from roboreward_ros.testing.late_rewards import NAME
+from roboreward_ros.testing.recorded_run import write_scored_run
 from roboreward_ros.testing.relay import Relay, Wire
+from roboreward_ros.testing.troubled_rewards import NAME
+from roboreward_ros.types import Score
 
 FULL = Fault(FaultKind.DISK_FULL, episode=1, step=2, steps=2, node="recorder_node")
 
@@ -83,6 +94,11 @@ def test_a_disk_fails_and_is_slow_as_the_board_says(tmp_path):
         trouble_of(tmp_path, "recorder_node", f"open {tmp_path}/a file")
     assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, f"{tmp_path}/a file")
     trouble_of(tmp_path, "recorder_node", "os.truncate somewhere")
+    trouble_of(tmp_path, "recorder_node", "os.remove somewhere")
+    board.show([dataclasses.replace(FULL, fault=FaultKind.DISK_READ_ONLY)])
+    with pytest.raises(OSError, match="Read-only") as caught:
+        trouble_of(tmp_path, "recorder_node", "os.remove somewhere")
+    assert caught.value.errno == errno.EROFS
     board.show([dataclasses.replace(FULL, fault=FaultKind.DISK_SLOW, amount=0.02)])
     before_ns = SystemClock().steady_ns()
     trouble_of(tmp_path, "recorder_node", "write")
@@ -168,6 +184,31 @@ def test_a_wire_carries_both_ways_is_late_and_can_be_cut(echo):
             assert near.recv(2, socket.MSG_WAITALL) == b"dd"
 
 
+def test_a_wire_that_doubles_tells_the_server_twice_and_the_client_once():
+    heard, told = [], threading.Event()
+
+    def serve():
+        for _ in range(2):
+            near, _ = door.accept()
+            with near:
+                heard.append(near.recv(4096))
+                near.sendall(b"answer")
+        told.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        with Relay(*door.getsockname(), lambda: Wire(doubled=True)) as relay:
+            host, _, port = relay.address.partition(":")
+            with socket.create_connection((host, int(port)), 30.0) as near:
+                near.sendall(b"question")
+                assert near.recv(6, socket.MSG_WAITALL) == b"answer"
+                assert told.wait(30.0)
+                assert near.recv(1) == b"", "one answer, then the server's end"
+        thread.join(30.0)
+    assert heard == [b"question"] * 2
+
+
 CUT = [Fault(FaultKind.NETWORK_CUT)]
 
 
@@ -200,8 +241,77 @@ def test_without_a_server_there_is_no_wire_to_cut(tmp_path):
 
 def test_a_source_is_made_late_with_its_own_options(tmp_path):
     stack = describe(arguments(reward="degraded", reward_options='{"probability": 0.5}'))
-    assert with_late_rewards(stack, {}, tmp_path) is stack
-    late = with_late_rewards(stack, {"ep_000000": 1.0}, tmp_path).node("reward_node").parameters
+    assert with_troubled_rewards(stack, {}, CUT, tmp_path) is stack
+    late = with_troubled_rewards(stack, {"ep_000000": 1.0}, (), tmp_path)
+    late = late.node("reward_node").parameters
     assert late["source"] == NAME
     found = options_from_json(late["source_options"])
     assert (found["source"], found["options"]) == ("degraded", '{"probability": 0.5}')
+
+
+MEMORY = [Fault(FaultKind.REWARD_MEMORY, episode=1)]
+
+
+def test_a_source_finds_no_room_for_its_episode_and_then_does(tmp_path):
+    stack = describe(arguments(reward=registry_name(FakeSource)))
+    found = with_troubled_rewards(stack, {}, MEMORY, tmp_path).node("reward_node").parameters
+    assert found["source"] == NAME
+    source = build(NAME, options_from_json(found["source_options"]))
+    source.warm_up()
+    other, mine = (make_request(source, f"ep_{k:06d}") for k in range(2))
+    assert isinstance(source.score(other), Score)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="CUDA out of memory") as caught:
+            source.score(mine)
+        assert ran_out(caught.value)
+    assert isinstance(source.score(mine), Score)
+    source.close()
+
+
+def test_what_a_rehearsal_cannot_break_is_refused_by_name(tmp_path):
+    with pytest.raises(StackError, match="reward_memory needs a reward source that is a model"):
+        with_troubled_rewards(describe(arguments(reward="human")), {}, MEMORY, tmp_path)
+    away = describe(arguments(learner="wss://gpu.lab:8650"))
+    for kind, node in ROT.items():
+        if node == "learner_node":
+            with pytest.raises(StackError, match=f"{kind} needs a learner on this machine"):
+                require_rot(away, [Fault(kind)])
+        else:
+            require_rot(away, [Fault(kind)])
+
+
+@pytest.mark.parametrize("kind", ROT)
+def test_one_bit_of_the_file_that_is_named_changes(tmp_path, kind):
+    run = write_scored_run(tmp_path / "run", 2, "human", {})
+    assert "there is no such file yet" in rot_file(kind, tmp_path / "elsewhere")
+    (run / "checkpoints" / "learner.safetensors").write_bytes(bytes(100))
+    journal = run / "episodes" / ".journal" / "ep_000002" / "journal"
+    journal.parent.mkdir(parents=True)
+    journal.write_bytes(bytes(100))
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    said = rot_file(kind, run)
+    changed = [path for path, data in before.items() if path.read_bytes() != data]
+    assert [f"{kind}: one bit of {path.relative_to(run)} is changed" for path in changed] == [said]
+    where = {
+        FaultKind.ROT_EPISODE: "ep_000001/chunks/noise",
+        FaultKind.ROT_JOURNAL: "ep_000002/journal",
+        FaultKind.ROT_LEDGER: "ledger.jsonl",
+        FaultKind.ROT_CHECKPOINT: "learner.safetensors",
+    }[kind]
+    assert where in said
+
+
+def test_a_rehearsal_whose_files_are_damaged_is_compared_all_the_same(tmp_path):
+    run = write_scored_run(tmp_path / "run", 2, "human", {})
+    out = Path(shutil.copytree(run, tmp_path / "out"))
+    rot_file(FaultKind.ROT_EPISODE, out)
+    whole, damaged = compare(StoredRecording(run), out, real_time=False)
+    assert whole.different == ()
+    (why,) = damaged.different
+    assert "ep_000001/chunks/noise" in why
+    assert damaged.rehearsed
+    rot_file(FaultKind.ROT_LEDGER, out)
+    whole, _ = compare(StoredRecording(run), out, real_time=False)
+    (why,) = whole.different
+    assert why.startswith("unscored, recorded: labelled: ")
+    assert "line 3 is damaged" in why

@@ -29,7 +29,7 @@ from roboreward_ros.rewards.registry import build
 from roboreward_ros.testing.conformance_episode_store import make_chunk, make_meta, record
 from roboreward_ros.testing.conformance_reward_source import make_request
 from roboreward_ros.testing.fake_rewards import FakeSource, FollowingSource, registry_name
-from roboreward_ros.testing.late_rewards import NAME, LateConfig, LateSource
+from roboreward_ros.testing.troubled_rewards import NAME, TroubledConfig, TroubledSource
 from roboreward_ros.types import EndCause, LabelRecord, RewardFailure
 
 
@@ -107,7 +107,9 @@ def test_rewards_are_late_by_what_was_recorded_or_asked_for_whichever_is_more(ru
 
 def late(tmp_path, clock, source, **options):
     file = write_latencies(tmp_path, {"ep_000000": 3.0})
-    return LateSource(LateConfig(registry_name(source), json.dumps(options), str(file)), clock)
+    return TroubledSource(
+        TroubledConfig(registry_name(source), json.dumps(options), str(file)), clock
+    )
 
 
 def test_a_late_source_answers_as_the_one_within_and_not_before_it_is_due(tmp_path):

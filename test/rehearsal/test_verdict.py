@@ -160,6 +160,26 @@ def test_a_process_is_waited_for_until_it_was_hit(tmp_path):
     book.close()
 
 
+def test_what_is_said_late_about_an_episode_goes_to_its_own_fault():
+    faults = [Fault(FaultKind.REWARD_MEMORY, 0), Fault(FaultKind.CAMERA_FREEZES, 1)]
+    late = "reward_node: reward: ep_000000 stays unlabelled: no room"
+    notes = [
+        note(NoteKind.FAULT, number=0),
+        note(NoteKind.BEGUN, "ep_000001", episode=1),
+        note(NoteKind.FAULT, number=1, episode=1),
+        note(NoteKind.PART, late, episode=1),
+        note(NoteKind.PART, "camera: frozen", episode=1),
+    ]
+    memory, frozen = causes(faults, notes, [])
+    assert (memory.seen, frozen.seen) == ((late,), ("camera: frozen",))
+
+
+def test_a_file_that_rots_explains_every_episode_before():
+    rotten = [Fault(FaultKind.ROT_LEDGER, 2)]
+    notes = [note(NoteKind.HIT, number=0, episode=2)]
+    assert faulty_episodes(rotten, notes) == {0, 1, 2, 3}
+
+
 def test_why_an_episode_has_no_label_is_said():
     unlabelled = as_it_was(label=(LabelStatus.LABELLED, LabelStatus.FAILED), why="no answer")
     assert unlabelled.different == ("failed, recorded: labelled: no answer",)
