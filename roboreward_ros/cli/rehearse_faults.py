@@ -46,11 +46,14 @@ def with_wire(stack: Stack, faults: Sequence[Fault], run_dir: Path, opened: Exit
     board = FaultBoard(run_dir)
 
     def wire() -> Wire:
-        cut, doubled = (
-            board.size(kind) is not None
-            for kind in (FaultKind.NETWORK_CUT, FaultKind.NETWORK_DOUBLED)
+        held = {kind: size for kind in NETWORK if (size := board.size(kind)) is not None}
+        return Wire(
+            cut=FaultKind.NETWORK_CUT in held,
+            late_s=held.get(FaultKind.NETWORK_LATE, 0.0),
+            doubled=FaultKind.NETWORK_DOUBLED in held,
+            html=FaultKind.NETWORK_HTML in held,
+            flapping=FaultKind.NETWORK_FLAPS in held,
         )
-        return Wire(cut, board.size(FaultKind.NETWORK_LATE) or 0.0, doubled)
 
     address = opened.enter_context(Relay(host, port, wire)).address
     if source == "remote":

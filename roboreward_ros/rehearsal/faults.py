@@ -41,6 +41,8 @@ class FaultKind(StrEnum):
     NETWORK_CUT = "network_cut"  # no connection to the reward server
     NETWORK_LATE = "network_late"  # what goes there or comes from there takes `amount` s longer
     NETWORK_DOUBLED = "network_doubled"  # what goes there arrives twice
+    NETWORK_HTML = "network_html"  # a proxy's error page comes back from there
+    NETWORK_FLAPS = "network_flaps"  # every second connection there ends as it begins
     PARAMETER = "parameter"  # somebody sets `parameter` of `node`
     KILL = "kill"  # SIGKILL to `node`
     STOP = "stop"  # SIGSTOP to `node` for `amount` s
@@ -62,7 +64,7 @@ SIGNALS = frozenset({FaultKind.KILL, FaultKind.STOP})
 HITS = SIGNALS | set(ROT)
 """Kinds that the command carries out on a process."""
 DISK = frozenset({FaultKind.DISK_FULL, FaultKind.DISK_READ_ONLY, FaultKind.DISK_SLOW})
-NETWORK = frozenset({FaultKind.NETWORK_CUT, FaultKind.NETWORK_LATE, FaultKind.NETWORK_DOUBLED})
+NETWORK = frozenset(kind for kind in FaultKind if kind.startswith("network_"))
 REWARD = frozenset({FaultKind.REWARD_LATE, FaultKind.REWARD_MEMORY})
 NEEDS_NODE = SIGNALS | DISK | {FaultKind.PARAMETER}
 DEFAULT_AMOUNT = {

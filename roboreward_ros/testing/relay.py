@@ -19,6 +19,12 @@ from typing import Self
 
 _PIECE = 1 << 18
 _LOOK_S = 0.05
+_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>proxy</body></html>"
+_ANSWER = (
+    b"HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html\r\nConnection: close\r\n"
+    + b"Content-Length: %d\r\n\r\n" % len(_PAGE)
+    + _PAGE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +36,15 @@ class Wire:
         late_s: every piece takes so much longer, each way.
         doubled: what goes to the server arrives a second time, on a connection of its own whose
             answers nobody hears, as from a proxy that sends again.
+        html: nothing reaches the server; a proxy's error page comes back instead.
+        flapping: every second connection ends as it begins, the others behind their first answer.
     """
 
     cut: bool = False
     late_s: float = 0.0
     doubled: bool = False
+    html: bool = False
+    flapping: bool = False
 
 
 class Relay:
@@ -53,6 +63,7 @@ class Relay:
         self._server = (host, port)
         self._wire = wire
         self._closed = threading.Event()
+        self._accepted = 0
         self._door = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._door.getsockname()[1]}"
         self._threads = [threading.Thread(target=self._accept, name="relay", daemon=True)]
@@ -77,7 +88,9 @@ class Relay:
             if not select.select([self._door], [], [], _LOOK_S)[0]:
                 continue
             near, _ = self._door.accept()
-            if self._wire().cut:
+            wire = self._wire()
+            self._accepted += wire.flapping
+            if wire.cut or (wire.flapping and self._accepted % 2):
                 near.close()
                 continue
             thread = threading.Thread(target=self._carry, args=(near,), daemon=True)
@@ -94,6 +107,7 @@ class Relay:
         ):
             other = {near: far, far: near}
             again: list[socket.socket] = []
+            answered = False
             while not self._closed.is_set() and not self._wire().cut:
                 for end in select.select([near, far, *again], [], [], _LOOK_S)[0]:
                     if end in again:
@@ -102,6 +116,12 @@ class Relay:
                     piece, wire = end.recv(_PIECE), self._wire()
                     if not piece or wire.cut:
                         return
+                    if wire.html:
+                        _refuse(near, piece)
+                        return
+                    if wire.flapping and answered and end is near:
+                        return
+                    answered = answered or end is far
                     time.sleep(wire.late_s)
                     other[end].sendall(piece)
                     if end is near and wire.doubled:
@@ -113,6 +133,14 @@ class Relay:
         far = socket.create_connection(self._server, 10.0)
         far.settimeout(None)
         return far
+
+
+def _refuse(near: socket.socket, said: bytes) -> None:
+    """Answer with the page, once the question is over: an early answer is lost with a reset."""
+    near.sendall(_ANSWER)
+    near.shutdown(socket.SHUT_WR)
+    while said and select.select([near], [], [], 1.0)[0]:
+        said = near.recv(_PIECE)
 
 
 def _unheard(end: socket.socket) -> bool:

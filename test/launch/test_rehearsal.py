@@ -78,28 +78,30 @@ def test_a_recorded_run_is_rehearsed_as_it_was(
     assert said.endswith("as expected")
 
 
-def test_a_dead_node_a_full_disk_and_a_cut_wire_are_each_named(
+def test_a_dead_node_a_full_disk_and_a_bad_wire_are_each_named(
     environment: dict[str, str], endpoint: ChatServer, tmp_path: Path
 ) -> None:
-    recorded = write_scored_run(tmp_path / "monday", 3, "api", options(endpoint))
+    recorded = write_scored_run(tmp_path / "monday", 4, "api", options(endpoint))
     faults = [
         {"fault": "disk_full", "node": "recorder_node", "episode": 0, "step": 2, "steps": WHOLE},
         {"fault": "kill", "node": "reward_node", "episode": 1, "step": 2},
         {"fault": "network_cut", "episode": 2, "step": 2, "steps": WHOLE},
+        {"fault": "network_html", "episode": 3, "step": 2, "steps": WHOLE},
     ]
     file = tmp_path / "faults.yaml"
     file.write_text(yaml.safe_dump({"faults": faults}))
     words = (str(recorded), "--faults", str(file), "--expect", "restarts=1")
     code, said, result = rehearse(environment, tmp_path / "out", *words)
     assert code == 0, said
-    full, killed, cut = result["faults"]
+    full, killed, cut, html = result["faults"]
     assert all(item["begun"] for item in result["faults"])
     assert any("No space left on device" in text for text in full["seen"])
     assert any("reward_node was killed by SIGKILL" in text for text in killed["seen"])
     assert any("no answer from" in text for text in cut["episode"])
+    assert any("502" in text for text in html["episode"]), html
     assert result["figures"]["retries"] >= 1, "an episode that cannot be kept is run again"
     labels = [episode["label"][1] for episode in result["episodes"]]
-    assert labels == ["labelled", "labelled", "failed"]
+    assert labels == ["labelled", "labelled", "failed", "failed"]
 
 
 def test_what_rots_or_finds_no_room_is_named_by_the_node_that_meets_it(

@@ -4,6 +4,7 @@
 
 import dataclasses
 import errno
+import json
 import shutil
 import socket
 import subprocess
@@ -11,6 +12,9 @@ import sys
 import threading
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -28,6 +32,7 @@ from roboreward_ros.rehearsal.recording import StoredRecording
 from roboreward_ros.rewards.config import options_from_json
 from roboreward_ros.rewards.registry import build
 from roboreward_ros.stack import StackArguments, describe
+from roboreward_ros.testing.chat_server import MODEL, ChatServer
 from roboreward_ros.testing.conformance_reward_source import make_request
 from roboreward_ros.testing.fake_rewards import FakeSource, registry_name
 from roboreward_ros.testing.faulty_process import trouble_of
@@ -207,6 +212,31 @@ def test_a_wire_that_doubles_tells_the_server_twice_and_the_client_once():
                 assert near.recv(1) == b"", "one answer, then the server's end"
         thread.join(30.0)
     assert heard == [b"question"] * 2
+
+
+def test_a_proxy_answers_html_and_a_wire_that_flaps_carries_every_second_question():
+    now = [Wire(html=True)]
+
+    def ask():
+        question = {"model": MODEL, "messages": [{"role": "user", "content": "x" * 300_000}]}
+        try:
+            with urlopen(Request(url, json.dumps(question).encode()), timeout=30.0) as answer:
+                return json.load(answer)["choices"][0]["message"]["content"]
+        except HTTPError as error:
+            return error.code, error.read().decode()
+        except (URLError, ConnectionError):
+            return "no connection"
+
+    with ChatServer() as server:
+        server.texts.extend(["ANSWER: 3"] * 2)
+        place = urlsplit(server.url)
+        with Relay(place.hostname, place.port, lambda: now[0]) as relay:
+            url = f"http://{relay.address}{place.path}/chat/completions"
+            code, page = ask()
+            assert (code, page[:6]) == (502, "<html>")
+            assert not server.requests
+            now[0] = Wire(flapping=True)
+            assert [ask() for _ in range(4)] == ["no connection", "ANSWER: 3"] * 2
 
 
 CUT = [Fault(FaultKind.NETWORK_CUT)]
