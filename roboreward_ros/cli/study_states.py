@@ -76,7 +76,7 @@ def add_parsers(studies: argparse._SubParsersAction[argparse.ArgumentParser]) ->
                 "--profiles",
                 nargs="+",
                 default=["widowx", "noise_aliased"],
-                help="learners, config/dsrl",
+                help="learners, config/dsrl (widowx noise_aliased)",
             )
         parser.set_defaults(run=run)
 

@@ -111,6 +111,7 @@ class RunFollower:
         self._order: list[str] = []  # processed, in order
         self._intake: Iterator[None] | None = None  # of what the stores hold, a piece at a time
         self._discarded: set[str] = set()
+        self._unheard: list[str] = []  # changes, told once, until they are taken in
         self.refused: dict[str, str] = {}  # episode -> why nothing is learnt from it
         self._halted = ""
         self._saved_steps = -1
@@ -249,7 +250,7 @@ class RunFollower:
         except StopIteration:
             self._intake = None
         except BaseException:
-            self._intake = None  # begins anew with what the stores hold then
+            self._intake = None  # begins anew, with what the stores hold then and what is unheard
             raise
         return True
 
@@ -260,14 +261,14 @@ class RunFollower:
             return None
         changed = stores.changes()
         marked = stores.discarded(self._order)
-        news = dict.fromkeys([*changed, *sorted(marked ^ self._discarded)])
+        news = dict.fromkeys([*self._unheard, *changed, *sorted(marked ^ self._discarded)])
         self._discarded = marked
         for episode_id in [e for e in news if e in self.refused and e not in learner.seen]:
             # Its turn comes again, by the same rule as in a learner that resumes.
             self._order.remove(episode_id)
             del self.refused[episode_id]
-        touched = [e for e in news if e in learner.seen]
-        return self._take(touched, publish=False) if touched else None
+        self._unheard = [e for e in news if e in learner.seen]
+        return self._take(self._unheard, publish=False) if self._unheard else None
 
     def _next(self) -> Iterator[None] | None:
         """Take in the next episode; None while it must be waited for."""
@@ -285,6 +286,7 @@ class RunFollower:
         for episode_id, episode in opened.items():
             if episode is not None:
                 self._observe(episode_id, episode)
+        self._unheard = [it for it in self._unheard if it not in opened]
         self._order += [it for it in episode_ids if it not in self._order]
         if self._learner is None or not self._learner.behind or self._halted:
             self._settle(publish)

@@ -69,6 +69,19 @@ def test_a_late_label_counts_from_then_on(run):
     assert work(follower).metrics.labelled == 1
 
 
+def test_a_late_label_is_not_lost_where_its_episode_cannot_be_read_for_a_moment(run, monkeypatch):
+    follower = RunFollower(run.path, CONFIG)
+    toy = run.commit(0)
+    run.fail(toy)
+    work(follower)
+    run.score(toy)
+    with monkeypatch.context() as bad:
+        bad.setattr(follower._stores, "open", refuse_space)
+        with pytest.raises(OSError, match="No space left"):
+            work(follower)
+    assert work(follower).metrics.labelled == 1
+
+
 @pytest.mark.parametrize("bad", ["tainted", "discarded", "foreign"])
 def test_what_may_not_train_is_left_out_but_counted(run, bad):
     follower = RunFollower(run.path, CONFIG)
